@@ -1,0 +1,74 @@
+"""One entry of a search space: which setting, which values, under which conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A setting that the search sets, by its dotted path in the configuration.
+
+    `kind` says which of the other fields count: float and int have low, high (both included), step and log;
+    categorical has choices; fixed has value. With `size`, the value is a list of so many independent entries.
+    """
+
+    path: str
+    kind: Literal["float", "int", "categorical", "fixed"]
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+    value: Any = None
+    size: int | None = None
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def suggest(self, trial: optuna.Trial) -> Any:
+        """A value drawn by the trial's sampler; entries of a list are named `path.0`, `path.1`, …"""
+        if self.kind == "fixed":
+            return self.value
+        if self.size is None:
+            return self._draw(trial, self.path)
+        return [self._draw(trial, f"{self.path}.{index}") for index in range(self.size)]
+
+    def probes(self) -> list[tuple[str, Any]]:
+        """Ends and choices, where a range could leave what the configuration allows: (key in the file, value)."""
+        if self.kind == "fixed":
+            return [("value", self.value)]
+        if self.kind == "categorical":
+            values = [("choices", choice) for choice in self.choices]
+        else:
+            values = [("low", self.low), ("high", self.high)]
+        if self.kind == "float":  # a field of whole numbers accepts 1.0 and 4.0, but nothing between
+            values.append(("type", self.low + 0.382 * (self.high - self.low)))
+        return values if self.size is None else [(key, [value] * self.size) for key, value in values]
+
+    def can_be(self, value: Any) -> bool:
+        """Whether the search may set this parameter to a value."""
+        if self.kind == "fixed":
+            return bool(value == self.value)
+        if self.kind == "categorical":
+            return value in self.choices
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def _draw(self, trial: optuna.Trial, name: str) -> Any:
+        if self.kind == "categorical":
+            # Optuna's storages hold None, booleans, numbers and text; a list is stored as its JSON.
+            drawn = trial.suggest_categorical(name, [_encode(choice) for choice in self.choices])
+            return next(choice for choice in self.choices if _encode(choice) == drawn)
+        if self.kind == "int":
+            return trial.suggest_int(
+                name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
+            )
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+
+def _encode(choice: Any) -> bool | int | float | str | None:
+    return choice if choice is None or isinstance(choice, bool | int | float | str) else json.dumps(choice)

@@ -1,0 +1,178 @@
+"""From the nested content of a YAML file to parameters; what is wrong with the file itself is collected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search_spaces.parameter import Parameter
+from study.config import legal_keys
+
+# One plan, one cache and one objective serve all trials of a study, and its rungs need one number of epochs.
+SHARED = (
+    "study",
+    "objective",
+    "cohort",
+    "imaging",
+    "tuning",
+    "tracking",
+    "search_space",
+    "resume",
+    "dry_run",
+    "debug",
+    "trainer.epochs",
+    "trainer.validate_every",
+    "trainer.workers",
+    "trainer.cpus_per_worker",
+    "trainer.gpus_per_worker",
+    "trainer.device",
+)
+_KEYS = {
+    "float": ("low", "high", "step", "log"),
+    "int": ("low", "high", "step", "log"),
+    "categorical": ("choices",),
+    "fixed": ("value",),
+}
+_REQUIRED = {
+    "float": ("low", "high"),
+    "int": ("low", "high"),
+    "categorical": ("choices",),
+    "fixed": ("value",),
+}
+
+
+def read_parameters(content: Mapping[str, Any], problems: list[str]) -> list[Parameter]:
+    """The parameters that are well formed, by path; for each of the others a line is added to `problems`."""
+    read = (_read_leaf(path, leaf, problems) for path, leaf in _leaves(content, "", problems))
+    return sorted((parameter for parameter in read if parameter), key=lambda parameter: parameter.path)
+
+
+def is_field(path: str) -> bool:
+    """Whether a dotted path names a setting of the configuration (and no section)."""
+    parent, _, name = path.rpartition(".")
+    return name in legal_keys(parent) and not legal_keys(path)
+
+
+def _leaves(content: Mapping[str, Any], parent: str, problems: list[str]) -> Iterator[tuple[str, Any]]:
+    for name, entry in content.items():
+        path = f"{parent}.{name}" if parent else str(name)
+        if str(name) not in legal_keys(parent):
+            legal = ", ".join(legal_keys(parent))
+            problems.append(f"search_space.{path}: no such key; {parent or 'the configuration'} has {legal}")
+        elif any(path == shared or path.startswith(f"{shared}.") for shared in SHARED):
+            problems.append(
+                f"search_space.{path}: is one for all trials of a study; set it in the configuration instead"
+            )
+        elif is_field(path):
+            yield path, entry
+        elif isinstance(entry, Mapping) and "type" not in entry:
+            yield from _leaves(entry, path, problems)
+        else:
+            problems.append(
+                f"search_space.{path}: is a section; search its keys: {', '.join(legal_keys(path))}"
+            )
+
+
+def _read_leaf(path: str, leaf: Any, problems: list[str]) -> Parameter | None:
+    if not isinstance(leaf, Mapping):
+        return Parameter(path, "fixed", value=leaf)
+    kind = leaf.get("type")
+    if not isinstance(kind, str) or kind not in _KEYS:
+        problems.append(f"search_space.{path}.type: must be one of {', '.join(_KEYS)}, got {kind!r}")
+        return None
+    legal = ("type", *_KEYS[kind], "size", "when")
+    found = [f"{key}: no such key; {kind} has {', '.join(legal)}" for key in leaf if key not in legal]
+    found += [f"{key}: required with type {kind} and not given" for key in _REQUIRED[kind] if key not in leaf]
+    found += _size_problems(leaf)
+    found += _when_problems(leaf.get("when", {}))
+    if not found:
+        found += _choice_problems(leaf["choices"]) if kind == "categorical" else []
+        found += _range_problems(kind, leaf) if kind in ("float", "int") else []
+    problems += [f"search_space.{path}.{problem}" for problem in found]
+    if found:
+        return None
+    fields: dict[str, Any] = {key: leaf[key] for key in (*_KEYS[kind], "size") if key in leaf}
+    if kind == "categorical":
+        fields["choices"] = tuple(leaf["choices"])
+    if kind == "float":
+        fields |= {key: float(leaf[key]) for key in ("low", "high")}
+    return Parameter(path, kind, when=_flatten_when(leaf.get("when", {})), **fields)  # type: ignore[arg-type]
+
+
+def _size_problems(leaf: Mapping[str, Any]) -> list[str]:
+    size = leaf.get("size")
+    if size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 1):
+        return []
+    return [f"size: must be a whole number of at least 1, got {size!r}"]
+
+
+def _choice_problems(choices: Any) -> list[str]:
+    if isinstance(choices, list | tuple) and choices:
+        return []
+    return [f"choices: must be a list with at least one entry, got {choices!r}"]
+
+
+def _range_problems(kind: str, leaf: Mapping[str, Any]) -> list[str]:
+    problems = []
+    low, high, step, log = leaf["low"], leaf["high"], leaf.get("step"), leaf.get("log", False)
+    if not isinstance(log, bool):
+        problems.append(f"log: must be true or false, got {log!r}")
+    for key, number in (("low", low), ("high", high), ("step", step)):
+        if number is not None and not _is_number(kind, number):
+            wanted = "a whole number" if kind == "int" else "a finite number"
+            problems.append(f"{key}: must be {wanted}, got {number!r}")
+    if problems:
+        return problems
+    if low >= high:
+        problems.append(f"low: must be below high={high}, got {low}")
+    if log and low <= 0:
+        problems.append(f"low: must be above 0 with log, got {low}")
+    if step is not None:
+        problems += _step_problems(low, high, step, log)
+    return problems
+
+
+def _step_problems(low: float, high: float, step: float, log: bool) -> list[str]:
+    if step <= 0:
+        return [f"step: must be above 0, got {step}"]
+    if log:
+        return ["step: cannot be combined with log; leave one of them out"]
+    steps = (high - low) / step
+    if abs(steps - round(steps)) > 1e-6:
+        return [
+            f"step: high - low must be a multiple of it; from {low} in steps of {step}, {high} is not reached"
+        ]
+    return []
+
+
+def _is_number(kind: str, number: Any) -> bool:
+    if isinstance(number, bool):
+        return False
+    return isinstance(number, int) or (
+        kind == "float" and isinstance(number, float) and math.isfinite(number)
+    )
+
+
+def _when_problems(when: Any) -> list[str]:
+    if not isinstance(when, Mapping):
+        return [f"when: must map paths to lists of values, such as {{schedule.shape: [step]}}, got {when!r}"]
+    return [
+        f"when.{path}: must be a list of the values with which this parameter counts, got {values!r}"
+        for path, values in _conditions(when)
+        if not isinstance(values, list | tuple) or not values
+    ]
+
+
+def _flatten_when(when: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    return {path: tuple(values) for path, values in _conditions(when)}
+
+
+def _conditions(when: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, Any]]:
+    """Conditions may be written nested too, which makes them reachable for command-line overrides."""
+    for name, entry in when.items():
+        path = f"{parent}.{name}" if parent else str(name)
+        if isinstance(entry, Mapping):
+            yield from _conditions(entry, path)
+        else:
+            yield path, entry

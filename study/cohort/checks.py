@@ -1,0 +1,97 @@
+"""What is wrong with the subjects that the readers list, as far as it shows without reading voxels."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from study.cohort.records import Entry
+from study.config import CohortConfig
+from study.errors import Problem
+
+_SKIP = "or leave the subject out with cohort.on_error=skip"
+
+
+def find_problems(
+    entries: Sequence[Entry], settings: CohortConfig, *, on_disk: Callable[[Entry], bool]
+) -> list[list[Problem]]:
+    """The problems of each entry, those of its reader included.
+
+    Args:
+        entries: of all sources.
+        settings: which modalities and which target are used; other files are not looked at.
+        on_disk: whether an entry's files should exist by now (phantoms need not before they are simulated).
+    """
+    problems = [list(entry.problems) for entry in entries]
+    owners: dict[Path, list[tuple[int, str, Path]]] = defaultdict(list)
+    for index, entry in enumerate(entries):
+        images = {name: entry.images[name] for name in settings.modalities if name in entry.images}
+        masks = {name: entry.masks[name] for name in (settings.target, "brain") if name in entry.masks}
+        if not images and not entry.problems:
+            problems[index].append(_no_modality(entry, settings.modalities))
+        for name, path in (*images.items(), *masks.items()) if on_disk(entry) else ():
+            if problem := file_problem(entry.id, name, path):
+                problems[index].append(problem)
+            elif name in images:
+                owners[path.resolve()].append((index, name, path))
+    _add_duplicate_subjects(entries, problems)
+    _add_shared_files(entries, owners, problems)
+    return problems
+
+
+def file_problem(subject: str, name: str, path: Path) -> Problem | None:
+    """Why a file cannot be read, None if it can."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        what = "file is a link to what is not there" if path.is_symlink() else "file is missing"
+        return Problem(subject, path, f"the {name} {what}", f"restore it or correct the path, {_SKIP}")
+    except OSError as error:
+        what = f"the {name} file cannot be reached ({error.strerror})"
+        return Problem(subject, path, what, f"correct the path or its permissions, {_SKIP}")
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(subject, path, f"the {name} is a folder, not a file", f"give the file's path, {_SKIP}")
+    if status.st_size == 0:
+        return Problem(subject, path, f"the {name} file is empty", f"copy it again, {_SKIP}")
+    if not os.access(path, os.R_OK):
+        what = f"no permission to read the {name} file"
+        return Problem(subject, path, what, f"allow it (chmod u+r), {_SKIP}")
+    return None
+
+
+def _no_modality(entry: Entry, modalities: Sequence[str]) -> Problem:
+    there = f"it has {', '.join(sorted(entry.images))}" if entry.images else "it has no image at all"
+    what = f"none of cohort.modalities ({', '.join(modalities)}) is there; {there}"
+    return Problem(entry.id, None, what, f"add a file, {_SKIP}")
+
+
+def _add_duplicate_subjects(entries: Sequence[Entry], problems: list[list[Problem]]) -> None:
+    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, entry in enumerate(entries):
+        places[entry.center, entry.id].append(index)
+    for (center, identity), indices in places.items():
+        for index in indices if len(indices) > 1 else ():
+            what = f"subject is listed {len(indices)} times at center {center}"
+            remedy = "keep one, or give each examination its own subject id and the same patient"
+            problems[index].append(Problem(identity, None, what, remedy))
+
+
+def _add_shared_files(
+    entries: Sequence[Entry],
+    owners: Mapping[Path, Sequence[tuple[int, str, Path]]],
+    problems: list[list[Problem]],
+) -> None:
+    """One image file under two names: a slip in the list, and between patients a leak into the test."""
+    for uses in owners.values():
+        for index, name, path in uses if len(uses) > 1 else ():
+            others = [
+                f"{entries[other].id} {label}" for other, label, _ in uses if (other, label) != (index, name)
+            ]
+            if others:
+                what = f"the {name} file is also that of {', '.join(others)}"
+                problems[index].append(
+                    Problem(entries[index].id, path, what, f"correct one of them, {_SKIP}")
+                )

@@ -1,0 +1,112 @@
+"""Reader for nnU-Net's raw format (Isensee et al., Nature Methods 2021), versions 1 and 2.
+
+::
+
+    <root>/dataset.json                 channel_names {"0": "DWI", "1": "ADC"} (or modality), labels, file_ending
+    <root>/imagesTr/CASE_0000.nii.gz    one file for each channel; an absent file is an absent modality
+    <root>/labelsTr/CASE.nii.gz
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.cohort.filenames import NIFTI_ENDINGS, modality_named, nifti_files
+from study.cohort.records import Entry
+from study.config import Config
+from study.errors import CohortError, Problem
+
+_IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+
+
+def list_nnunet(config: Config) -> list[Entry]:
+    """Every case of imagesTr and labelsTr; raises CohortError for an unusable dataset.json."""
+    root = config.cohort.nnunet.root or Path()
+    description = _read_description(root / "dataset.json")
+    channels, ending = _channels(root, description, config.cohort.modalities)
+    mask = _mask_name(root, description, config.cohort.target)
+    images: dict[str, dict[str, Path]] = {}
+    problems: dict[str, list[Problem]] = {}
+    for path in nifti_files(root / "imagesTr"):
+        match = _IMAGE.fullmatch(path.name.removesuffix(ending)) if path.name.endswith(ending) else None
+        case = match["case"] if match else path.name
+        modality = channels.get(int(match["channel"])) if match else None
+        if modality is None:
+            known = ", ".join(f"_{number:04d}{ending} ({name})" for number, name in sorted(channels.items()))
+            problem = Problem(case, path, "its name ends in no channel of dataset.json", f"there are {known}")
+            problems.setdefault(case, []).append(problem)
+        else:
+            images.setdefault(case, {})[modality] = path
+    labels = {path.name.removesuffix(ending): path for path in nifti_files(root / "labelsTr")}
+    cases = sorted(set(images) | set(problems) | set(labels))
+    if not cases:
+        raise _refusal(
+            root / "imagesTr", "no NIfTI file in it", "give the folder that holds imagesTr and labelsTr"
+        )
+    center = config.cohort.nnunet.center
+    return [
+        Entry(
+            id=case,
+            patient=case,
+            center=center,
+            images=images.get(case, {}),
+            masks={mask: labels[case]} if case in labels else {},
+            problems=tuple(problems.get(case, ())),
+        )
+        for case in cases
+    ]
+
+
+def _refusal(path: Path, what: str, remedy: str) -> CohortError:
+    return CohortError([Problem("cohort.nnunet.root", path.absolute(), what, remedy)])
+
+
+def _read_description(path: Path) -> Mapping[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise _refusal(path, "file is missing", "give the folder of one data set (Dataset001_Name)") from None
+    except (ValueError, OSError) as error:
+        raise _refusal(path, f"cannot be read ({error})", "correct it") from None
+    if not isinstance(description, dict):
+        raise _refusal(path, "is no JSON object", "write it as nnU-Net's documentation of dataset.json says")
+    return description
+
+
+def _channels(
+    root: Path, description: Mapping[str, Any], modalities: tuple[str, ...]
+) -> tuple[dict[int, str], str]:
+    """Channel number to modality, and the ending of the files."""
+    path = root / "dataset.json"
+    names = description.get("channel_names", description.get("modality"))
+    if not isinstance(names, dict) or not all(str(number).isdecimal() for number in names):
+        raise _refusal(path, "no channel_names", 'add them: "channel_names": {"0": "DWI", "1": "ADC"}')
+    channels = {int(number): modality_named(str(name), modalities) for number, name in names.items()}
+    twice = sorted({name for name in channels.values() if list(channels.values()).count(name) > 1})
+    if twice:
+        raise _refusal(path, f"channel_names has {', '.join(twice)} twice", "name each channel differently")
+    if not set(modalities) & set(channels.values()):
+        what = f"channel_names has none of cohort.modalities ({', '.join(modalities)})"
+        remedy = f"it has {', '.join(channels.values())}: rename its channels, or set cohort.modalities"
+        raise _refusal(path, what, remedy)
+    ending = str(description.get("file_ending", ".nii.gz"))
+    if ending not in NIFTI_ENDINGS:
+        raise _refusal(
+            path, f"file_ending is {ending}", "convert the images to .nii.gz; other formats are not read"
+        )
+    return channels, ending
+
+
+def _mask_name(root: Path, description: Mapping[str, Any], target: str) -> str:
+    """What the labels mark: a lesion or a thrombus if the label is called so, else the target."""
+    labels = description.get("labels", {})
+    names = [str(name).casefold() for name in labels] + [str(name).casefold() for name in labels.values()]
+    named = [mask for mask in ("lesion", "thrombus") if mask in names]
+    if len(named) > 1:
+        what = "labels has both lesion and thrombus; one binary label is read"
+        raise _refusal(root / "dataset.json", what, "list the files in a manifest with one mask for each")
+    return named[0] if named else target

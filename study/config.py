@@ -1,0 +1,387 @@
+"""The whole vocabulary: every setting, its type, its default and its legal range.
+
+The dotted path of a field (`modality_dropout.drop_probability`) is at once its command-line override, its
+search-space key, its MLflow parameter and its column in result rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from study.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+LocalPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]  # never tracked nor exported
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class Study(Section):
+    """What is run and where it lies."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    root: LocalPath = Path("studies")
+    trials: Count = 12
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    concurrency: Count | None = Field(None, description="trials at a time; null: as many as the machine holds")
+
+
+class Objective(Section):
+    """What a trial is judged by: a weighted mean over validation subjects of seen centers, never others."""
+
+    full: Annotated[float, Field(ge=0)] = 0.5
+    missing: Annotated[float, Field(ge=0)] = 0.5
+    worst_center: Annotated[float, Field(ge=0)] = 0.0
+    centers: tuple[str, ...] | None = Field(None, description="seen centers that count; null: all")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Objective:
+        if self.full + self.missing + self.worst_center <= 0:
+            raise ValueError("all weights are 0; give full, missing or worst_center a weight")
+        return self
+
+
+class Phantom(Section):
+    """The simulated cohort (see study.cohort.phantom)."""
+
+    size: Literal["small", "full"] = "small"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    centers: tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...] = (
+        "CHSF",
+        "MATAR",
+        "MATAR2",
+        "ISLES",
+        "JHU",
+        "FOCH",
+    )
+    subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
+    randomisation: Fraction = Field(
+        0.0, description="how far acquisition and tissue parameters stray beyond the centers' own; 0: not at all"
+    )
+    root: LocalPath | None = Field(None, description="where they are written; null: <study.root>/phantoms")
+
+
+class Isles2022(Section):
+    """The ISLES 2022 data set on disk, either layout."""
+
+    root: LocalPath | None = None
+    center: str = "ISLES2022"
+
+
+class NnunetRaw(Section):
+    """A data set in nnU-Net's raw format; all of it belongs to one center."""
+
+    root: LocalPath | None = None
+    center: str = "nnunet"
+
+
+class Bids(Section):
+    """A BIDS-like folder; centers come from its participants.tsv."""
+
+    root: LocalPath | None = None
+
+
+class SplitsConfig(Section):
+    """Who trains, validates and tests: by patient, stratified by center, seeded."""
+
+    kind: Literal["fractions", "folds", "fixed"] = "fractions"
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    folds: Annotated[int, Field(ge=2)] = 5
+    fold: Annotated[int, Field(ge=0)] = 0
+    path: LocalPath | None = Field(None, description="for kind=fixed: JSON with lists train, validation, test of subject ids")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SplitsConfig:
+        if self.kind == "fractions" and self.validation + self.test >= 1:
+            raise ValueError("validation + test must leave something to train on (below 1)")
+        if self.kind == "folds" and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds={self.folds}, got {self.fold}")
+        if self.kind == "fixed" and self.path is None:
+            raise ValueError("kind=fixed needs splits.path")
+        return self
+
+
+Source = Literal["phantom", "isles2022", "nnunet", "bids", "manifest"]
+
+
+class CohortConfig(Section):
+    """Whose scans, which modalities in which order, what is segmented, who may be learnt from."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)] = ("phantom",)
+    path: LocalPath | None = Field(None, description="for source manifest: the CSV or JSON file")
+    phantom: Phantom = Phantom()
+    isles2022: Isles2022 = Isles2022()
+    nnunet: NnunetRaw = NnunetRaw()
+    bids: Bids = Bids()
+    modalities: Annotated[tuple[str, ...], Field(min_length=1)] = ("DWI", "ADC", "B0")
+    target: Literal["lesion", "thrombus"] = "lesion"
+    seen: tuple[str, ...] | None = Field(None, description="centers to learn from; null: all that are not unseen")
+    unseen: tuple[str, ...] = ("ISLES",)
+    splits: SplitsConfig = SplitsConfig()
+    on_error: Literal["stop", "skip"] = "stop"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CohortConfig:
+        both = sorted(set(self.seen or ()) & set(self.unseen))
+        if both:
+            raise ValueError(f"center {', '.join(both)} is both seen and unseen; remove it from one of the lists")
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(f"a modality is listed twice: {', '.join(self.modalities)}")
+        if "manifest" in self.sources and self.path is None:
+            raise ValueError("source manifest needs cohort.path=<file.csv or file.json>")
+        for source in ("isles2022", "nnunet", "bids"):
+            if source in self.sources and getattr(self, source).root is None:
+                raise ValueError(f"source {source} needs cohort.{source}.root=<folder>")
+        return self
+
+
+class Imaging(Section):
+    """From files to arrays that all trials share."""
+
+    spacing_mm: tuple[Positive, Positive, Positive] | None = Field(
+        None, description="[slices, rows, columns]; null: planned from the training subjects as nnU-Net does"
+    )
+    reference: str | None = Field(
+        None, description="modality whose grid is predicted on; null: the first of cohort.modalities that is present"
+    )
+    normalisation: Literal["zscore", "nyul"] = "zscore"
+    crop_margin_mm: Annotated[float, Field(ge=0)] = 4.0
+    cache: LocalPath | None = Field(None, description="null: <study.root>/cache")
+
+
+class ModalityDropout(Section):
+    """Which modalities are faded out in training, how often, and by which rule (see METHODS in docs)."""
+
+    policy: Literal["bernoulli", "uniform_subset", "truncated_geometric"] = "bernoulli"
+    droppable: tuple[str, ...] = ("B0",)
+    drop_probability: Fraction = Field(0.5, description="q: the papers' tables list it as 1-p")
+    draw: Literal["per_modality", "jointly"] = "per_modality"
+    noise_std: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+    theta: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    keep_at_least: Count = 1
+
+
+class Schedule(Section):
+    """g(t): what is left of a dropped modality at each moment of the training (Vargas-Ibarra 2025, eq. 2)."""
+
+    shape: Literal[
+        "step", "linear", "cosine", "exponential", "polynomial", "sigmoid", "abrupt", "none", "free"
+    ] = "step"
+    start: Fraction = 0.75
+    end: Fraction = 0.0
+    hold: Fraction = 0.0
+    finish: Fraction = 1.0
+    steps: Annotated[int, Field(ge=2, le=100)] = 4
+    exponent: Annotated[float, Field(gt=0, le=20)] = 2.0
+    steepness: Annotated[float, Field(gt=0, le=100)] = 10.0
+    drops: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] = (1.0, 1.0, 1.0)
+    clock: Literal["trial", "rung"] = "trial"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Schedule:
+        if self.end > self.start:
+            raise ValueError(f"end must not be above start={self.start}, got {self.end}")
+        if self.hold >= self.finish:
+            raise ValueError(f"hold must be below finish={self.finish}, got {self.hold}")
+        if self.shape == "free" and math.fsum(self.drops) <= 0:
+            raise ValueError("drops must not all be 0 with shape=free")
+        return self
+
+
+class Model(Section):
+    """The network. What is null is planned from the training subjects by nnU-Net's rules."""
+
+    name: str = "nnunet"
+    base_channels: Count = 32
+    max_channels: Count = 320
+    stages: Annotated[int, Field(ge=2, le=8)] | None = None
+    patch_size: tuple[Count, Count, Count] | None = None
+    memory_gb: Positive = Field(8.0, description="the planner shrinks the patch until training fits in it")
+    deep_supervision: bool = True
+
+
+class Trainer(Section):
+    """One training."""
+
+    epochs: Count = 1000
+    iterations_per_epoch: Count = 250
+    batch_size: Count = Field(2, description="per worker")
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 3e-5
+    poly_exponent: Annotated[float, Field(ge=0)] = 0.9
+    gradient_clip: Positive = 12.0
+    foreground_fraction: Fraction = 0.5
+    augmentation: Literal["nnunet", "none"] = "nnunet"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Count = 1
+    cpus_per_worker: Count = 1
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
+    validate_every: Count = 50
+    loader_workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        0, description="processes that draw patches ahead; 0: in the training process"
+    )
+    deterministic: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Trainer:
+        if self.validate_every > self.epochs:
+            raise ValueError(f"validate_every must be at most epochs={self.epochs}, got {self.validate_every}")
+        return self
+
+
+class Postprocessing(Section):
+    """From probabilities to a mask. Searched on kept probabilities; costs no training."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    min_volume_ml: Annotated[float, Field(ge=0, le=1000)] = 0.0
+
+
+class Evaluation(Section):
+    """How a trained network is judged."""
+
+    subsets: Literal["droppable", "all"] = "droppable"
+    empty_dice: Literal["nan", "one"] = Field("one", description="Dice where reference and prediction are empty")
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    windows_per_batch: Count = 4
+    postprocessing_trials: Annotated[int, Field(ge=0)] = Field(200, description="0: keep the defaults")
+    bootstrap: Count = 2000
+
+
+class Tuning(Section):
+    """The outer search."""
+
+    sampler: Literal["tpe", "random"] = "tpe"
+    startup_trials: Annotated[int, Field(ge=0)] = 5
+    scheduler: Literal["asha", "none"] = "asha"
+    first_rung: Annotated[float, Field(gt=0, le=1)] = Field(0.34, description="fraction of the epochs")
+    reduction_factor: Annotated[float, Field(gt=1)] = 2.0
+    storage: str | None = Field(None, description="null: SQLite in the study's folder; or any Optuna URL")
+    max_failures: Annotated[int, Field(ge=0)] = Field(2, description="restarts of one trial after a crash")
+
+
+class Tracking(Section):
+    """Where MLflow keeps what is logged."""
+
+    enabled: bool = True
+    uri: str | None = Field(None, description="null: SQLite in the study's folder")
+    experiment: str = "fadeout"
+
+
+class Config(Section):
+    """Everything."""
+
+    study: Study
+    objective: Objective = Objective()
+    cohort: CohortConfig = CohortConfig()
+    imaging: Imaging = Imaging()
+    modality_dropout: ModalityDropout = ModalityDropout()
+    schedule: Schedule = Schedule()
+    model: Model = Model()
+    trainer: Trainer = Trainer()
+    postprocessing: Postprocessing = Postprocessing()
+    evaluation: Evaluation = Evaluation()
+    tuning: Tuning = Tuning()
+    tracking: Tracking = Tracking()
+    search_space: dict[str, Any] = {}
+    resume: bool = False
+    dry_run: bool = False
+    debug: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        cohort, dropout = self.cohort, self.modality_dropout
+        if unknown := sorted(set(dropout.droppable) - set(cohort.modalities)):
+            raise ValueError(
+                f"modality_dropout.droppable: {', '.join(unknown)} is not among "
+                f"cohort.modalities ({', '.join(cohort.modalities)})"
+            )
+        if dropout.keep_at_least > len(cohort.modalities):
+            raise ValueError(
+                f"modality_dropout.keep_at_least: must be at most the {len(cohort.modalities)} modalities, "
+                f"got {dropout.keep_at_least}"
+            )
+        if self.imaging.reference is not None and self.imaging.reference not in cohort.modalities:
+            raise ValueError(
+                f"imaging.reference: {self.imaging.reference} is not among "
+                f"cohort.modalities ({', '.join(cohort.modalities)})"
+            )
+        if self.objective.centers is not None and (
+            leaked := sorted(set(self.objective.centers) & set(cohort.unseen))
+        ):
+            raise ValueError(
+                f"objective.centers: {', '.join(leaked)} is unseen (cohort.unseen); "
+                "the objective may read only validation subjects of seen centers"
+            )
+        return self
+
+    @property
+    def cache_root(self) -> Path:
+        """Where prepared subjects are shared between studies."""
+        return self.imaging.cache or self.study.root / "cache"
+
+    @property
+    def phantom_root(self) -> Path:
+        """Where simulated cohorts are written."""
+        return self.cohort.phantom.root or self.study.root / "phantoms"
+
+    def with_values(self, values: Mapping[str, Any]) -> Config:
+        """A copy in which each dotted path has its new value; raises ConfigError like `validate`."""
+        content = self.model_dump(mode="json")
+        for path, value in values.items():
+            *parents, last = path.split(".")
+            section = content
+            for name in parents:
+                section = section[name]
+            section[last] = value
+        return validate(content)
+
+
+def validate(content: Mapping[str, Any]) -> Config:
+    """The frozen configuration, or a ConfigError that lists every mistake with its path and the legal values."""
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError([_describe(detail) for detail in error.errors()]) from None
+
+
+def legal_keys(path: str = "") -> tuple[str, ...]:
+    """The keys of the section at a dotted path ('' is the top), as users may write them."""
+    section: type[BaseModel] = Config
+    for name in filter(None, path.split(".")):
+        field = section.model_fields.get(name)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return ()
+        section = field.annotation
+    return tuple(section.model_fields)
+
+
+def _describe(detail: Any) -> str:
+    location = [str(part) for part in detail["loc"]]
+    path = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        parent = ".".join(location[:-1])
+        return f"{path}: no such key; {parent or 'the top level'} has {', '.join(legal_keys(parent))}"
+    if detail["type"] == "missing":
+        return f"{path}: required and not given"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if not path:
+        return message
+    given = detail["input"]
+    shown = "" if isinstance(given, dict) else f", got {given!r}"
+    return f"{path}: {message}{shown}"

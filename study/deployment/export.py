@@ -1,0 +1,99 @@
+"""From a finished trial to a bundle."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.config import Config, validate
+from study.deployment.bundle import Contents, build_network, write_bundle
+from study.deployment.card import model_card
+from study.deployment.manifest import Inference, Manifest, Preparation
+from study.errors import StudyError
+from study.results import StudyFolder, TrialFolder, read_json, read_rows
+
+
+def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> int:
+    """Write the bundle of a trial, of the winner if none is named; returns the trial's number.
+
+    Raises StudyError if the trial is not complete or `out` exists, BundleError if the weights do not fit the plan.
+    """
+    number = winner(folder) if trial is None else trial
+    chosen = _complete_trial(folder, number)
+    result = chosen.read_result() or {}
+    searched = read_json(chosen.parameters) if chosen.parameters.is_file() else {}
+    config = validate(read_json(folder.config)).with_values(searched)
+    plan = read_json(folder.plan)
+    manifest = _manifest(config, plan, number, result)
+    weights = chosen.weights.read_bytes()
+    rows = read_rows(chosen.rows)
+    card = model_card(manifest, config, rows[rows["split"] == "test"], _subjects(folder, plan))
+    build_network(Contents(manifest, weights, card, f"trial {number}"))
+    write_bundle(out, manifest, weights, card)
+    return number
+
+
+def winner(folder: StudyFolder) -> int:
+    """The trial that the study's summary names, else the complete one with the highest value."""
+    named = read_json(folder.summary).get("winner") if folder.summary.is_file() else None
+    if named is not None:
+        return int(named["trial"])
+    results = {trial.number: trial.read_result() for trial in folder.trials()}
+    values = {
+        number: float(result["value"])
+        for number, result in results.items()
+        if result and result["state"] == "complete" and math.isfinite(result["value"])
+    }
+    if not values:
+        raise StudyError(f"{folder.path}: no trial is complete yet; go on with the study by resume=true")
+    return max(values, key=lambda number: (values[number], -number))
+
+
+def _complete_trial(folder: StudyFolder, number: int) -> TrialFolder:
+    trial = folder.trial(number)
+    result = trial.read_result()
+    if result is None or result["state"] != "complete" or not trial.weights.is_file():
+        states = {other.number: (other.read_result() or {}).get("state") for other in folder.trials()}
+        complete = ", ".join(str(other) for other, state in states.items() if state == "complete")
+        raise StudyError(f"trial: {number} is not complete; complete are {complete or 'none'}")
+    return trial
+
+
+def _manifest(config: Config, plan: Mapping[str, Any], number: int, result: Mapping[str, Any]) -> Manifest:
+    from study.deployment.versions import versions
+
+    return Manifest(
+        study=config.study.name,
+        trial=number,
+        target=config.cohort.target,
+        modalities=config.cohort.modalities,
+        droppable=config.modality_dropout.droppable,
+        drop_probability=config.modality_dropout.drop_probability,
+        model=config.model.name,
+        network=plan["network"],
+        preparation=Preparation(
+            spacing_mm=plan["spacing_mm"],
+            reference=config.imaging.reference,
+            normalisation=config.imaging.normalisation,
+            crop_margin_mm=config.imaging.crop_margin_mm,
+            landmarks=plan.get("landmarks") or {},
+        ),
+        inference=Inference(
+            overlap=config.evaluation.overlap,
+            windows_per_batch=config.evaluation.windows_per_batch,
+            precision=config.trainer.precision,
+        ),
+        postprocessing=result["postprocessing"],
+        versions=versions(),
+        files={},
+    )
+
+
+def _subjects(folder: StudyFolder, plan: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """Per use, subjects by center."""
+    splits, centers = read_json(folder.splits), plan.get("centers", {})
+    uses = ("train", "validation", "test", "unseen")
+    return {use: Counter(centers.get(key, "unknown") for key in splits.get(use, [])) for use in uses}

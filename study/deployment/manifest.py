@@ -1,0 +1,91 @@
+"""`bundle.json`: everything but the weights that a prediction needs, and what proves that the files are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from study.config import Fraction, Postprocessing, Positive, Section
+from study.errors import BundleError
+
+FORMAT = "fadeout-bundle"
+FORMAT_VERSION = 1
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Preparation(Section):
+    """From files to what the network is given: the part of `imaging` that predictions share with the study."""
+
+    spacing_mm: tuple[Positive, Positive, Positive] = Field(description="[slices, rows, columns]")
+    reference: str | None
+    normalisation: Literal["zscore", "nyul"]
+    crop_margin_mm: Annotated[float, Field(ge=0)]
+    landmarks: dict[str, tuple[float, ...]] = Field(description="per modality, for normalisation nyul")
+
+
+class Inference(Section):
+    """How the network is slid over an image."""
+
+    overlap: Annotated[float, Field(ge=0, lt=1)]
+    windows_per_batch: Annotated[int, Field(ge=1)]
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Manifest(Section):
+    """The content of `bundle.json`."""
+
+    format: Literal["fadeout-bundle"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
+    study: str
+    trial: int
+    target: Literal["lesion", "thrombus"]
+    modalities: Annotated[tuple[str, ...], Field(min_length=1)]
+    droppable: tuple[str, ...] = Field(description="modalities that the network was trained to do without")
+    drop_probability: Fraction
+    model: str
+    network: dict[str, Any] = Field(description="the plan that the network is built from")
+    preparation: Preparation
+    inference: Inference
+    postprocessing: Postprocessing
+    versions: dict[str, str]
+    files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
+
+
+def to_text(manifest: Manifest) -> str:
+    """The text of `bundle.json`, with a checksum of its own content."""
+    content = manifest.model_dump(mode="json")
+    return json.dumps({**content, "checksum": _checksum(content)}, indent=2) + "\n"
+
+
+def from_text(text: str | bytes, where: str) -> Manifest:
+    """Read `bundle.json`; raises BundleError if it is damaged or of another version. `where` is for the message."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise BundleError(f"{where}: bundle.json is damaged (no JSON); copy or export the bundle again") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise BundleError(f"{where}: bundle.json is not that of a {FORMAT}; give what study.export wrote")
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise BundleError(
+            f"{where}: the bundle has format version {version}, this program reads {FORMAT_VERSION}; "
+            "export it again, or install the version of fadeout that wrote it"
+        )
+    checksum = content.pop("checksum", None)
+    if checksum != _checksum(content):
+        raise BundleError(f"{where}: bundle.json was changed after export; copy or export the bundle again")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"]))
+        raise BundleError(f"{where}: bundle.json: {path}: {first['msg']}; export the bundle again") from None
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""Center × availability subset: a network's predictions for subjects with all they have, and with modalities removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from study.config import Config, Postprocessing
+from study.evaluation.inference import predict_probability
+from study.evaluation.metrics import score
+from study.evaluation.postprocessing import postprocess
+from study.evaluation.subsets import Subset, subsets_of
+from study.imaging.prepare import Prepared
+from study.results import Row
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is needed to run a network on subjects, besides the network.
+
+    Attributes:
+        config: modalities, droppable ones and evaluation are read.
+        patch_size: window in voxels [D, H, W].
+        centers: subject key to center.
+        device: where the network lies.
+        autocast: reduced precision of the network; None for float32.
+    """
+
+    config: Config
+    patch_size: tuple[int, int, int]
+    centers: Mapping[str, str]
+    device: torch.device
+    autocast: torch.dtype | None = None
+
+    def predictions(
+        self, network: nn.Module, subjects: Sequence[Prepared]
+    ) -> Iterator[tuple[Prepared, Subset, NDArray[np.float32]]]:
+        """Each subject with each of its availability subsets, and the probability on its prepared grid [D, H, W]."""
+        config, evaluation = self.config, self.config.evaluation
+        for prepared in subjects:
+            for subset in subsets_of(
+                prepared.present,
+                config.cohort.modalities,
+                config.modality_dropout.droppable,
+                evaluation.subsets,
+            ):
+                probability = predict_probability(
+                    network,
+                    prepared.image,
+                    subset.present,
+                    self.patch_size,
+                    evaluation.overlap,
+                    evaluation.windows_per_batch,
+                    self.device,
+                    autocast=self.autocast,
+                )
+                yield prepared, subset, probability
+
+    def row(
+        self,
+        trial: int,
+        split: Literal["validation", "test"],
+        seen: bool,
+        prepared: Prepared,
+        subset: Subset,
+        probability: NDArray[np.float32],
+        settings: Postprocessing,
+    ) -> Row:
+        """How well one prediction does on the reference's own grid, after post-processing.
+
+        Args:
+            probability: on the reference's own grid.
+        """
+        if prepared.native_target is None:
+            raise ValueError(f"{prepared.key} must have a reference mask to be judged")
+        spacing_mm = prepared.native.spacing_mm
+        mask = postprocess(probability, settings, float(np.prod(spacing_mm)) / 1000)
+        scores = score(prepared.native_target, mask, spacing_mm, self.config.evaluation.empty_dice)
+        return Row(
+            trial=trial,
+            split=split,
+            center=self.centers[prepared.key],
+            seen=seen,
+            subject=prepared.key,
+            subset=subset.name,
+            removed=subset.removed,
+            **vars(scores),
+        )

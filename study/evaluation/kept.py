@@ -1,0 +1,115 @@
+"""Kept probabilities: what post-processing is searched on, without the network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.evaluation.components import Box, Mask, bounding_box
+from study.results import atomic
+
+LEVELS = (np.arange(1001) / 1000).astype(np.float32)  # what kept probabilities are rounded down to
+KEPT_FROM = 20  # level: voxels outside of the box that holds all probabilities >= 0.02 are not kept
+
+
+@dataclass(frozen=True)
+class KeptCase:
+    """The probability map of one subject with one availability subset, on the reference's full grid.
+
+    Probabilities are rounded down to multiples of 0.001, so that a threshold that is such a multiple, and at
+    least 0.02, gives the same mask as the unrounded map does.
+
+    Attributes:
+        key: the subject's pseudonym.
+        center: where it was acquired.
+        subset: what the network was given, `DWI+ADC`.
+        removed: what was taken away, `B0`; empty with all the subject has.
+        spacing_mm: voxel size along D, H, W.
+        levels: uint16, the probability in thousandths inside of `box`; 0 outside.
+        box: where `levels` lies.
+        reference: mask [D, H, W] on the full grid.
+    """
+
+    key: str
+    center: str
+    subset: str
+    removed: str
+    spacing_mm: tuple[float, float, float]
+    levels: NDArray[np.uint16]
+    box: Box
+    reference: Mask
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in mL."""
+        return math.prod(self.spacing_mm) / 1000
+
+    def probability(self) -> NDArray[np.float32]:
+        """The kept map [D, H, W]: at most 0.001 below the original in the box, 0 outside."""
+        full = np.zeros(self.reference.shape, dtype=np.float32)
+        full[self.box] = LEVELS[self.levels]
+        return full
+
+
+def keep(
+    probability: NDArray[np.float32],
+    reference: Mask,
+    *,
+    key: str,
+    center: str,
+    subset: str,
+    removed: str,
+    spacing_mm: tuple[float, float, float],
+) -> KeptCase:
+    """Round and crop a probability map [D, H, W] in [0, 1].
+
+    Raises:
+        ValueError: the reference is on another grid.
+    """
+    if probability.shape != reference.shape:
+        raise ValueError(
+            f"probability must be on the reference's grid {reference.shape}, got {probability.shape}"
+        )
+    box = bounding_box(probability >= LEVELS[KEPT_FROM]) or (slice(0, 0),) * probability.ndim
+    levels = np.searchsorted(LEVELS, probability[box].astype(np.float32), side="right") - 1
+    return KeptCase(
+        key, center, subset, removed, spacing_mm, levels.astype(np.uint16), box, reference.astype(np.bool_)
+    )
+
+
+def write_kept(path: Path, case: KeptCase) -> None:
+    """Write one case as a compressed .npz in one move; the mask is stored as bits."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            names=np.array([case.key, case.center, case.subset, case.removed]),
+            spacing_mm=np.array(case.spacing_mm),
+            levels=case.levels,
+            corner=np.array([side.start for side in case.box]),
+            shape=np.array(case.reference.shape),
+            reference=np.packbits(case.reference),
+        )
+
+
+def read_kept(path: Path) -> KeptCase:
+    """Read what `write_kept` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        key, center, subset, removed = (str(name) for name in stored["names"])
+        spacing_mm = tuple(float(side) for side in stored["spacing_mm"])
+        levels, shape = stored["levels"], tuple(int(side) for side in stored["shape"])
+        bits = np.unpackbits(stored["reference"], count=math.prod(shape))
+        corner = stored["corner"]
+    box = tuple(slice(int(a), int(a) + n) for a, n in zip(corner, levels.shape, strict=True))
+    reference = bits.astype(np.bool_).reshape(shape)
+    return KeptCase(
+        key, center, subset, removed, (spacing_mm[0], spacing_mm[1], spacing_mm[2]), levels, box, reference
+    )
+
+
+def read_all_kept(folder: Path) -> list[KeptCase]:
+    """All cases in a folder, by file name."""
+    return [read_kept(path) for path in sorted(folder.glob("*.npz"))]

@@ -1,0 +1,225 @@
+"""Prepared subjects on disk: content-addressed, memory-mapped, built once for all trials and studies.
+
+::
+
+    <cache root>/
+      hashes.json                  file identity (path, size, time) to the hash of its bytes
+      3f/3fa9…/                    one subject: name = source bytes + settings + code version
+        image.npy  target.npy  native_target.npy  foreground.npy  grid.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.cohort.records import Cohort, Subject
+from study.config import Config
+from study.errors import CohortError, Problem
+from study.imaging.parallel import map_processes
+from study.imaging.prepare import Landmarks, prepare_subject
+from study.imaging.prepared import Prepared
+from study.imaging.volume import Grid
+from study.results import read_json, write_json
+
+CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
+ARRAYS = ("image", "target", "foreground", "native_target")
+
+
+@dataclass(frozen=True)
+class PreparedCohort:
+    """Where each subject lies prepared; opens them without reading them.
+
+    Attributes:
+        entries: subject key to folder.
+        skipped: keys left out because of problems, with cohort.on_error=skip.
+        problems: what was wrong with them.
+    """
+
+    entries: Mapping[str, Path]
+    skipped: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+
+    def __getitem__(self, key: str) -> Prepared:
+        """The subject with this key, memory-mapped."""
+        return open_prepared(self.entries[key], key)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys."""
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        """The number of subjects."""
+        return len(self.entries)
+
+
+@dataclass(frozen=True)
+class _Built:
+    folder: Path | None
+    problems: tuple[Problem, ...]
+    hashes: dict[str, str]
+
+
+def prepare_cohort(
+    cohort: Cohort,
+    keys: Sequence[str],
+    config: Config,
+    spacing_mm: Sequence[float],
+    landmarks: Landmarks | None = None,
+) -> PreparedCohort:
+    """Prepare the subjects that are not in the cache yet, in parallel.
+
+    Raises CohortError with the problems of all subjects (cohort.on_error=skip leaves these subjects out),
+    OSError if the cache cannot be written.
+    """
+    root = config.cache_root
+    root.mkdir(parents=True, exist_ok=True)
+    memo_file = root / "hashes.json"
+    memo: dict[str, str] = read_json(memo_file) if memo_file.is_file() else {}
+    subjects = {subject.key: subject for subject in cohort.subjects}
+    settings = _settings(config, spacing_mm, landmarks)
+    entries = {key: _known_entry(root, subjects[key], settings, memo) for key in keys}
+    missing = [key for key, folder in entries.items() if folder is None]
+    build = partial(_build, config=config, spacing_mm=tuple(spacing_mm), landmarks=landmarks)
+    built = dict(zip(missing, map_processes(build, [subjects[key] for key in missing]), strict=True))
+    if missing:
+        found = {name: value for one in built.values() for name, value in one.hashes.items()}
+        write_json(memo_file, memo | found)
+    problems = tuple(problem for one in built.values() for problem in one.problems)
+    folders = {key: entries[key] or built[key].folder for key in keys}
+    usable = {key: folder for key, folder in folders.items() if folder is not None}
+    if problems and (config.cohort.on_error == "stop" or not usable):
+        raise CohortError(problems)
+    return PreparedCohort(usable, tuple(key for key in keys if key not in usable), problems)
+
+
+def open_prepared(folder: Path, key: str) -> Prepared:
+    """A prepared subject from its folder; arrays are memory-mapped and read-only."""
+    content = read_json(folder / "grid.json")
+    arrays: dict[str, Any] = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r") if (folder / f"{name}.npy").is_file() else None
+        for name in ARRAYS
+    }
+    return Prepared(
+        key=key,
+        present=tuple(content["present"]),
+        grid=Grid.from_dict(content["grid"]),
+        native=Grid.from_dict(content["native"]),
+        **arrays,
+    )
+
+
+def _settings(config: Config, spacing_mm: Sequence[float], landmarks: Landmarks | None) -> dict[str, Any]:
+    """Everything besides the files that the arrays depend on."""
+    return {
+        "version": CODE_VERSION,
+        "modalities": config.cohort.modalities,
+        "target": config.cohort.target,
+        "reference": config.imaging.reference,
+        "normalisation": config.imaging.normalisation,
+        "crop_margin_mm": config.imaging.crop_margin_mm,
+        "spacing_mm": [float(value) for value in spacing_mm],
+        "landmarks": {name: [float(value) for value in values] for name, values in (landmarks or {}).items()},
+    }
+
+
+def _files(subject: Subject, modalities: Sequence[str], target: str) -> dict[str, Path]:
+    """The files that a prepared subject depends on."""
+    images = {f"image {name}": subject.images[name] for name in modalities if name in subject.images}
+    return images | {
+        f"mask {name}": subject.masks[name] for name in ("brain", target) if name in subject.masks
+    }
+
+
+def _identity(path: Path) -> str:
+    """A name for a file as it is now, without its path in clear."""
+    state = path.stat()
+    return hashlib.sha256(f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}".encode()).hexdigest()
+
+
+def _entry(root: Path, hashes: Mapping[str, str], settings: Mapping[str, Any]) -> Path:
+    content = json.dumps({"files": hashes, "settings": settings}, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:40]
+    return root / digest[:2] / digest
+
+
+def _known_entry(
+    root: Path, subject: Subject, settings: Mapping[str, Any], memo: Mapping[str, str]
+) -> Path | None:
+    """The folder of a subject that is prepared and whose files are known; None if it must be built."""
+    try:
+        files = _files(subject, settings["modalities"], settings["target"])
+        folder = _entry(root, {role: memo[_identity(path)] for role, path in files.items()}, settings)
+    except (KeyError, OSError):
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _build(
+    subject: Subject, config: Config, spacing_mm: Sequence[float], landmarks: Landmarks | None
+) -> _Built:
+    """Runs in a process of its own: problems come back as values."""
+    identities, hashes = {}, {}
+    files = _files(subject, config.cohort.modalities, config.cohort.target)
+    for role, path in files.items():
+        if path.is_file() and os.access(path, os.R_OK):  # the others are named by prepare_subject
+            identities[_identity(path)] = hashes[role] = _hash(path)
+    folder = _entry(config.cache_root, hashes, _settings(config, spacing_mm, landmarks))
+    if hashes.keys() < files.keys() or not folder.is_dir():
+        try:
+            prepared = prepare_subject(subject, config, spacing_mm, landmarks)
+        except CohortError as error:
+            return _Built(None, error.problems, identities)
+        _write(prepared, folder)
+    return _Built(folder, (), identities)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(prepared: Prepared, folder: Path) -> None:
+    """Write an entry beside its place and move it there; nothing half-written stays behind."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in ARRAYS:
+            array = getattr(prepared, name)
+            if array is not None:
+                _save(temporary / f"{name}.npy", np.ascontiguousarray(array))
+        content = {
+            "present": prepared.present,
+            "grid": prepared.grid.to_dict(),
+            "native": prepared.native.to_dict(),
+        }
+        write_json(temporary / "grid.json", content)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another process was first, with the same content
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    """Like np.save, but a full disk is told with its reason and the file's name."""
+    try:
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.reshape(-1).view(np.uint8).data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -1,0 +1,41 @@
+"""One subject, ready for a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.imaging.resample import resample
+from study.imaging.volume import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A subject's modalities on one grid, cropped to the brain and normalised.
+
+    Attributes:
+        key: the subject's pseudonym.
+        image: float32 [M, D, H, W], modalities in the order of the configuration, absent ones all zero.
+        present: which modalities there are.
+        target: uint8 [D, H, W] on `grid`, None for a subject without the target's mask.
+        foreground: int16 [N, 3], indices (d, h, w) of at most 10,000 target voxels.
+        grid: of `image` and `target`.
+        native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
+        native_target: uint8 [D, H, W] on `native`.
+    """
+
+    key: str
+    image: NDArray[np.float32]
+    present: tuple[bool, ...]
+    target: NDArray[np.uint8] | None
+    foreground: NDArray[np.int16]
+    grid: Grid
+    native: Grid
+    native_target: NDArray[np.uint8] | None
+
+    def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities [D, H, W] from `grid` to `native`, linearly; 0 outside the prepared box."""
+        return resample(np.asarray(probability, np.float32), self.grid, self.native, order=1)

@@ -1,0 +1,84 @@
+"""From one grid to another through their affines.
+
+With scipy, so that training and prediction start fast and run without TorchIO; equal to TorchIO's `Resample`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from study.imaging.volume import Grid
+
+NEGLIGIBLE = 1e-3  # voxels: a displacement below it is rounding in a header, and is not interpolated
+
+
+def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDArray[Any]:
+    """Values of `data` [D, H, W] at the voxels of `target`, 0 outside the source's box; the type is kept.
+
+    Order 0 (nearest) is for masks, 1 (linear) for images and probabilities. No smoothing before downsampling.
+    """
+    result = np.zeros(target.shape, data.dtype)
+    start, stop = _part_inside(source, target)
+    if any(b <= a for a, b in zip(start, stop, strict=True)):
+        return result
+    part = target.cropped(start, stop)
+    mapping = _mapping(source, part)
+    region = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    if np.array_equal(mapping[:3, :3], np.eye(3)) and np.array_equal(mapping, np.rint(mapping)):
+        first = mapping[:3, 3].astype(int)
+        result[region] = data[tuple(slice(a, a + n) for a, n in zip(first, part.shape, strict=True))]
+        return result
+    linear = mapping[:3, :3]
+    matrix = np.diag(linear) if np.array_equal(linear, np.diag(np.diag(linear))) else linear
+    values = ndimage.affine_transform(
+        data,
+        matrix,
+        mapping[:3, 3],
+        part.shape,
+        output=data.dtype,
+        order=order,
+        mode="nearest",
+        prefilter=False,
+    )
+    values[~covered(source, part)] = 0
+    result[region] = values
+    return result
+
+
+def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
+    """Which voxels of the target [D, H, W] have their centre in the source's box.
+
+    The box ends half a voxel beyond the outer voxel centres.
+    """
+    mapping = _mapping(source, target)
+    inside = np.ones(target.shape, bool)
+    axes = [np.arange(size, dtype=float) for size in target.shape]
+    for axis, size in enumerate(source.shape):
+        along = [mapping[axis, i] * axes[i] for i in range(3)]
+        index = along[0][:, None, None] + along[1][:, None] + along[2] + mapping[axis, 3]
+        inside &= (index >= -0.5) & (index <= size - 0.5)
+    return inside
+
+
+def _mapping(source: Grid, target: Grid) -> NDArray[np.float64]:
+    """Target index to source index, 4×4; entries that are whole but for rounding are made whole."""
+    mapping: NDArray[np.float64] = np.linalg.inv(source.affine) @ target.affine
+    whole = np.rint(mapping)
+    reach = np.array([*(max(size - 1, 1) for size in target.shape), 1.0])
+    return np.where(np.abs(mapping - whole) * reach < NEGLIGIBLE, whole, mapping)
+
+
+def _part_inside(source: Grid, target: Grid) -> tuple[list[int], list[int]]:
+    """The box of target indices that can lie in the source's box: first, and after the last."""
+    edges = ((-0.5, size - 0.5) for size in source.shape)
+    corners = np.array([(*corner, 1) for corner in product(*edges)])
+    index = (corners @ _mapping(target, source).T)[:, :3]
+    size = np.asarray(target.shape)
+    start = np.clip(np.ceil(index.min(axis=0) - NEGLIGIBLE), 0, size).astype(int)
+    stop = np.clip(np.floor(index.max(axis=0) + NEGLIGIBLE) + 1, 0, size).astype(int)
+    return start.tolist(), stop.tolist()

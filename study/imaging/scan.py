@@ -1,0 +1,129 @@
+"""The files of one subject, read and checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import CohortError, Problem
+from study.imaging.brain import derive_brain
+from study.imaging.geometry import alignment_fault, bounding_box, same_grid, target_fault
+from study.imaging.read import read_mask, read_volume
+from study.imaging.resample import resample
+from study.imaging.units import is_magnitude
+from study.imaging.volume import Grid, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What could be read of one subject.
+
+    Attributes:
+        subject: its name in problems.
+        files: modality or mask name to file, of what the study uses.
+        volumes: modality to volume, each on its own grid.
+        reference: the modality whose grid is predicted on.
+        brain: bool [D, H, W] on the reference's grid.
+        target: mask on the reference's grid, None if there is none.
+        problems: what is wrong with files that are left out here.
+    """
+
+    subject: str
+    files: Mapping[str, Path]
+    volumes: Mapping[str, Volume]
+    reference: str
+    brain: NDArray[np.bool_]
+    target: Volume | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def native(self) -> Grid:
+        """The reference modality's grid."""
+        return self.volumes[self.reference].grid
+
+    def prepared_grid(self, spacing_mm: Sequence[float] | None, margin_mm: float) -> Grid:
+        """The box around the brain at a spacing; None keeps the reference's own."""
+        start, stop = bounding_box(self.brain)
+        margin = np.ceil(margin_mm / np.asarray(self.native.spacing_mm) - 1e-6).astype(int)
+        start, stop = np.maximum(start - margin, 0), np.minimum(stop + margin, self.native.shape)
+        box = self.native.cropped(start.tolist(), stop.tolist())
+        return box.with_spacing(spacing_mm) if spacing_mm else box
+
+
+def read_scan(
+    images: Mapping[str, Path],
+    modalities: Sequence[str],
+    reference: str | None,
+    masks: Mapping[str, Path],
+    target: str | None,
+    subject: str,
+) -> Scan:
+    """Read the files of one subject that the study uses, and check that they fit together.
+
+    Raises CohortError with all problems if there is no reference to judge the rest by, or no brain in it.
+    """
+    images = {modality: images[modality] for modality in modalities if modality in images}
+    masks = {name: masks[name] for name in ("brain", target) if name is not None and name in masks}
+    if not images:
+        remedy = f"give at least one of {', '.join(modalities)}, or leave the subject out"
+        raise CohortError([Problem(subject, None, "it has no modality of the study", remedy)])
+    problems: list[Problem] = []
+    volumes: dict[str, Volume] = {}
+    for name, path in (images | masks).items():
+        try:
+            volumes[name] = read_mask(path, subject) if name in masks else read_volume(path, subject)
+        except CohortError as error:
+            problems.extend(error.problems)
+    reference = reference if reference in images else next(iter(images))
+    if reference not in volumes:
+        raise CohortError(problems)
+    misplaced = _misplaced(volumes, images | masks, tuple(images), reference, subject)
+    problems.extend(misplaced.values())
+    volumes = {name: volume for name, volume in volumes.items() if name not in misplaced}
+    found = {name: volumes.pop(name) for name in masks if name in volumes}
+    brain = _brain(volumes, found.get("brain"), reference)
+    if not brain.any():
+        remedy = "give images with signal, or a brain mask that is not empty"
+        file = masks.get("brain", images[reference])
+        raise CohortError([*problems, Problem(subject, file, "no brain is found in it", remedy)])
+    files = images | masks
+    return Scan(subject, files, volumes, reference, brain, found.get(target or ""), tuple(problems))
+
+
+def _misplaced(
+    volumes: Mapping[str, Volume],
+    files: Mapping[str, Path],
+    modalities: Sequence[str],
+    reference: str,
+    subject: str,
+) -> dict[str, Problem]:
+    """What lies elsewhere: other modalities and the brain need a grid that fits, the target the reference's own."""
+    grid = volumes[reference].grid
+    problems = {}
+    for name, volume in volumes.items():
+        if name in modalities or name == "brain":
+            what = alignment_fault(volume.grid, grid)
+            remedy = f"register it to {reference}, or correct its header"
+        else:
+            what = target_fault(volume.grid, grid)
+            remedy = f"bring the mask onto the grid of {reference} with nearest neighbour"
+            fitting = [other for other in modalities if other in volumes]
+            if fitting := [other for other in fitting if same_grid(volume.grid, volumes[other].grid)]:
+                remedy = f"it fits {fitting[0]}: set imaging.reference={fitting[0]}, or {remedy}"
+        if what:
+            problems[name] = Problem(subject, files[name], what, remedy)
+    return problems
+
+
+def _brain(volumes: Mapping[str, Volume], given: Volume | None, reference: str) -> NDArray[np.bool_]:
+    """The given brain mask, or one derived from the reference (or the first magnitude image) [D, H, W]."""
+    grid = volumes[reference].grid
+    if given is None:
+        order = (reference, *volumes)
+        source = volumes[next((name for name in order if is_magnitude(name)), reference)]
+        given = Volume(derive_brain(source).astype(np.uint8), source.grid)
+    return resample(given.data, given.grid, grid, order=0).astype(bool)

@@ -1,0 +1,58 @@
+"""What the numbers in a file mean: ADC to 10⁻³ mm²/s, no negative magnitudes, and what cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIGNED = frozenset({"PHASE", "CT"})  # every other modality is a magnitude
+ADC_MEDIAN = (0.2, 4.0)  # 10⁻³ mm²/s; whole brains with CSF lie near 0.9, water at 37 °C at 3
+ADC_UNITS = {"10⁻³ mm²/s": 1.0, "mm²/s": 1e3, "10⁻⁶ mm²/s": 1e-3}
+MOST_NEGATIVE = 0.25  # of the brain; interpolation makes a few per cent at its edge
+
+
+def is_magnitude(modality: str) -> bool:
+    """Whether a modality has no negative values by its physics."""
+    return modality.upper() not in SIGNED
+
+
+def adc_factor(values: NDArray[Any]) -> float | None:
+    """What ADC values of a brain [N] are multiplied by to be in 10⁻³ mm²/s; None if no unit fits."""
+    positive = values[values > 0]
+    median = float(np.median(positive)) if positive.size else 0.0
+    low, high = ADC_MEDIAN
+    return next((factor for factor in ADC_UNITS.values() if low <= median * factor <= high), None)
+
+
+def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:
+    """Why the values of a brain [N] cannot be used, and the remedy; None if they can."""
+    if not values.size:
+        return "no voxel of the brain lies in it", "check that the files belong together, or leave it out"
+    if values.min() == values.max():
+        return f"it is constant in the brain ({values.min():g})", "export it again, or leave it out"
+    if modality.upper() == "ADC" and adc_factor(values) is None:
+        median = float(np.median(values))
+        return (
+            f"its unit is not recognised: the median in the brain is {median:.3g}, "
+            "expected near 0.9 (10⁻³ mm²/s), 0.0009 (mm²/s) or 900 (10⁻⁶ mm²/s)",
+            "give the ADC map in one of these units",
+        )
+    negative = float((values < 0).mean())
+    if is_magnitude(modality) and negative > MOST_NEGATIVE:
+        return (
+            f"{negative:.0%} of the brain's voxels are negative, which no {modality} image is",
+            "give the image as acquired, not normalised, and check that the modality is right",
+        )
+    return None
+
+
+def physical(data: NDArray[np.float32], modality: str, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The image [D, H, W] in its unit, negative magnitudes (left by interpolation) set to 0.
+
+    `inside` [D, H, W] is where the brain lies; its values must have no `fault`.
+    """
+    if modality.upper() == "ADC":
+        data = data * np.float32(adc_factor(data[inside]) or 1)
+    return np.maximum(data, 0) if is_magnitude(modality) else data

@@ -1,0 +1,88 @@
+"""What a study says at its end: the winner, its parameters, its table, and what to do next."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from analysis.tables import cross_center_table, to_text
+from study.config import Config
+from study.errors import StudyError
+from study.results import StudyFolder, TrialFolder, read_json, read_rows
+
+
+def find_winner(folder: StudyFolder) -> TrialFolder:
+    """The complete trial with the highest objective; ties go to the lower number.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    ended = [(trial, trial.read_result()) for trial in folder.trials()]
+    complete = [
+        (float(result["value"]), -trial.number, trial)
+        for trial, result in ended
+        if result is not None and result["state"] == "complete" and math.isfinite(result["value"])
+    ]
+    if not complete:
+        raise StudyError(f"{folder.path}: no trial is complete yet; go on with resume=true")
+    return max(complete, key=lambda entry: entry[:2])[2]
+
+
+def summarise(config: Config, folder: StudyFolder) -> dict[str, Any]:
+    """The content of summary.json: how many trials ended how, the winner and its table."""
+    results = [result for trial in folder.trials() if (result := trial.read_result()) is not None]
+    summary: dict[str, Any] = {
+        "study": config.study.name,
+        "states": dict(Counter(result["state"] for result in results)),
+        "winner": None,
+    }
+    try:
+        trial = find_winner(folder)
+    except StudyError:
+        return summary
+    result = trial.read_result() or {}
+    table = cross_center_table(read_rows(trial.rows), config.evaluation.bootstrap, config.study.seed)
+    summary["winner"] = {
+        "trial": trial.number,
+        "objective": result["value"],
+        "parameters": read_json(trial.parameters),
+        "postprocessing": result["postprocessing"],
+        "table": table.to_dict("records"),
+    }
+    return summary
+
+
+def final_report(config: Config, folder: StudyFolder) -> str:
+    """What is printed at the end of a study."""
+    summary = read_json(folder.summary)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items())) or "none"
+    lines = ["", f"Study {config.study.name}: trials ended: {states}"]
+    winner = summary["winner"]
+    if winner is None:
+        return "\n".join([*lines, "No trial is complete; go on with resume=true."])
+    lines += [f"Winner: trial {winner['trial']}, objective {winner['objective']:.3f} (validation, seen centers)"]
+    shown = winner["parameters"] | {f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()}
+    lines += [f"  {path} = {_shown(value)}" for path, value in shown.items()]
+    table = cross_center_table(
+        read_rows(folder.trial(winner["trial"]).rows), config.evaluation.bootstrap, config.study.seed
+    )
+    lines += ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
+    empty = "1" if config.evaluation.empty_dice == "one" else "left out"
+    lines += [f"(no lesion in reference and prediction: {empty})", to_text(table), ""]
+    return "\n".join([*lines, *_next_steps(config, folder)])
+
+
+def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
+    where = f"study.name={config.study.name} study.root={config.study.root}"
+    present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
+    lines = [f"Everything lies in {folder.path}", "Next:"]
+    if config.tracking.enabled and (folder.path / "mlflow.db").exists():
+        lines.append(f"  mlflow ui --workers 1 --backend-store-uri sqlite:///{folder.path / 'mlflow.db'}")
+    lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
+    lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
+    return lines
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

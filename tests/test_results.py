@@ -1,0 +1,58 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from study.errors import StudyError
+from study.results import Row, StudyFolder, atomic, read_rows, write_json, write_rows
+
+ROW = Row(
+    trial=3,
+    split="test",
+    center="A",
+    seen=True,
+    subject="A-0001",
+    subset="DWI+ADC",
+    removed="B0",
+    dice=0.5,
+    detected=1.0,
+    lesion_f1=1.0,
+    count_difference=0,
+    volume_difference_ml=0.1,
+    hd95_mm=math.nan,
+    reference_volume_ml=1.0,
+    predicted_volume_ml=1.1,
+)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), atomic(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
+    assert '"a": 1' in path.read_text()
+
+
+def test_rows_survive_the_file(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.parquet", [ROW])
+    write_rows(tmp_path / "b.parquet", [])
+    table = read_rows(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert table.iloc[0]["subset"] == "DWI+ADC"
+    assert math.isnan(table.iloc[0]["hd95_mm"])
+    assert len(table) == 1
+
+
+def test_a_study_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
+    write_json(StudyFolder(tmp_path, "first").config, {})
+    with pytest.raises(StudyError, match=r"no study 'second'.*there: first"):
+        StudyFolder.find(tmp_path, "second")
+
+
+def test_trials_are_listed_by_number(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path, "s")
+    for number in (10, 2):
+        write_json(folder.trial(number).parameters, {})
+    assert [trial.number for trial in folder.trials()] == [2, 10]
+    assert folder.trial(2).read_result() is None
