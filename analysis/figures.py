@@ -65,12 +65,13 @@ def overlay_figure(
     prediction: NDArray[np.bool_],
     title: str,
 ) -> Figure:
-    """One slice in each modality with the outlines of reference and prediction; absent modalities are said to be.
+    """One slice in each modality with the outlines of reference and prediction; absent modalities are named.
 
     Drawn as radiologists look at it: the patient's right (R) on the left, the front on top.
 
     Args:
-        image: [M, H, W], normalised; an all-zero channel is an absent modality. Rows run to the front, columns to the right.
+        image: [M, H, W], normalised; an all-zero channel is an absent modality. Rows run to the front,
+            columns to the patient's right.
         modalities: M names.
         reference: [H, W].
         prediction: [H, W].
@@ -123,12 +124,12 @@ def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], l
 
 def _box(image: NDArray[Any]) -> tuple[slice, slice]:
     """Rows and columns with anything in them, and a margin; all of them where there is nothing."""
-    inside = np.asarray(image != 0).any(axis=0)
+    inside: NDArray[np.bool_] = np.any(image != 0, axis=0)
     if not inside.any():
         return slice(0, inside.shape[0]), slice(0, inside.shape[1])
     bounds = []
     for axis, length in enumerate(inside.shape):
-        filled = np.flatnonzero(inside.any(axis=1 - axis))
+        filled = np.flatnonzero(np.any(inside, axis=1 - axis))
         margin = max(2, length // 20)
         bounds.append(slice(max(int(filled[0]) - margin, 0), min(int(filled[-1]) + margin + 1, length)))
     return bounds[0], bounds[1]
@@ -147,7 +148,7 @@ def _draw_panel(axes: Axes, channel: NDArray[Any], name: str) -> None:
         shown, cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest"
     )
     axes.invert_xaxis()
-    text = {"transform": axes.transAxes, "color": "white", "fontsize": "small"}
+    text: dict[str, Any] = {"transform": axes.transAxes, "color": "white", "fontsize": "small"}
     axes.text(0.03, 0.5, "R", ha="left", va="center", **text)
     if not values.size:
         axes.text(0.5, 0.5, "absent", ha="center", va="center", **text)

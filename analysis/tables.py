@@ -125,9 +125,11 @@ def _line(
 def _cells(table: pd.DataFrame) -> list[list[str]]:
     """The texts of a table, the header first."""
     lines = [["center", "seen", "given", "removed", "n", "Dice", "95 %"]]
-    for line in table.itertuples(index=False):
-        dice = "-" if math.isnan(line.dice) else f"{line.dice:.3f}"
-        interval = "-" if math.isnan(line.dice) else f"{line.low:.3f} to {line.high:.3f}"
-        seen = "yes" if line.seen else "no"
-        lines.append([line.center, seen, line.subset, line.removed or "nothing", str(line.n), dice, interval])
+    for line in table.to_dict("records"):
+        defined = not math.isnan(line["dice"])
+        dice = f"{line['dice']:.3f}" if defined else "-"
+        interval = f"{line['low']:.3f} to {line['high']:.3f}" if defined else "-"
+        seen = "yes" if line["seen"] else "no"
+        given, removed = line["subset"], line["removed"] or "nothing"
+        lines.append([line["center"], seen, given, removed, str(line["n"]), dice, interval])
     return lines

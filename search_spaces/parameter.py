@@ -39,7 +39,7 @@ class Parameter:
         return [self._draw(trial, f"{self.path}.{index}") for index in range(self.size)]
 
     def probes(self) -> list[tuple[str, Any]]:
-        """Ends and choices, where a range could leave what the configuration allows: (key in the file, value)."""
+        """Ends and choices, where a range could leave what the configuration allows: (file's key, value)."""
         if self.kind == "fixed":
             return [("value", self.value)]
         if self.kind == "categorical":

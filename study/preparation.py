@@ -15,6 +15,7 @@ from study.config import Config
 from study.errors import ConfigError
 from study.imaging.cache import open_prepared, prepare_cohort
 from study.imaging.fingerprint import fingerprint
+from study.imaging.landmarks import learn_landmarks
 from study.imaging.prepare import Prepared
 from study.results import StudyFolder, read_json, write_json
 

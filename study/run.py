@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from study.cli import run_command
@@ -54,24 +52,22 @@ def run_study(config: Config) -> None:
     """Prepare, search, sum up; leaves a folder that `resume=true` can go on with at any moment."""
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
-    with _locked(folder):
-        from study.preparation import prepare_study
-        from study.report import final_report, summarise
-        from study.tracking import Tracker
-        from study.tuning import run_search
+    from study.preparation import prepare_study
+    from study.report import final_report, summarise
+    from study.tracking import Tracker
+    from study.tuning import run_search
 
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-        print(f"study {config.study.name}: preparing the scans", flush=True)
-        notes = prepare_study(config, folder)
-        print("\n".join(notes), flush=True)
-        tracker = Tracker(config, folder)
-        tracker.begin()
-        try:
-            run_search(config, folder, _announce(config, folder, tracker.trial_changed))
-        finally:
-            write_json(folder.summary, summarise(config, folder))
-            tracker.finish()
-        print(final_report(config, folder))
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    print(f"study {config.study.name}: preparing the scans", flush=True)
+    print("\n".join(prepare_study(config, folder)), flush=True)
+    tracker = Tracker(config, folder)
+    tracker.begin()
+    try:
+        run_search(config, folder, _announce(config, folder, tracker.trial_changed))
+    finally:
+        write_json(folder.summary, summarise(config, folder))
+        tracker.finish()
+    print(final_report(config, folder))
 
 
 def check_resumable(config: Config, folder: StudyFolder) -> None:
@@ -108,24 +104,7 @@ def _fixed(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-@contextmanager
-def _locked(folder: StudyFolder) -> Iterator[None]:
-    """One driver a study at a time; the operating system frees the lock of a killed one."""
-    root = folder.path.parent
-    root.mkdir(parents=True, exist_ok=True)
-    lock = root / f".{folder.path.name}.lock"
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StudyError(f"{folder.path}: another process is running this study; wait for it to end") from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
-def _announce(config: Config, folder: StudyFolder, track: Any) -> Any:
+def _announce(config: Config, folder: StudyFolder, track: Callable[[int], None]) -> Callable[[int], None]:
     """Told of every change of a trial: pass it on to the tracking, and print a line when the trial has ended."""
     told: set[int] = set()
 

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> None:
     config = validate(read_json(folder.config))
     config = config.with_values({key: value for key, value in given.items() if key.startswith("tracking.")})
     trials, new = send_missing(config, folder)
-    where = without_password(tracking_uri(config, folder))
-    print(f"{given['study.name']}: {trials} trials, {new} of them new or changed, are in {where}")
+    uri = tracking_uri(config, folder)
+    print(f"{given['study.name']}: {trials} trials, {new} of them new or changed, are in {without_password(uri, uri)}")
 
 
 if __name__ == "__main__":

@@ -120,13 +120,13 @@ def _judge_trial(
     config: Config, folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, outcome: Outcome
 ) -> dict[str, Any]:
     kept = _keep_validation(folder, data, judge, network)
-    space = SearchSpace.parse(config.search_space, config).postprocessing
+    fixed, ranges = _postprocessing_space(config)
     fit = search_postprocessing(
         kept,
-        config.postprocessing,
+        config.with_values(fixed).postprocessing,
         config.evaluation.postprocessing_trials,
         config.study.seed,
-        space,
+        ranges,
         config.objective,
         empty_dice=config.evaluation.empty_dice,
         bootstrap=config.evaluation.bootstrap,
@@ -141,6 +141,20 @@ def _judge_trial(
         "crossfit": fit.to_dict(),
         "scores": _scores(rows),
     }
+
+
+def _postprocessing_space(config: Config) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Fixed values, and ranges, of the search space's post-processing."""
+    parameters = SearchSpace.parse(config.search_space, config).postprocessing.parameters
+    fixed = {each.path: each.value for each in parameters if each.kind == "fixed"}
+    ranges: dict[str, dict[str, Any]] = {
+        each.path: {"choices": each.choices}
+        if each.kind == "categorical"
+        else {"low": each.low, "high": each.high, "log": each.log, "step": each.step}
+        for each in parameters
+        if each.kind != "fixed"
+    }
+    return fixed, ranges
 
 
 def _honest_value(fit: PostprocessingFit) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.cli import run_command
-from study.errors import CohortError, ConfigError, Problem
+from study.errors import ConfigError
 
 USAGE = """Read every file of a cohort; print per center what there is, and everything that is wrong.
 
@@ -29,16 +29,8 @@ def check(arguments: Sequence[str]) -> None:
     from study.imaging.check import check_cohort
 
     config = compose(arguments[1:])
-    problems: tuple[Problem, ...] = ()
-    try:
-        cohort = load_cohort(config.with_values({"cohort.on_error": "stop"}))
-    except CohortError as error:
-        problems = error.problems
-        try:
-            cohort = load_cohort(config.with_values({"cohort.on_error": "skip"}))
-        except CohortError:
-            raise error from None
-    report = check_cohort(cohort, config, problems)
+    cohort = load_cohort(config.with_values({"cohort.on_error": "skip"}))
+    report = check_cohort(cohort, config)
     print("\n".join(report.lines()))
     if report.problems:
         raise SystemExit(2)

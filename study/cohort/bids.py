@@ -27,9 +27,11 @@ def list_bids(config: Config) -> list[Entry]:
     path = root / "participants.tsv"
     table = read_table(path)
     _check_columns(table, path)
+    derivatives = root / "derivatives"
+    pipelines = [derivatives, *(each for each in _visible(derivatives) if not each.name.startswith("sub-"))]
     entries = []
     for row in table.rows:
-        entries += _participant(config, root, path, row)
+        entries += _participant(config, root, pipelines, path, row)
     listed = {row.cells["participant_id"] for row in table.rows}
     for folder in folders_named(root, "sub-"):
         if folder.name not in listed:
@@ -48,14 +50,15 @@ def _check_columns(table: Table, path: Path) -> None:
         raise CohortError([Problem("cohort.bids.root", path, what, remedy)])
 
 
-def _participant(config: Config, root: Path, table: Path, row: Row) -> list[Entry]:
+def _participant(config: Config, root: Path, pipelines: list[Path], table: Path, row: Row) -> list[Entry]:
     participant, center = row.cells["participant_id"], row.cells["center"]
     patient = row.cells.get("patient_id", "")
     patient = participant if patient in NOT_GIVEN else patient
     folder = root / participant
     problems = []
     if participant in NOT_GIVEN:
-        problems.append(Problem(row.where, table, "no participant_id", "give it, or delete the row"))
+        what = f"no participant_id in {row.where}"
+        problems.append(Problem(participant or row.where, table, what, "give it, or delete the row"))
     elif not folder.is_dir():
         problems.append(
             Problem(participant, folder, "the folder is missing", "restore it, or delete its row")
@@ -68,27 +71,19 @@ def _participant(config: Config, root: Path, table: Path, row: Row) -> list[Entr
     entries = []
     for session in sessions or [folder]:
         identity = f"{participant}_{session.name}" if len(sessions) > 1 else participant
-        entries.append(_session(config, root, identity, patient, center, session))
+        modalities = config.cohort.modalities
+        scans = nifti_files(session, *_visible(session))
+        images, slips = single_files(identity, images_by_suffix(scans, modalities), modalities)
+        masks, mask_slips = single_files(identity, _masks(session.relative_to(root), pipelines), MASKS)
+        entries.append(Entry(identity, patient, center, images, masks, slips + mask_slips))
     return entries
 
 
-def _session(config: Config, root: Path, identity: str, patient: str, center: str, session: Path) -> Entry:
-    cohort = config.cohort
-    scans = nifti_files(session, *_visible(session))
-    images, image_problems = single_files(
-        identity, images_by_suffix(scans, cohort.modalities), cohort.modalities
-    )
-    masks, mask_problems = single_files(identity, _masks(root, session), MASKS)
-    return Entry(identity, patient, center, images, masks, image_problems + mask_problems)
-
-
-def _masks(root: Path, session: Path) -> dict[str, list[Path]]:
-    """The session's masks in `derivatives`, directly or in any pipeline's folder."""
-    derivatives = root / "derivatives"
-    pipelines = [derivatives, *(path for path in _visible(derivatives) if not path.name.startswith("sub-"))]
+def _masks(session: Path, pipelines: list[Path]) -> dict[str, list[Path]]:
+    """The masks of a session (its path below the root) in the folders of all pipelines."""
     found: dict[str, list[Path]] = {}
     for pipeline in pipelines:
-        folder = pipeline / session.relative_to(root)
+        folder = pipeline / session
         for path in nifti_files(folder, *_visible(folder)):
             if match := _MASK.search(stem(path)):
                 found.setdefault(match[1], []).append(path)

@@ -76,7 +76,8 @@ def _add_duplicate_subjects(entries: Sequence[Entry], problems: list[list[Proble
         for index in indices if len(indices) > 1 else ():
             what = f"subject is listed {len(indices)} times at center {center}"
             remedy = "keep one, or give each examination its own subject id and the same patient"
-            problems[index].append(Problem(identity, None, what, remedy))
+            file = next(iter(entries[index].images.values()), None)
+            problems[index].append(Problem(identity, file, what, remedy))
 
 
 def _add_shared_files(
@@ -86,12 +87,10 @@ def _add_shared_files(
 ) -> None:
     """One image file under two names: a slip in the list, and between patients a leak into the test."""
     for uses in owners.values():
-        for index, name, path in uses if len(uses) > 1 else ():
-            others = [
-                f"{entries[other].id} {label}" for other, label, _ in uses if (other, label) != (index, name)
-            ]
-            if others:
-                what = f"the {name} file is also that of {', '.join(others)}"
-                problems[index].append(
-                    Problem(entries[index].id, path, what, f"correct one of them, {_SKIP}")
-                )
+        users = {(entries[index].center, entries[index].id, name) for index, name, _ in uses}
+        for index, name, path in uses if len(users) > 1 else ():
+            entry = entries[index]
+            others = sorted(users - {(entry.center, entry.id, name)})
+            listed = ", ".join(f"{label} of {identity}" for _, identity, label in others)
+            what = f"the {name} file is also given as {listed}"
+            problems[index].append(Problem(entry.id, path, what, f"correct one of them, {_SKIP}"))

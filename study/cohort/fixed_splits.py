@@ -101,7 +101,8 @@ def _find(name: str, names: Mapping[str, Sequence[Subject]], problems: list[str]
         places = " or ".join(f"{subject.center}/{subject.id}" for subject in found)
         problems.append(f"{_PATH}: subject {name} is at {len(found)} centers; write {places}")
         return None
-    close = difflib.get_close_matches(name, names, n=3) or sorted(names)[:3]
+    ids = sorted({subject.id for several in names.values() for subject in several})
+    close = difflib.get_close_matches(name, ids, n=3) or ids[:3]
     problems.append(f"{_PATH}: no subject {name} in the cohort; there are {', '.join(close)} …")
     return None
 

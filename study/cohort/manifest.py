@@ -1,8 +1,8 @@
 """Reader for a manifest: anybody's files, listed in a CSV or JSON table.
 
 Columns `subject` and `center`; optionally `patient` (all scans of one fall into the same split), `lesion`,
-`thrombus` and `brain mask`; every other column is a modality. Cells are NIfTI files, relative to the folder of
-the manifest; an empty cell is an absent modality or mask.
+`thrombus` and `brain mask`; every other column is a modality. Cells are NIfTI files, relative to where the
+manifest lies; an empty cell is an absent modality or mask.
 """
 
 from __future__ import annotations

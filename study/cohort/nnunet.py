@@ -2,7 +2,7 @@
 
 ::
 
-    <root>/dataset.json                 channel_names {"0": "DWI", "1": "ADC"} (or modality), labels, file_ending
+    <root>/dataset.json                 channel_names (or modality), labels, file_ending
     <root>/imagesTr/CASE_0000.nii.gz    one file for each channel; an absent file is an absent modality
     <root>/labelsTr/CASE.nii.gz
 """
@@ -104,6 +104,9 @@ def _channels(
 def _mask_name(root: Path, description: Mapping[str, Any], target: str) -> str:
     """What the labels mark: a lesion or a thrombus if the label is called so, else the target."""
     labels = description.get("labels", {})
+    if not isinstance(labels, dict):
+        what = "labels is no object"
+        raise _refusal(root / "dataset.json", what, 'write "labels": {"background": 0, "lesion": 1}')
     names = [str(name).casefold() for name in labels] + [str(name).casefold() for name in labels.values()]
     named = [mask for mask in ("lesion", "thrombus") if mask in names]
     if len(named) > 1:

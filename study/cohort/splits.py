@@ -51,12 +51,13 @@ def _seen_centers(cohort: Cohort, config: Config) -> tuple[str, ...]:
     seen = settings.seen
     if seen is None:
         seen = tuple(center for center in there if center not in settings.unseen)
+    judging = tuple(center for center in seen if center in there)
     problems = [
         f"{path}: no center {', '.join(wrong)}; there are {', '.join(right)}"
         for path, names, legal, right in (
             ("cohort.seen", settings.seen or (), known, there),
             ("cohort.unseen", () if default else settings.unseen, known, there),
-            ("objective.centers", config.objective.centers or (), seen, seen),
+            ("objective.centers", config.objective.centers or (), judging, judging),
         )
         if (wrong := [name for name in names if name not in legal])
     ]

@@ -1,0 +1,1 @@
+"""The exported bundle and its predictor."""

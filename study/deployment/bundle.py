@@ -77,7 +77,7 @@ def read_bundle(path: Path) -> Contents:
 
 
 def build_network(contents: Contents) -> nn.Module:
-    """The bundle's network with its weights, on the CPU, in evaluation mode; raises BundleError if they do not fit."""
+    """The bundle's network, on the CPU, in evaluation mode; BundleError if plan and weights do not fit."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -92,7 +92,8 @@ def build_network(contents: Contents) -> nn.Module:
         raise BundleError(
             f"{contents.where}: the network cannot be built from it ({reason}); export it again"
         ) from None
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _member(files: Mapping[str, bytes], name: str, where: str) -> bytes:

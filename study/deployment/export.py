@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from analysis.tables import cross_center_table
 from study.config import Config, validate
 from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
@@ -15,11 +17,13 @@ from study.deployment.manifest import Inference, Manifest, Preparation
 from study.errors import StudyError
 from study.results import StudyFolder, TrialFolder, read_json, read_rows
 
+PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
+
 
 def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> int:
     """Write the bundle of a trial, of the winner if none is named; returns the trial's number.
 
-    Raises StudyError if the trial is not complete or `out` exists, BundleError if the weights do not fit the plan.
+    Raises StudyError if the trial is not complete or `out` exists, BundleError if weights and plan differ.
     """
     number = winner(folder) if trial is None else trial
     chosen = _complete_trial(folder, number)
@@ -29,8 +33,8 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     plan = read_json(folder.plan)
     manifest = _manifest(config, plan, number, result)
     weights = chosen.weights.read_bytes()
-    rows = read_rows(chosen.rows)
-    card = model_card(manifest, config, rows[rows["split"] == "test"], _subjects(folder, plan))
+    table = cross_center_table(read_rows(chosen.rows), config.evaluation.bootstrap, config.study.seed)
+    card = model_card(manifest, config, table, _subjects(folder, plan))
     build_network(Contents(manifest, weights, card, f"trial {number}"))
     write_bundle(out, manifest, weights, card)
     return number
@@ -63,8 +67,6 @@ def _complete_trial(folder: StudyFolder, number: int) -> TrialFolder:
 
 
 def _manifest(config: Config, plan: Mapping[str, Any], number: int, result: Mapping[str, Any]) -> Manifest:
-    from study.deployment.versions import versions
-
     return Manifest(
         study=config.study.name,
         trial=number,
@@ -87,7 +89,7 @@ def _manifest(config: Config, plan: Mapping[str, Any], number: int, result: Mapp
             precision=config.trainer.precision,
         ),
         postprocessing=result["postprocessing"],
-        versions=versions(),
+        versions={name: metadata.version(name) for name in PACKAGES},
         files={},
     )
 

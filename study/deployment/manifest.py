@@ -1,25 +1,25 @@
-"""`bundle.json`: everything but the weights that a prediction needs, and what proves that the files are whole."""
+"""`bundle.json`: all that a prediction needs besides the weights, and what proves the files whole."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Fraction, Postprocessing, Positive, Section
+from study.config import Fraction, Positive, Postprocessing, Section
 from study.errors import BundleError
 
-FORMAT = "fadeout-bundle"
-FORMAT_VERSION = 1
+FORMAT: Final = "fadeout-bundle"
+FORMAT_VERSION: Final = 1
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Preparation(Section):
-    """From files to what the network is given: the part of `imaging` that predictions share with the study."""
+    """From files to what the network is given, as in the study."""
 
     spacing_mm: tuple[Positive, Positive, Positive] = Field(description="[slices, rows, columns]")
     reference: str | None
@@ -63,11 +63,13 @@ def to_text(manifest: Manifest) -> str:
 
 
 def from_text(text: str | bytes, where: str) -> Manifest:
-    """Read `bundle.json`; raises BundleError if it is damaged or of another version. `where` is for the message."""
+    """Read `bundle.json`; raises BundleError, naming `where`, if it is damaged or of another version."""
     try:
         content = json.loads(text)
     except ValueError:
-        raise BundleError(f"{where}: bundle.json is damaged (no JSON); copy or export the bundle again") from None
+        raise BundleError(
+            f"{where}: bundle.json is damaged (no JSON); copy or export the bundle again"
+        ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleError(f"{where}: bundle.json is not that of a {FORMAT}; give what study.export wrote")
     version = content.get("format_version")

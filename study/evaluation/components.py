@@ -24,8 +24,12 @@ def bounding_box(mask: Mask) -> Box | None:
 
 
 def label_components(mask: Mask) -> tuple[NDArray[Any], int]:
-    """Labels 1..n (0: background) of the 26-connected components of a mask [D, H, W], and n."""
+    """Labels 1..n (0: background) of the 26-connected components of a mask [D, H, W], and n.
+
+    The mask is passed on as integers: for booleans, cc3d 4.1 reserves too little memory and fails where
+    voxels lie isolated in a box of odd sides (`#.#`).
+    """
     import cc3d
 
-    labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True, binary_image=True)
+    labels, count = cc3d.connected_components(mask.view(np.uint8), connectivity=26, return_N=True)
     return labels, int(count)

@@ -86,12 +86,11 @@ def prepare_cohort(
     root.mkdir(parents=True, exist_ok=True)
     memo_file = root / "hashes.json"
     memo: dict[str, str] = read_json(memo_file) if memo_file.is_file() else {}
-    subjects = {subject.key: subject for subject in cohort.subjects}
     settings = _settings(config, spacing_mm, landmarks)
-    entries = {key: _known_entry(root, subjects[key], settings, memo) for key in keys}
+    entries = {key: _known_entry(root, cohort[key], settings, memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
     build = partial(_build, config=config, spacing_mm=tuple(spacing_mm), landmarks=landmarks)
-    built = dict(zip(missing, map_processes(build, [subjects[key] for key in missing]), strict=True))
+    built = dict(zip(missing, map_processes(build, [cohort[key] for key in missing]), strict=True))
     if missing:
         found = {name: value for one in built.values() for name, value in one.hashes.items()}
         write_json(memo_file, memo | found)

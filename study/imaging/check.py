@@ -37,7 +37,7 @@ class CheckReport:
     """All subjects' reports, and problems found before any file was opened."""
 
     subjects: tuple[SubjectReport, ...]
-    listing_problems: tuple[Problem, ...] = ()
+    listing_problems: tuple[Problem, ...]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -54,10 +54,10 @@ class CheckReport:
         yield from (f"  {problem}" for problem in self.problems)
 
 
-def check_cohort(cohort: Cohort, config: Config, listing_problems: tuple[Problem, ...] = ()) -> CheckReport:
+def check_cohort(cohort: Cohort, config: Config) -> CheckReport:
     """Read every image and mask of every subject, in parallel, and run every check of the preparation."""
     reports = map_processes(partial(_inspect, config=config), cohort.subjects)
-    return CheckReport(tuple(reports), listing_problems)
+    return CheckReport(tuple(reports), cohort.problems)
 
 
 def _inspect(subject: Subject, config: Config) -> SubjectReport:

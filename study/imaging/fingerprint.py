@@ -41,8 +41,7 @@ def fingerprint(cohort: Cohort, keys: Sequence[str], config: Config) -> Fingerpr
     Subjects that cannot be read are left to `prepare_cohort`, which names the problems of all.
     Raises CohortError if none can be read.
     """
-    subjects = {subject.key: subject for subject in cohort.subjects}
-    found = map_processes(partial(_box, config=config), [subjects[key] for key in keys])
+    found = map_processes(partial(_box, config=config), [cohort[key] for key in keys])
     boxes = [box for box in found if isinstance(box, Grid)]
     if not boxes:
         raise CohortError([problem for error in found if isinstance(error, tuple) for problem in error])

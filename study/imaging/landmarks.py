@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -24,32 +23,30 @@ def learn_landmarks(
 ) -> dict[str, list[float]]:
     """13 landmarks per modality from the brains of some subjects (the training subjects), with TorchIO.
 
-    Subjects with problems are left to `prepare_cohort`, which names them. A modality that no subject has is
-    left out: there is nothing to learn it from.
+    Empty unless imaging.normalisation=nyul. Subjects with problems are left to `prepare_cohort`, which names
+    them. A modality that no subject has is left out: there is nothing to learn it from.
     """
+    if config.imaging.normalisation != "nyul":
+        return {}
     from torchio import HistogramStandardization
 
-    subjects = {subject.key: subject for subject in cohort.subjects}
     with TemporaryDirectory(prefix="fadeout-landmarks-") as folder:
         task = partial(_write_brain, config=config, spacing_mm=tuple(spacing_mm))
-        jobs = [(subjects[key], Path(folder) / str(number)) for number, key in enumerate(keys)]
+        jobs = [(cohort[key], Path(folder) / str(number)) for number, key in enumerate(keys)]
         written = map_processes(task, jobs)
         landmarks = {}
         for modality in config.cohort.modalities:
-            if files := [files[modality] for files in written if modality in files]:
-                learnt = HistogramStandardization.train(files, masking_function=_in_brain, progress=False)
+            if pairs := [files[modality] for files in written if modality in files]:
+                images, masks = zip(*pairs, strict=True)
+                learnt = HistogramStandardization.train(images, mask_path=masks, progress=False)
                 landmarks[modality] = [float(value) for value in learnt]
     return landmarks
 
 
-def _in_brain(tensor: Any) -> Any:
-    return np.isfinite(tensor.numpy())
-
-
 def _write_brain(
     job: tuple[Subject, Path], config: Config, spacing_mm: Sequence[float]
-) -> Mapping[str, Path]:
-    """Each modality as TorchIO reads it, NaN outside the brain; nothing for a subject with problems."""
+) -> Mapping[str, tuple[Path, Path]]:
+    """Each modality as TorchIO reads it, image and brain; nothing for a subject with problems."""
     subject, folder = job
     modalities, settings = config.cohort.modalities, config.imaging
     try:
@@ -62,7 +59,8 @@ def _write_brain(
     folder.mkdir()
     files = {}
     for modality, data in stacked.images.items():
-        files[modality] = folder / f"{modality}.nii"
-        marked = np.where(stacked.inside[modality], data, np.float32("nan"))
-        nib.save(nib.Nifti1Image(marked, np.eye(4)), files[modality])
+        files[modality] = folder / f"{modality}.nii", folder / f"{modality}_brain.nii"
+        inside = stacked.inside[modality].astype(np.uint8)
+        for path, array in zip(files[modality], (data, inside), strict=True):
+            nib.save(nib.Nifti1Image(array, np.eye(4)), path)
     return files

@@ -25,9 +25,9 @@ def zscore(data: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.f
 def nyul(values: NDArray[Any], landmarks: Sequence[float]) -> NDArray[np.float64]:
     """Intensities of a brain [N] mapped piecewise linearly onto learnt landmarks.
 
-    Nyúl 2000, doi:10.1109/42.836373. Equal to TorchIO's `HistogramStandardization`, so that applying landmarks
-    needs no TorchIO. Beyond the first and the last landmark the outer pieces go on; a piece without width maps
-    onto its lower landmark.
+    Nyúl 2000, doi:10.1109/42.836373. Equal to TorchIO's `HistogramStandardization`, so that applying
+    landmarks needs no TorchIO. Beyond the first and the last landmark the outer pieces go on; a piece without
+    width maps onto its lower landmark.
     """
     goal = np.asarray(landmarks, np.float64)[list(APPLIED)]
     found = np.percentile(values, np.asarray(PERCENTILES)[list(APPLIED)])

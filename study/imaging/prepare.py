@@ -1,7 +1,7 @@
 """One subject from its files to a `Prepared`: the same way for training and for prediction.
 
-Read and check every file, find the brain, take the box around it, resample to the study's spacing, bring values
-to their units, normalise inside the brain. All that is wrong with a subject is reported together.
+Read and check every file, find the brain, take the box around it, resample to the study's spacing, bring
+values to their units, normalise inside the brain. All that is wrong with a subject is reported together.
 """
 
 from __future__ import annotations
@@ -83,13 +83,16 @@ def prepare_images(
     """
     scan = read_scan(images, modalities, settings.reference, masks or {}, target, subject)
     stacked = stack(scan, spacing_mm, settings.crop_margin_mm)
-    if problems := scan.problems + stacked.problems:
+    chosen = landmarks if settings.normalisation == "nyul" else {}
+    if chosen is None:
+        raise ValueError("imaging.normalisation=nyul needs landmarks, learnt from training subjects")
+    if problems := (*scan.problems, *stacked.problems, *_unlearnt(scan, settings, chosen)):
         raise CohortError(problems)
     image = np.zeros((len(modalities), *stacked.grid.shape), np.float32)
     for index, modality in enumerate(modalities):
         if modality in stacked.images:
-            chosen = _landmarks_of(modality, settings, landmarks)
-            image[index] = _normalised(stacked.images[modality], stacked.inside[modality], chosen)
+            inside = stacked.inside[modality]
+            image[index] = _normalised(stacked.images[modality], inside, chosen.get(modality))
     native_target = scan.target.data if scan.target else None
     mask = None if native_target is None else resample(native_target, scan.native, stacked.grid, order=0)
     return Prepared(
@@ -121,12 +124,16 @@ def stack(scan: Scan, spacing_mm: Sequence[float] | None, margin_mm: float) -> S
     return Stack(images, inside, grid, tuple(problems))
 
 
-def _landmarks_of(modality: str, settings: Imaging, landmarks: Landmarks | None) -> Sequence[float] | None:
-    if settings.normalisation == "zscore":
-        return None
-    if not landmarks or modality not in landmarks:
-        raise ValueError(f"imaging.normalisation=nyul needs landmarks of {modality} from training subjects")
-    return landmarks[modality]
+def _unlearnt(scan: Scan, settings: Imaging, landmarks: Landmarks) -> list[Problem]:
+    if settings.normalisation != "nyul":
+        return []
+    what = "no training subject has {}, so that no intensity landmarks are learnt for it"
+    remedy = "use imaging.normalisation=zscore, or leave this modality out"
+    return [
+        Problem(scan.subject, scan.files[modality], what.format(modality), remedy)
+        for modality in scan.volumes
+        if modality not in landmarks
+    ]
 
 
 def _normalised(

@@ -11,7 +11,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import io_orientation
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from study.errors import CohortError, Problem
 from study.imaging.volume import Grid, Volume
@@ -19,13 +21,18 @@ from study.imaging.volume import Grid, Volume
 UNREADABLE = (
     OSError,
     EOFError,
+    OverflowError,
     ValueError,
     zlib.error,
     ImageFileError,
     HeaderDataError,
+    WrapStructError,
 )
 
+SPACING_MM = (0.01, 50.0)  # beyond it a header is wrong
 
+
+@np.errstate(all="ignore")  # damaged headers overflow
 def read_volume(path: Path, subject: str) -> Volume:
     """Read an image as float32 [D, H, W], transposed from the closest canonical (RAS+) orientation.
 
@@ -35,8 +42,7 @@ def read_volume(path: Path, subject: str) -> Volume:
     _check_header(image, path, subject)
     try:
         canonical = nib.as_closest_canonical(image.slicer[(..., *[0] * (image.ndim - 3))])
-        with np.errstate(all="ignore"):
-            data = np.ascontiguousarray(canonical.get_fdata(dtype=np.float32, caching="unchanged").T)
+        data = np.ascontiguousarray(canonical.get_fdata(dtype=np.float32, caching="unchanged").T)
     except (*UNREADABLE, MemoryError) as error:
         raise _unreadable(path, subject, error) from None
     if bad := int(data.size - np.isfinite(data).sum()):
@@ -101,12 +107,21 @@ def _check_header(image: Any, path: Path, subject: str) -> None:
         kind = "complex numbers" if image.get_data_dtype().kind == "c" else "colours"
         raise _problem(subject, path, f"its voxels are {kind}", "store real numbers, one per voxel")
     affine = image.affine
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or np.isnan(io_orientation(affine)).any():
         raise _problem(
             subject,
             path,
             "its header gives no position in space (sform and qform are singular)",
             "convert it again from DICOM, or copy the header of an image on the same grid",
+        )
+    if spacing_mm.min() < SPACING_MM[0] or spacing_mm.max() > SPACING_MM[1]:
+        shown = "×".join(f"{value:.3g}" for value in spacing_mm)
+        raise _problem(
+            subject,
+            path,
+            f"its voxels measure {shown} mm, which no scan of a head does",
+            "correct the spacing in its header (millimetres)",
         )
 
 

@@ -101,7 +101,7 @@ def _misplaced(
     reference: str,
     subject: str,
 ) -> dict[str, Problem]:
-    """What lies elsewhere: other modalities and the brain need a grid that fits, the target the reference's own."""
+    """What lies elsewhere: modalities and brain need a grid that fits, the target the reference's own."""
     grid = volumes[reference].grid
     problems = {}
     for name, volume in volumes.items():

@@ -1,7 +1,7 @@
 """The study's identity in any MLflow store, and the order in which its trials ended.
 
-Both lie in `tracking.json` of the study's folder, so that whatever is sent again, to whichever store, is the same
-to the millisecond.
+Both lie in `tracking.json` of the study's folder, so that whatever is sent again, to whichever store, is the
+same to the millisecond.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the tracking says about a study and its trials: read from the study's folder, without MLflow.
 
-Only subject keys, numbers, settings and pictures: no patient, no file name, no error text (it may name files).
+Only subject keys, numbers, settings and pictures: no patient, no file name, no error text (it may name both).
 """
 
 from __future__ import annotations
@@ -47,28 +47,30 @@ class RunRecord:
     name: str
     tags: dict[str, str]
     parameters: dict[str, str]
-    state: str  # running, complete, pruned or failed
+    state: str  # running, interrupted, complete, pruned or failed
     points: list[Point] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)  # artifact name to JSON content
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: dict[str, Figure] = field(default_factory=dict)
 
 
-def study_record(config: Config, folder: StudyFolder, finished: list[Finished], *, over: bool) -> RunRecord:
+def study_record(
+    config: Config, folder: StudyFolder, finished: list[Finished], *, running: bool
+) -> RunRecord:
     """The parent run: settings, splits, the best value as trials finish, the winner's table.
 
     Args:
         config: the study's.
         folder: the study's.
         finished: trials in the order in which they ended.
-        over: the study has ended.
+        running: the driver is at work.
     """
     content = config.model_dump(mode="json")
     record = RunRecord(
         name=config.study.name,
         tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(content),
-        state="complete" if over else "running",
+        state=_study_state(folder, finished, running),
         points=list(_progress(finished)),
         documents={"config.json": redact(content)},
     )
@@ -87,7 +89,9 @@ def study_record(config: Config, folder: StudyFolder, finished: list[Finished], 
     return record
 
 
-def trial_record(config: Config, folder: StudyFolder, number: int, finished: Finished | None) -> RunRecord:
+def trial_record(
+    config: Config, folder: StudyFolder, number: int, finished: Finished | None, *, running: bool
+) -> RunRecord:
     """A nested run: its settings, its curves, and when it has finished its scores, table and pictures."""
     trial = folder.trial(number)
     result = trial.read_result() if finished else None
@@ -98,7 +102,7 @@ def trial_record(config: Config, folder: StudyFolder, number: int, finished: Fin
         name=f"trial {number:04d}",
         tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(settings),
-        state="running" if result is None else str(result["state"]),
+        state=str(result["state"]) if result else ("running" if running else "interrupted"),
         points=[point for epoch in epochs for point in _epoch_points(epoch)],
     )
     if result is None or finished is None:
@@ -126,7 +130,7 @@ def read_winner(folder: StudyFolder) -> int | None:
 
 
 def read_epochs(trial: TrialFolder) -> list[dict[str, Any]]:
-    """The epochs that are wholly written; a last line that is just being appended is left for the next time."""
+    """The epochs that are wholly written; a line that is just being appended is left for the next time."""
     if not trial.epochs.is_file():
         return []
     text = trial.epochs.read_text()
@@ -148,6 +152,13 @@ def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _with_values(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     return config.with_values(values).model_dump(mode="json", exclude={"search_space"})
+
+
+def _study_state(folder: StudyFolder, finished: list[Finished], running: bool) -> str:
+    if running:
+        return "running"
+    all_ended = {event.trial for event in finished} >= {trial.number for trial in folder.trials()}
+    return "complete" if all_ended and folder.summary.is_file() else "interrupted"
 
 
 def _plan_tags(folder: StudyFolder) -> dict[str, str]:
@@ -197,13 +208,11 @@ def _progress(finished: list[Finished]) -> Iterator[Point]:
 def _add_table(record: RunRecord, config: Config, trial: TrialFolder, step: int, time_ms: int) -> None:
     if not trial.rows.is_file():
         return
-    rows = read_rows(trial.rows)
-    rows = rows[rows["split"] == "test"]
-    if rows.empty:
-        return
     from analysis.tables import cross_center_table
 
-    table = cross_center_table(rows, config.evaluation.bootstrap, config.study.seed)
+    table = cross_center_table(read_rows(trial.rows), config.evaluation.bootstrap, config.study.seed)
+    if table.empty:
+        return
     record.tables["cross_center.json"] = table
     for cell in table.to_dict("records"):
         subset = f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"

@@ -24,6 +24,19 @@ def redact(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     return clean
 
 
+def redact_value(path: str, value: Any) -> Any:
+    """The value of the setting at a dotted path, or `(local path)`."""
+    if isinstance(value, list | tuple):
+        return [redact_value(path, item) for item in value]
+    if isinstance(value, Mapping):
+        return redact(value, path)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    hidden = path in path_fields() or path in ADDRESSES or "/" in text or "\\" in text or text.startswith("~")
+    return LOCAL_PATH if hidden else text
+
+
 def flatten(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """A nested configuration as dotted path to value; lists stay values."""
     flat: dict[str, Any] = {}
@@ -49,21 +62,11 @@ def path_fields() -> frozenset[str]:
 
 def _path_fields(section: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in section.model_fields.items():
-        kinds = get_args(field.annotation) or (field.annotation,)
-        if Path in kinds:
+        if _holds_path(field.annotation):
             yield prefix + name
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _path_fields(field.annotation, f"{prefix}{name}.")
 
 
-def redact_value(path: str, value: Any) -> Any:
-    """The value of the setting at a dotted path, or `(local path)`."""
-    if isinstance(value, list | tuple):
-        return [redact_value(path, item) for item in value]
-    if isinstance(value, Mapping):
-        return redact(value, path)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = str(value)
-    hidden = path in path_fields() or path in ADDRESSES or "/" in text or "\\" in text or text.startswith("~")
-    return LOCAL_PATH if hidden else text
+def _holds_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_holds_path, get_args(annotation)))

@@ -1,8 +1,8 @@
 """Sends a study to MLflow: the study is the parent run, each trial a nested one.
 
-Runs are found by tags, metrics carry their own times, artifacts are overwritten: what is sent twice is stored once.
-A folder that was moved keeps its rows but not the artifacts' addresses: remove `mlflow.db` and `mlartifacts`, then
-`python -m study.sync` writes both anew.
+Runs are found by tags, metrics carry their own times, artifacts are overwritten: what is sent twice is stored
+once. A folder that was moved keeps its rows but not the artifacts' addresses: remove `mlflow.db` and
+`mlartifacts`, then `python -m study.sync` writes both anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 BATCH = 1000  # metrics that MLflow takes at once
-STATUS = {"running": "RUNNING", "complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
+STATUS = {
+    "running": "RUNNING",
+    "interrupted": "KILLED",
+    "complete": "FINISHED",
+    "pruned": "FINISHED",
+    "failed": "FAILED",
+}
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -41,10 +47,10 @@ def tracking_uri(config: Config, folder: StudyFolder) -> str:
     return config.tracking.uri or f"sqlite:///{folder.path.resolve() / 'mlflow.db'}"
 
 
-def without_password(uri: str) -> str:
-    """The address as it may be printed."""
+def without_password(text: str, uri: str) -> str:
+    """A text that may name an address, as it may be printed."""
     password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
+    return text.replace(f":{password}@", ":***@") if password else text
 
 
 class Sender:
@@ -58,30 +64,37 @@ class Sender:
         self._epochs_sent: dict[str, int] = {}
         self.history = History(folder)
 
-    def send_study(self, *, over: bool) -> bool:
+    def send_study(self, *, running: bool) -> bool:
         """Send the parent run; False if the store already had it all."""
         self.history.update()
         folder = self._folder
         order = json.dumps([(event.trial, event.state) for event in self.history.finished])
-        state = digest(folder.config, folder.splits, folder.plan, folder.summary, extra=f"{order} {over}")
+        state = digest(folder.config, folder.splits, folder.plan, folder.summary, extra=f"{order} {running}")
         run = self._run("", self._config.study.name)
         if self._tags(run).get("fadeout.sent") == state:
             return False
-        record = study_record(self._config, folder, self.history.finished, over=over)
+        record = study_record(self._config, folder, self.history.finished, running=running)
         self._send(run, record, record.points, state)
         return True
 
-    def send_trial(self, number: int) -> bool:
+    def send_trial(self, number: int, *, running: bool) -> bool:
         """Send what a trial has so far; False if the store already had it all."""
         self.history.update()
         trial = self._folder.trial(number)
         finished = self.history.of(number)
         overlays = trial.path / "overlays.npz"
-        state = digest(trial.parameters, trial.epochs, trial.result, trial.rows, overlays)
+        state = digest(
+            trial.parameters,
+            trial.epochs,
+            trial.result,
+            trial.rows,
+            overlays,
+            extra="" if finished else str(running),
+        )
         run = self._run(str(number), f"trial {number:04d}")
         if self._tags(run).get("fadeout.sent") == state:
             return False
-        record = trial_record(self._config, self._folder, number, finished)
+        record = trial_record(self._config, self._folder, number, finished, running=running)
         sent = self._epochs_sent.get(run, 0)
         points = [point for point in record.points if finished or point.step > sent]
         self._send(run, record, points, state)

@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out in a folder, `-dirty` added where files differ; None if it is no checkout."""
+    """The commit of a folder that is a checkout, `-dirty` added where files differ; None for any other."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     commit = _git(folder, "rev-parse", "--verify", "-q", "HEAD")
     if top is None or commit is None or Path(top).resolve() != folder.resolve():

@@ -57,13 +57,12 @@ class Tracker:
         if self._thread.is_alive():
             self._failure = f"no answer within {timeout_s:.0f} s"
         if self._failure is not None:
-            where = without_password(tracking_uri(self._config, self._folder))
-            logger.warning(
-                "tracking: not everything reached %s (%s). The study on disk is whole; send it with\n  %s",
-                where,
-                self._failure,
-                self._sync_command(),
+            uri = tracking_uri(self._config, self._folder)
+            text = (
+                f"tracking: not everything reached {uri} ({self._failure}). "
+                f"The study on disk is whole; send it with\n  {self._sync_command()}"
             )
+            logger.warning("%s", without_password(text, uri))
         return self._failure is None
 
     def _sync_command(self) -> str:
@@ -93,10 +92,11 @@ class Tracker:
                     self._condition.wait()
                 changed, closing = sorted(self._changed), self._closing
                 self._changed, self._study_changed = set(), False
-            reason = self._try(changed, over=closing)
+            reason = self._try(changed, running=not closing)
             self._failure = reason
             if closing:
-                self._sender.history.record_failure(reason)
+                uri = tracking_uri(self._config, self._folder)
+                self._sender.history.record_failure(reason and without_password(reason, uri))
                 return
             if reason is None:
                 pause_s = FIRST_PAUSE_S
@@ -107,11 +107,11 @@ class Tracker:
                 self._condition.wait_for(lambda: self._closing, timeout=pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _try(self, changed: list[int], *, over: bool) -> str | None:
+    def _try(self, changed: list[int], *, running: bool) -> str | None:
         try:
-            self._sender.send_study(over=over)
+            self._sender.send_study(running=running)
             for number in changed:
-                self._sender.send_trial(number)
+                self._sender.send_trial(number, running=running)
         except Exception as error:  # whatever MLflow, its database or its server raise: the study goes on
             return _reason(error)
         return None
@@ -126,15 +126,14 @@ def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
         sender = Sender(config, folder)
         try:
             trials = folder.trials()
-            sender.send_study(over=True)
-            new = sum(sender.send_trial(trial.number) for trial in trials)
+            sender.send_study(running=False)
+            new = sum(sender.send_trial(trial.number, running=False) for trial in trials)
         except StudyError:
             raise
         except Exception as error:  # as above
-            where = without_password(tracking_uri(config, folder))
-            raise StudyError(
-                f"tracking.uri: {where} does not take the study: {_reason(error)}; run this again"
-            ) from error
+            uri = tracking_uri(config, folder)
+            text = f"tracking.uri: {uri} does not take the study: {_reason(error)}; mend it and run this again"
+            raise StudyError(without_password(text, uri)) from error
         sender.history.record_failure(None)
     return len(trials), new
 

@@ -9,7 +9,7 @@ def rung_epochs(epochs: int, first_rung: float, reduction_factor: float, validat
     """The finished epochs at which trials are compared, ascending, all below `epochs`.
 
     The k-th rung lies at `first_rung * reduction_factor**k` of the epochs, rounded up to the next validation
-    epoch; where that would be the end of the training, it stays at its own epoch (and training validates there).
+    epoch; where that would be the end of the training, it stays at its own epoch (training validates there).
 
     Args:
         epochs: of a whole training.

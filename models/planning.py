@@ -1,0 +1,247 @@
+"""From the cohort's median shape and spacing to a network whose training fits the memory, by nnU-Net's rules.
+
+Isensee et al., nnU-Net, Nature Methods 2021; residual encoder: nnU-Net Revisited, MICCAI 2024.
+All shapes, strides and spacings are [D, H, W]. Needs no torch.
+
+Deviations: the batch size is given, not planned; an axis is never shrunk below the smallest feature map; and
+what cannot be planned is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from models.topology import (
+    MIN_EDGE,
+    Size,
+    Spacing,
+    Topology,
+    divide,
+    first_patch,
+    plan_topology,
+    product,
+    shrink,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What distinguishes the planning of one network from another's.
+
+    Attributes:
+        encoder: convolutions (or residual blocks) of each encoder stage; the last number repeats.
+        decoder: convolutions of each decoder stage.
+        residual: a stem, then blocks of two convolutions, a third in the skip where the shape changes.
+        bytes_per_element: memory of a training over the feature map elements of its batch.
+    """
+
+    encoder: tuple[int, ...]
+    decoder: int
+    residual: bool
+    bytes_per_element: float
+
+
+# nnU-Net's own calibration: with batch 2 and mixed precision, 8 GB hold 560 million elements a sample of the
+# plain network and 680 million of the one with residual encoder.
+RECIPES: dict[str, Recipe] = {
+    "nnunet": Recipe((2,), 2, residual=False, bytes_per_element=8e9 / (2 * 560e6)),
+    "resenc_unet": Recipe((1, 3, 4, 6), 1, residual=True, bytes_per_element=8e9 / (2 * 680e6)),
+}
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """What a network is built from.
+
+    Attributes:
+        n_inputs: modalities M.
+        n_classes: logits K, background included.
+        patch_size: voxels of a training patch and of an inference window.
+        strides: of each encoder stage; the first is (1, 1, 1).
+        kernel_sizes: of each stage's convolutions; 1 along an axis still much coarser than the others.
+        features: channels of each stage.
+        convs_encoder: convolutions or blocks of each stage.
+        convs_decoder: convolutions of each decoder stage, highest resolution first.
+        deep_supervision: logits at every decoder resolution while training.
+    """
+
+    n_inputs: int
+    n_classes: int
+    patch_size: Size
+    strides: tuple[Size, ...]
+    kernel_sizes: tuple[Size, ...]
+    features: tuple[int, ...]
+    convs_encoder: tuple[int, ...]
+    convs_decoder: tuple[int, ...]
+    deep_supervision: bool = True
+
+    @property
+    def stages(self) -> int:
+        """Resolutions of the encoder, the input's included."""
+        return len(self.strides)
+
+    @property
+    def divisor(self) -> Size:
+        """What the patch is divisible by."""
+        return product(self.strides)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> NetworkPlan:
+        """What `to_dict` gave, lists in place of tuples allowed.
+
+        Raises:
+            ValueError: a key is missing or unknown.
+        """
+        names = {field.name for field in fields(cls)}
+        if wrong := sorted(names ^ set(content)):
+            raise ValueError(
+                f"network plan: missing or unknown: {', '.join(wrong)}; a plan has {', '.join(sorted(names))}"
+            )
+        return cls(**{name: _tuples(value) for name, value in content.items()})
+
+
+def plan_network(
+    name: str,
+    *,
+    median_shape: Size,
+    spacing_mm: Spacing,
+    n_inputs: int,
+    base_channels: int,
+    max_channels: int,
+    stages: int | None = None,
+    patch_size: Size | None = None,
+    batch_size: int,
+    memory_gb: float,
+    deep_supervision: bool = True,
+    n_classes: int = 2,
+) -> NetworkPlan:
+    """The largest patch, and its network, whose training fits the memory.
+
+    Args:
+        name: key of `RECIPES`.
+        median_shape: voxels of the median training subject after resampling.
+        spacing_mm: after resampling.
+        n_inputs: modalities.
+        base_channels: of the first stage; doubled at each stage.
+        max_channels: of any stage.
+        stages: None: as many as the patch allows; else exactly so many.
+        patch_size: None: planned; else exactly this one, whatever the memory.
+        batch_size: patches that are trained on together.
+        memory_gb: the budget, in 10⁹ bytes; see `estimate_memory_gb`.
+        deep_supervision: logits at every decoder resolution while training.
+        n_classes: background included.
+
+    Raises:
+        ValueError: no such network, or the stages, the patch or the memory cannot be had; says what could.
+    """
+    recipe = _recipe(name)
+
+    def network(topology: Topology) -> NetworkPlan:
+        n = topology.stages
+        return NetworkPlan(
+            n_inputs=n_inputs,
+            n_classes=n_classes,
+            patch_size=topology.patch_size,
+            strides=topology.strides,
+            kernel_sizes=topology.kernel_sizes,
+            features=tuple(min(base_channels * 2**stage, max_channels) for stage in range(n)),
+            convs_encoder=(recipe.encoder + recipe.encoder[-1:] * n)[:n],
+            convs_decoder=(recipe.decoder,) * (n - 1),
+            deep_supervision=deep_supervision,
+        )
+
+    topology = plan_topology(patch_size or first_patch(median_shape, spacing_mm), spacing_mm, stages)
+    _check_stages(topology, stages)
+    if patch_size is not None:
+        _check_patch(patch_size, topology)
+        return network(topology)
+    while (needed_gb := estimate_memory_gb(name, network(topology), batch_size)) > memory_gb:
+        smaller = shrink(topology, median_shape, spacing_mm, stages)
+        if smaller is None:
+            raise ValueError(
+                f"model.memory_gb: the smallest patch, {_text(topology.patch_size)}, with {topology.stages} "
+                f"stages needs {needed_gb:.3g} GB, got {memory_gb:g}; give more, or lower model.base_channels, "
+                "model.stages or trainer.batch_size"
+            )
+        topology = smaller
+    return network(topology)
+
+
+def estimate_memory_gb(name: str, plan: NetworkPlan, batch_size: int) -> float:
+    """Memory of a training, in 10⁹ bytes: feature map elements × batch × bytes per element.
+
+    The bytes per element are nnU-Net's calibration (`RECIPES`), so that a budget gives nnU-Net's patch.
+
+    Raises:
+        ValueError: no such network.
+    """
+    recipe = _recipe(name)
+    return feature_elements(plan, residual=recipe.residual) * batch_size * recipe.bytes_per_element / 1e9
+
+
+def feature_elements(plan: NetworkPlan, *, residual: bool) -> int:
+    """Elements of all convolutions' outputs for one patch; as nnU-Net counts them, with one head."""
+    voxels, size = [], plan.patch_size
+    for stride in plan.strides:
+        size = divide(size, stride)
+        voxels.append(math.prod(size))
+    stem = plan.features[0] if residual else 0
+    total = (stem + plan.n_classes) * voxels[0]
+    before = plan.features[0]
+    for stage, channels in enumerate(plan.features):
+        maps = plan.convs_encoder[stage]
+        if residual:
+            maps = 2 * maps + (channels != before or max(plan.strides[stage]) > 1)
+        if stage < plan.stages - 1:
+            maps += plan.convs_decoder[stage] + 1  # and the transposed convolution
+        total += maps * channels * voxels[stage]
+        before = channels
+    return total
+
+
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise ValueError(f"model.name: no network '{name}'; there are {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
+
+
+def _check_stages(topology: Topology, stages: int | None) -> None:
+    patch = _text(topology.patch_size)
+    if stages is not None and topology.stages < stages:
+        raise ValueError(
+            f"model.stages: a patch of {patch} allows {topology.stages}, got {stages}; "
+            "lower it, set it to null, or choose a larger model.patch_size or a finer imaging.spacing_mm"
+        )
+    if topology.stages < 2:
+        raise ValueError(
+            f"model.patch_size: {patch} cannot be pooled even once; two axes must have {2 * MIN_EDGE} "
+            f"voxels, or one {3 * MIN_EDGE}; choose a larger patch or a finer imaging.spacing_mm"
+        )
+
+
+def _check_patch(patch: Size, topology: Topology) -> None:
+    if topology.patch_size == tuple(patch):
+        return
+    nearest = []
+    for edge, divisor in zip(patch, topology.divisor, strict=True):
+        below, above = edge // divisor * divisor, math.ceil(edge / divisor) * divisor
+        nearest.append(str(above) if below in (0, above) else f"{below} or {above}")
+    raise ValueError(
+        f"model.patch_size: {_text(patch)} is not divisible by {_text(topology.divisor)}, the strides of "
+        f"{topology.stages} stages; these would do: {' × '.join(nearest)}"
+    )
+
+
+def _text(size: Size) -> str:
+    return "×".join(map(str, size))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

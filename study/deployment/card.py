@@ -1,0 +1,116 @@
+"""The model card: for whoever is about to use a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from analysis.tables import to_markdown
+from study.config import Config
+from study.deployment.manifest import Manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+USES = {
+    "train": "trained on",
+    "validation": "chosen and tuned on",
+    "test": "tested on, seen centers",
+    "unseen": "tested on, unseen centers",
+}
+
+
+def model_card(
+    manifest: Manifest, config: Config, table: pd.DataFrame, subjects: Mapping[str, Mapping[str, int]]
+) -> str:
+    """The text of MODEL_CARD.md: centers and counts, never a subject, never a path.
+
+    Args:
+        manifest: of the bundle.
+        config: the trial's.
+        table: the cross-center table of test subjects.
+        subjects: per use (train, validation, test, unseen), subjects by center.
+    """
+    return (
+        "\n\n".join(
+            (
+                f"# {manifest.study}, trial {manifest.trial}: {manifest.target} segmentation",
+                _what(manifest),
+                "## How to use it\n\n" + _usage(manifest),
+                "## Intended use\n\n" + INTENDED_USE,
+                "## Data\n\n" + _data(subjects),
+                "## Results\n\n" + _results(table, config),
+                "## Limits\n\n" + _limits(manifest, config),
+                "## Technical\n\n" + _technical(manifest),
+            )
+        )
+        + "\n"
+    )
+
+
+INTENDED_USE = """\
+Research. It is no medical device, has no regulatory clearance, and must not decide on a patient's treatment.
+Check it on annotated scans of your own center before you rely on any number it gives."""
+
+
+def _what(manifest: Manifest) -> str:
+    optional = ", ".join(manifest.droppable) or "none"
+    return (
+        f"A network ({manifest.model}) that outlines the {manifest.target} in MRI of the head. Inputs: "
+        f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
+        f"(dropped with probability {manifest.drop_probability:.3g} in training)."
+    )
+
+
+def _usage(manifest: Manifest) -> str:
+    files = " ".join(f"{name}={name.lower()}.nii.gz" for name in manifest.modalities)
+    return (
+        f"```\npython -m study.predict bundle=<this folder> {files} out=mask.nii.gz\n```\n\n"
+        "NIfTI files, registered to each other. Leave out what is missing. "
+        "The mask is written on the grid of "
+        f"{manifest.preparation.reference or 'the first modality that is given'}."
+    )
+
+
+def _data(subjects: Mapping[str, Mapping[str, int]]) -> str:
+    lines = ["| | subjects | centers |", "|---|---:|---|"]
+    for use, label in USES.items():
+        centers = subjects.get(use, {})
+        listed = ", ".join(f"{center} {count}" for center, count in sorted(centers.items()))
+        lines.append(f"| {label} | {sum(centers.values())} | {listed} |")
+    return (
+        "\n".join(lines) + "\n\nCenters are called as in the study; they may be simulated. Split by patient."
+    )
+
+
+def _results(table: pd.DataFrame, config: Config) -> str:
+    if table.empty:
+        return "The study had no test subjects: how well this network does is not known."
+    empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
+    return (
+        "Dice on test subjects, by whom nothing was learnt or chosen: mean with 95 % bootstrap interval "
+        f"over subjects. A subject with empty reference and empty prediction {empty}.\n\n{to_markdown(table)}"
+    )
+
+
+def _limits(manifest: Manifest, config: Config) -> str:
+    unseen = ", ".join(config.cohort.unseen)
+    known = f"only the unseen centers ({unseen}) tell" if unseen else "nothing above tells"
+    return (
+        f"- Other scanners, protocols and patients than those above: {known} how it does elsewhere.\n"
+        "- Combinations of modalities that the table does not list were not tested.\n"
+        "- It outlines one structure; it does not tell a stroke from a mimic, nor a new from an old lesion.\n"
+        f"- Components below {manifest.postprocessing.min_volume_ml:.3g} mL are removed.\n"
+        "- Checksums find damage; they are no signature and do not prove who made the bundle."
+    )
+
+
+def _technical(manifest: Manifest) -> str:
+    spacing = " x ".join(f"{value:.3g}" for value in manifest.preparation.spacing_mm)
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    return (
+        f"- spacing {spacing} mm (slices, rows, columns)\n"
+        f"- normalisation {manifest.preparation.normalisation}\n"
+        f"- probability threshold {manifest.postprocessing.threshold:.3g}\n"
+        f"- bundle format {manifest.format_version}; written with {versions}"
+    )

@@ -1,0 +1,157 @@
+"""Predicts with a bundle: from NIfTI files of any subset of its modalities to a mask on their grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.config import Imaging, Trainer
+from study.deployment.bundle import Contents, build_network, read_bundle
+from study.deployment.manifest import Manifest
+from study.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+BRAIN = "brain"  # beside the modalities, a brain mask may be given
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the network says about one subject.
+
+    Attributes:
+        mask: bool [D, H, W], RAS+, on the grid of `reference`.
+        probability: float32 [D, H, W], on the same grid.
+        reference: the input file whose grid it is.
+        absent: modalities of the bundle that were not given.
+        volume_ml: of the mask.
+    """
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    reference: Path
+    absent: tuple[str, ...]
+    volume_ml: float
+
+    def write(self, mask: Path, probability: Path | None = None) -> None:
+        """Write the mask, and on request the probability, as NIfTI in the reference's own orientation."""
+        from study.imaging.write import write_mask, write_volume
+
+        write_mask(mask, self.mask, self.reference)
+        if probability is not None:
+            write_volume(probability, self.probability, self.reference)
+
+
+class Bundle:
+    """A loaded bundle; see `load_bundle`."""
+
+    def __init__(self, contents: Contents, device: torch.device) -> None:
+        from study.training.loop import choose_precision
+
+        self.manifest: Manifest = contents.manifest
+        self._device = device
+        self._network = build_network(contents).to(device)
+        precision = choose_precision(Trainer(precision=self.manifest.inference.precision), device)
+        self._autocast = None if precision.itemsize == 4 else precision
+
+    def predict(
+        self, images: Mapping[str, Path], *, brain: Path | None = None, name: str = "input"
+    ) -> Prediction:
+        """Predict one subject.
+
+        Args:
+            images: modality to NIfTI file, any non-empty subset of the bundle's modalities.
+            brain: its brain mask; None derives one.
+            name: what errors call the subject.
+
+        Raises:
+            ConfigError: no modality, or one that the bundle does not know.
+            CohortError: everything that is wrong with the files.
+        """
+        from study.evaluation.inference import predict_probability
+        from study.evaluation.postprocessing import postprocess
+        from study.imaging.prepare import prepare_images
+
+        _check_modalities(images, self.manifest)
+        manifest, preparation = self.manifest, self.manifest.preparation
+        prepared = prepare_images(
+            images,
+            manifest.modalities,
+            _imaging(manifest),
+            preparation.spacing_mm,
+            masks={} if brain is None else {BRAIN: brain},
+            landmarks=preparation.landmarks or None,
+            subject=name,
+        )
+        probability = prepared.to_native(
+            predict_probability(
+                self._network,
+                prepared.image,
+                prepared.present,
+                manifest.network["patch_size"],
+                manifest.inference.overlap,
+                manifest.inference.windows_per_batch,
+                self._device,
+                autocast=self._autocast,
+            )
+        )
+        voxel_ml = float(np.prod(prepared.native.spacing_mm)) / 1000
+        mask = postprocess(probability, manifest.postprocessing, voxel_ml)
+        return Prediction(
+            mask=mask,
+            probability=probability,
+            reference=images[_reference(images, manifest)],
+            absent=tuple(modality for modality in manifest.modalities if modality not in images),
+            volume_ml=float(np.count_nonzero(mask)) * voxel_ml,
+        )
+
+
+def load_bundle(path: Path, device: str = "auto") -> Bundle:
+    """Load a bundle from a folder or a zip and verify it; no code in it is ever run.
+
+    Raises:
+        BundleError: it is missing, damaged, or of another format version.
+        ConfigError: the device is none of auto, cpu, cuda, or is not there.
+    """
+    contents = read_bundle(path)
+    return Bundle(contents, _choose_device(device))
+
+
+def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
+    """Raise ConfigError unless the modalities are a non-empty subset of the bundle's."""
+    known = ", ".join(manifest.modalities)
+    if unknown := [name for name in images if name not in manifest.modalities]:
+        raise ConfigError([f"{name}: not a modality of this bundle; it knows {known}" for name in unknown])
+    if not images:
+        raise ConfigError([f"no modality is given; give at least one of {known} as NAME=file.nii.gz"])
+
+
+def _imaging(manifest: Manifest) -> Imaging:
+    preparation = manifest.preparation
+    return Imaging(
+        reference=preparation.reference,
+        normalisation=preparation.normalisation,
+        crop_margin_mm=preparation.crop_margin_mm,
+    )
+
+
+def _reference(images: Mapping[str, Path], manifest: Manifest) -> str:
+    """The modality whose grid is predicted on, as `study.imaging` chooses it."""
+    order = (manifest.preparation.reference, *manifest.modalities)
+    return next(name for name in order if name is not None and name in images)
+
+
+def _choose_device(name: str) -> torch.device:
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError([f"device: must be auto, cpu or cuda, got {name!r}"])
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(["device: cuda is asked for and this machine has none; use auto or cpu"])
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

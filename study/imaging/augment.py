@@ -1,0 +1,211 @@
+"""Training patches as other scanners and heads might have given them: nnU-Net's augmentation, with TorchIO.
+
+Probabilities and ranges are those of nnU-Net (Isensee et al. 2021, supplement, and its published trainer).
+All randomness comes from the caller's generator: TorchIO's transforms are built with explicit parameters and
+applied through `apply_transform`, because calling them draws from torch's global generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from study.errors import MissingDependencyError
+
+__all__ = ["augment"]
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Target = NDArray[np.uint8]
+
+THIN = (
+    3.0  # a patch this many times longer than thick is rotated, scaled and coarsened in slices only (nnU-Net)
+)
+ROTATION_P, ROTATION_DEGREES, ROTATION_DEGREES_THIN = 0.2, 30.0, 180.0
+SCALING_P, SCALING = 0.2, (0.7, 1.4)  # of the patch, so that what it shows shrinks by as much
+MIRROR_P = 0.5
+
+
+def augment(
+    image: Array, target: Target, present: Sequence[bool] | Mask, rng: Generator
+) -> tuple[Array, Target]:
+    """A randomly changed copy of a patch; absent modalities and voxels outside the brain stay exactly 0.
+
+    Args:
+        image: float32 `[M, D, H, W]`, 0 outside the brain.
+        target: uint8 `[D, H, W]`, binary, and so it stays.
+        present: `[M]`, which modalities there are, at least one.
+        rng: the sample's own generator; no other randomness is used.
+
+    Raises:
+        MissingDependencyError: TorchIO is not installed.
+    """
+    _require_torchio()
+    indices = np.flatnonzero(np.asarray(present, bool))
+    channels = np.array(image[indices], np.float32)
+    target = np.array(target, np.uint8)
+    if (affine := _draw_affine(target.shape, rng)) is not None:
+        channels, target = _move(affine, channels, target)
+    inside = channels != 0
+    _change_intensities(channels, inside, rng)
+    channels[~inside] = 0
+    axes = tuple(axis for axis in range(-3, 0) if rng.random() < MIRROR_P)
+    result = np.zeros((len(image), *target.shape), np.float32)
+    result[indices] = np.flip(channels, axes)
+    return result, np.ascontiguousarray(np.flip(target, axes))
+
+
+def _require_torchio() -> None:
+    try:
+        import torchio  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            "trainer.augmentation=nnunet needs TorchIO, which is not installed; "
+            "pip install torchio, or set trainer.augmentation=none"
+        ) from error
+
+
+def _thin_axis(shape: Sequence[int]) -> int | None:
+    return int(np.argmin(shape)) if max(shape) > THIN * min(shape) else None
+
+
+def _draw_affine(shape: Sequence[int], rng: Generator) -> Any | None:
+    """A rotation and scaling about the patch's centre, in voxels; None if neither was drawn."""
+    import torchio as tio
+
+    rotate, scale = rng.random() < ROTATION_P, rng.random() < SCALING_P
+    if not rotate and not scale:
+        return None
+    thin = _thin_axis(shape)
+    limit = ROTATION_DEGREES if thin is None else ROTATION_DEGREES_THIN
+    degrees = rng.uniform(-limit, limit, 3) if rotate else np.zeros(3)
+    scales = np.full(3, 1 / rng.uniform(*SCALING) if scale else 1.0)
+    if thin is not None:
+        degrees[np.arange(3) != thin] = 0
+        scales[thin] = 1
+    return tio.Affine(scales.tolist(), degrees.tolist(), (0.0, 0.0, 0.0), default_pad_value=0.0)
+
+
+def _move(affine: Any, channels: Array, target: Target) -> tuple[Array, Target]:
+    """Channels `[C, D, H, W]` moved linearly and the target by nearest neighbour; 0 comes in from outside."""
+    import torch
+    import torchio as tio
+
+    subject = tio.Subject(
+        image=tio.ScalarImage(tensor=torch.from_numpy(channels)),
+        target=tio.LabelMap(tensor=torch.from_numpy(target[None])),
+    )
+    moved = affine.apply_transform(subject)
+    return moved["image"].numpy(), moved["target"].numpy()[0].astype(np.uint8)
+
+
+def _change_intensities(channels: Array, inside: Mask, rng: Generator) -> None:
+    """All of `EFFECTS` in turn, each with its probability, on channels `[C, D, H, W]` in place."""
+    for effect in EFFECTS:
+        if rng.random() >= effect.p:
+            continue
+        common = effect.draw(rng) if effect.same_for_all else None
+        for channel, where in zip(channels, inside, strict=True):
+            if rng.random() < effect.channel_p and where.any():
+                amount = effect.draw(rng) if common is None else common
+                effect.change(channel, where, amount, rng)
+
+
+def _noise(channel: Array, inside: Mask, std: float, rng: Generator) -> None:
+    channel[inside] += np.float32(std) * rng.standard_normal(np.count_nonzero(inside), np.float32)
+
+
+def _blur(channel: Array, inside: Mask, std: float, rng: Generator) -> None:
+    import torchio as tio
+
+    channel[:] = _through(channel, tio.Blur((std, std, std)))
+
+
+def _brightness(channel: Array, inside: Mask, factor: float, rng: Generator) -> None:
+    channel[inside] *= np.float32(factor)
+
+
+def _contrast(channel: Array, inside: Mask, factor: float, rng: Generator) -> None:
+    """Distances from the mean times a factor, within the range that there was."""
+    values = channel[inside]
+    mean = values.mean()
+    channel[inside] = np.clip((values - mean) * np.float32(factor) + mean, values.min(), values.max())
+
+
+def _low_resolution(channel: Array, inside: Mask, scale: float, rng: Generator) -> None:
+    """As if scanned with voxels 1/scale as long, within slices only if the patch is thin."""
+    import torchio as tio
+
+    shape = np.array(channel.shape)
+    coarse = np.maximum(np.round(shape * scale), 1).astype(int)
+    if (thin := _thin_axis(channel.shape)) is not None:
+        coarse[thin] = shape[thin]
+    affine = np.diag([*(shape / coarse), 1.0])
+    affine[:3, 3] = (shape / coarse - 1) / 2  # the same box with fewer voxels
+    down = tio.Resample((tuple(coarse.tolist()), affine), image_interpolation="nearest")
+    up = tio.Resample((channel.shape, np.eye(4)), image_interpolation="linear")
+    channel[:] = _through(channel, down, up)
+
+
+def _gamma(channel: Array, inside: Mask, exponent: float, rng: Generator) -> None:
+    """Values scaled to [0, 1] and raised to a power, then given the mean and deviation that there were."""
+    values = channel[inside]
+    low, high = values.min(), values.max()
+    if high <= low:
+        return
+    raised = ((values - low) / (high - low)) ** np.float32(exponent)
+    channel[inside] = (raised - raised.mean()) / raised.std() * values.std() + values.mean()
+
+
+def _inverted_gamma(channel: Array, inside: Mask, exponent: float, rng: Generator) -> None:
+    np.negative(channel, out=channel)
+    _gamma(channel, inside, exponent, rng)
+    np.negative(channel, out=channel)
+
+
+def _through(channel: Array, *transforms: Any) -> Any:
+    """One channel `[D, H, W]` through TorchIO transforms."""
+    import torch
+    import torchio as tio
+
+    subject = tio.Subject(image=tio.ScalarImage(tensor=torch.from_numpy(channel[None])))
+    for transform in transforms:
+        subject = transform.apply_transform(subject)
+    return subject["image"].numpy()[0]
+
+
+def _uniform(low: float, high: float) -> Callable[[Generator], float]:
+    return lambda rng: rng.uniform(low, high)
+
+
+def _around_one(low: float, high: float) -> Callable[[Generator], float]:
+    """As often below 1 as above, uniform on either side (nnU-Net)."""
+    return lambda rng: rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One change of intensities: how likely for a sample, then for a channel, how strong, and what it does."""
+
+    p: float
+    channel_p: float
+    draw: Callable[[Generator], float]
+    change: Callable[[Array, Mask, float, Generator], None]
+    same_for_all: bool = False
+
+
+EFFECTS = (
+    Effect(0.1, 1.0, _uniform(0.0, 0.1), _noise, same_for_all=True),
+    Effect(0.2, 0.5, _uniform(0.5, 1.0), _blur),
+    Effect(0.15, 1.0, _around_one(0.75, 1.25), _brightness),
+    Effect(0.15, 1.0, _around_one(0.75, 1.25), _contrast),
+    Effect(0.25, 0.5, _uniform(0.5, 1.0), _low_resolution),
+    Effect(0.1, 1.0, _around_one(0.7, 1.5), _inverted_gamma),
+    Effect(0.3, 1.0, _around_one(0.7, 1.5), _gamma),
+)
+"""nnU-Net's, in its order."""

@@ -1,0 +1,142 @@
+"""Predict with a bundle: one subject from its files, or all subjects of a folder."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.cli import parse_pairs, run_command, usage
+
+if TYPE_CHECKING:
+    from study.deployment.folders import Case
+    from study.deployment.predictor import Bundle
+    from study.errors import Problem
+
+KEYS = {
+    "bundle": "the folder or zip that study.export wrote; required",
+    "brain": "one subject: its brain mask; default: derived from the images",
+    "images": "many subjects: a folder with a subfolder each, or with <subject>_<MODALITY>.nii.gz",
+    "out": "the mask (.nii or .nii.gz); with images=…, the folder of the masks; required",
+    "probability": "the probability map, too: a file; with images=…, a folder",
+    "device": "auto, cpu or cuda; default auto",
+    "debug": "true prints the traceback of an error",
+}
+SHOWN = {"MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities", **KEYS}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command; see `--help`."""
+    if {"-h", "--help"} & set(arguments):
+        print(usage("study.predict", "Predict with a bundle, from any subset of its modalities.", SHOWN))
+        return
+    given = parse_pairs(arguments, KEYS, others=True)
+
+    from study.errors import ConfigError
+
+    images = {key: Path(value) for key, value in given.items() if key not in KEYS}
+    problems = [f"{key}: required and not given" for key in ("bundle", "out") if not given.get(key)]
+    if "images" in given and (images or "brain" in given):
+        problems.append(
+            f"images: give either a folder or single files, not also {', '.join(images) or 'brain'}"
+        )
+    if problems:
+        raise ConfigError(problems)
+    out, probability = Path(given["out"]), Path(given["probability"]) if "probability" in given else None
+    if "images" not in given:
+        _check_outputs(
+            out, probability, [*images.values(), *([Path(given["brain"])] if "brain" in given else [])]
+        )
+
+    from study.deployment.predictor import load_bundle
+
+    bundle = load_bundle(Path(given["bundle"]), given.get("device", "auto"))
+    if "images" in given:
+        _predict_folder(bundle, Path(given["images"]), out, probability, debug=given.get("debug") == "true")
+        return
+    brain = Path(given["brain"]) if "brain" in given else None
+    prediction = bundle.predict(images, brain=brain)
+    prediction.write(out, probability)
+    absent = f"; predicted without {', '.join(prediction.absent)}" if prediction.absent else ""
+    print(f"{out}: {bundle.manifest.target} {prediction.volume_ml:.2f} mL{absent}")
+
+
+def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) -> None:
+    """Raise ConfigError for outputs that are no NIfTI names, or that would overwrite something."""
+    from study.errors import ConfigError
+
+    problems = []
+    outputs = {"out": out} | ({} if probability is None else {"probability": probability})
+    for key, path in outputs.items():
+        if not path.name.endswith((".nii", ".nii.gz")):
+            problems.append(f"{key}: must end in .nii or .nii.gz, got {path}")
+        if path.resolve() in {other.resolve() for other in inputs}:
+            problems.append(f"{key}: {path} is an input; choose another name")
+    if probability is not None and probability.resolve() == out.resolve():
+        problems.append(f"probability: {probability} is also out; choose another name")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _predict_folder(
+    bundle: Bundle, images: Path, out: Path, probability: Path | None, *, debug: bool
+) -> None:
+    """Predict all subjects of a folder; those that fail are told at the end, as a CohortError."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from study.deployment.folders import find_cases
+    from study.errors import CohortError
+
+    found = find_cases(images, bundle.manifest.modalities)
+    if found.ignored:
+        sys.stderr.write(f"no modality recognised in subfolder {', '.join(found.ignored)}: ignored\n")
+    problems: list[Problem] = []
+    absent: dict[str, tuple[str, ...]] = {}
+    console = Console(stderr=True)
+    for case in track(found.cases, "predicting", console=console, disable=not console.is_terminal):
+        mask = out / f"{case.name}_mask.nii.gz"
+        target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
+        wrong, absent[case.name] = _predict_case(bundle, case, mask, target, debug=debug)
+        problems += wrong
+    failed = len({problem.subject for problem in problems})
+    print(f"{out}: {len(found.cases) - failed} of {len(found.cases)} subjects predicted")
+    for line in _absences({name: missing for name, missing in absent.items() if missing}):
+        print(line)
+    if problems:
+        raise CohortError(problems)
+
+
+def _predict_case(
+    bundle: Bundle, case: Case, mask: Path, probability: Path | None, *, debug: bool
+) -> tuple[list[Problem], tuple[str, ...]]:
+    """What was wrong with a subject, and which modalities it lacks."""
+    from study.errors import CohortError, Problem
+
+    if case.problems:
+        return case.problems, ()
+    try:
+        prediction = bundle.predict(case.images, brain=case.brain, name=case.name)
+        prediction.write(mask, probability)
+    except CohortError as error:
+        return list(error.problems), ()
+    except Exception as error:  # whatever one subject's files cause must not cost the others
+        if debug:
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        return [Problem(case.name, None, what, "look at its files, or run it alone with debug=true")], ()
+    return [], prediction.absent
+
+
+def _absences(absent: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Lines that say which subjects were predicted without what."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, missing in absent.items():
+        groups.setdefault(missing, []).append(name)
+    return [f"  without {', '.join(missing)}: {', '.join(names)}" for missing, names in groups.items()]
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,69 @@
+"""Tells the rest of the driver which trials' files changed, without making a training wait for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.progress_reporter import TrialProgressCallback
+
+logger = logging.getLogger(__name__)
+
+
+class TrialEvents(TrialProgressCallback):  # type: ignore[misc]
+    """Calls `on_trial(number)` after each report and each end of a trial, one call at a time.
+
+    Trainings wait until Tune has taken their report, and what listens (tracking) may be slow, or fail: it gets a
+    thread of its own, changes of one trial that pile up become one call, and its errors are logged. As it stands
+    in the place of Ray's own progress callback, that one is not added and prints nothing.
+    """
+
+    def __init__(self, on_trial: Callable[[int], None]) -> None:
+        self._on_trial = on_trial
+        self._changed: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._listen, name="trial-events", daemon=True)
+        self._thread.start()
+
+    def changed(self, number: int) -> None:
+        """Note that a trial's files changed."""
+        self._changed.put(number)
+
+    def close(self) -> None:
+        """Return when everything noted so far was passed on."""
+        self._changed.put(None)
+        self._thread.join()
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        """After the ledger has stored the report."""
+        self.changed(trial.config["number"])
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """After the ledger has stored the end."""
+        self.changed(trial.config["number"])
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """After the ledger has stored the failure."""
+        self.changed(trial.config["number"])
+
+    def _listen(self) -> None:
+        closing = False
+        while not closing:
+            pending: dict[int, None] = {}
+            closing = self._take(pending, self._changed.get())
+            while not self._changed.empty():
+                closing |= self._take(pending, self._changed.get())
+            for number in pending:
+                try:
+                    self._on_trial(number)
+                except Exception:
+                    logger.exception("trial %d: passing on its results failed; the study goes on", number)
+
+    @staticmethod
+    def _take(pending: dict[int, None], item: int | None) -> bool:
+        if item is None:
+            return True
+        pending[item] = None
+        return False

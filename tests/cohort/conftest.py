@@ -1,0 +1,67 @@
+"""Small cohorts on disk, and configurations that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from study.cohort.records import Cohort, Subject
+from study.config import Config, validate
+
+
+@pytest.fixture
+def nifti() -> Callable[[Path], Path]:
+    """Writes a NIfTI file of 8 voxels."""
+
+    def write(path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(np.ones((2, 2, 2), np.uint8), np.eye(4)), path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Callable[..., Config]:
+    """A configuration with these settings under `cohort` and no unseen center unless one is given."""
+
+    def build(objective: dict[str, Any] | None = None, **cohort: Any) -> Config:
+        settings = {"modalities": ["DWI", "ADC"], "unseen": [], **cohort}
+        study = {"name": "test", "root": str(tmp_path / "studies")}
+        dropout = {"droppable": []}
+        return validate(
+            {
+                "study": study,
+                "cohort": settings,
+                "modality_dropout": dropout,
+                **({"objective": objective} if objective else {}),
+            }
+        )
+
+    return build
+
+
+@pytest.fixture
+def gather() -> Callable[[Iterable[tuple[str, str, str]]], Cohort]:
+    """A cohort without files of (center, id, patient), all with a lesion mask."""
+    return gathered
+
+
+def gathered(people: Iterable[tuple[str, str, str]]) -> Cohort:
+    subjects = [
+        Subject(
+            id=identity,
+            patient=patient,
+            center=center,
+            key=f"{center}-{identity}",
+            images={"DWI": Path(f"/nowhere/{identity}.nii.gz")},
+            masks={"lesion": Path(f"/nowhere/{identity}_lesion.nii.gz")},
+        )
+        for center, identity, patient in people
+    ]
+    return Cohort(tuple(subjects))

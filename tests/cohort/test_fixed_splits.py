@@ -1,0 +1,106 @@
+"""Splits that somebody else has fixed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from study.cohort import split_cohort, write_splits
+from study.errors import ConfigError
+from study.results import StudyFolder
+
+PEOPLE = [("A", f"s{number}", f"p{number}x") for number in range(5)] + [
+    ("B", "t1", "q1x"),
+    ("B", "s1", "q2x"),
+]
+
+
+@pytest.fixture
+def fixed(tmp_path, configure, gather):
+    """Splits a cohort by this JSON content; `people` are (center, id, patient)."""
+
+    def split(content, people=PEOPLE, **cohort):
+        path = tmp_path / "splits.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        config = configure(splits={"kind": "fixed", "path": str(path)}, **{"unseen": ["B"], **cohort})
+        return split_cohort(gather(people), config)
+
+    return split
+
+
+def test_subjects_go_where_the_file_says_and_others_are_not_used(fixed):
+    splits = fixed({"train": ["s0", "A/s1"], "validation": ["s2"], "test": ["s4"]})
+    assert splits.train == ("A-s0", "A-s1")
+    assert splits.validation == ("A-s2",)
+    assert splits.test == ("A-s4",)
+    assert splits.unseen == ("B-t1", "B-s1")
+
+
+def test_unseen_subjects_may_be_listed_as_test(fixed):
+    splits = fixed({"train": ["s0"], "validation": ["s2"], "test": ["t1"]})
+    assert splits.test == ()
+    assert splits.unseen == ("B-t1", "B-s1")
+
+
+def test_a_studys_own_splits_can_be_used_again(tmp_path, fixed, gather, configure):
+    cohort = gather(PEOPLE)
+    splits = split_cohort(cohort, configure(unseen=["B"]))
+    folder = StudyFolder(tmp_path, "earlier")
+    write_splits(folder, cohort, splits)
+    assert fixed(folder.splits.read_text()) == splits
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"train": ["s0", "s9"], "validation": ["s2"]}, "no subject s9 in the cohort; there are s"),
+        ({"train": ["s0", "s2"], "validation": ["s2"]}, r"s2 is listed twice \(train, validation\)"),
+        ({"train": ["s0", "s0"], "validation": ["s2"]}, r"s0 is listed twice \(train, train\)"),
+        ({"train": ["s0", "s1"], "validation": ["s2"]}, "s1 is at 2 centers; write A/s1 or B/s1"),
+        ({"train": ["s0", "t1"], "validation": ["s2"]}, "t1 in train is of the unseen center B"),
+        ({"train": ["s0"], "validation": ["s2", "t1"]}, "t1 in validation is of the unseen center B"),
+        ({"train": ["s0"], "validation": []}, "no validation subject is left"),
+        ({"train": [], "validation": ["s2"]}, "no training subject is left"),
+        ({"train": ["s0"], "valid": ["s2"]}, "unknown list 'valid'; expected"),
+        ({"train": "s0", "validation": ["s2"]}, "'train' in .* is no list of texts"),
+        ({"train": [1], "validation": ["s2"]}, "'train' in .* is no list of texts"),
+        ([], "is no JSON object"),
+        ("{", "cannot be read as JSON"),
+    ],
+)
+def test_mistakes_are_refused(fixed, content, message):
+    with pytest.raises(ConfigError, match=message):
+        fixed(content)
+
+
+def test_all_mistakes_are_told_at_once(fixed):
+    with pytest.raises(ConfigError) as error:
+        fixed({"train": ["s8", "s9", "t1"], "validation": ["s2"]})
+    assert len(error.value.problems) == 3
+
+
+def test_absent_file_is_refused(configure, gather, tmp_path):
+    config = configure(splits={"kind": "fixed", "path": str(tmp_path / "absent.json")})
+    with pytest.raises(ConfigError, match=r"cohort\.splits\.path: no file"):
+        split_cohort(gather(PEOPLE), config)
+
+
+def test_patient_in_two_splits_is_refused(fixed):
+    people = [("A", "s0", "anna"), ("A", "s1", "bert"), ("A", "s2", "anna")]
+    with pytest.raises(ConfigError, match=r"patient anna is in two splits: train \(s0\), validation \(s2\)"):
+        fixed({"train": ["s0"], "validation": ["s2"], "test": ["s1"]}, people, unseen=[])
+
+
+def test_patient_to_learn_from_who_is_also_at_an_unseen_center_is_refused(fixed):
+    people = [("A", "s0", "anna"), ("A", "s1", "bert"), ("B", "t0", "anna")]
+    with pytest.raises(ConfigError, match=r"patient anna is in two splits: train \(s0\), unseen \(t0\)"):
+        fixed({"train": ["s0"], "validation": ["s1"]}, people)
+
+
+def test_subject_that_cannot_be_used_is_refused_with_the_reason(fixed):
+    lists = {"train": ["s0"], "validation": ["s2"]}
+    with pytest.raises(ConfigError, match="s0 in train has no thrombus mask"):
+        fixed(lists, target="thrombus")
+    with pytest.raises(ConfigError, match=r"s0 in train is of center A, which cohort\.seen leaves out"):
+        fixed(lists, seen=["B"], unseen=[])

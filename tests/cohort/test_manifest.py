@@ -1,0 +1,100 @@
+"""Manifests of anybody's files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from study.cohort.load import load_cohort
+from study.cohort.manifest import list_manifest
+from study.errors import CohortError
+
+
+@pytest.fixture
+def manifest(tmp_path, configure):
+    """Writes a manifest; returns the configuration that reads it."""
+
+    def write(text, name="cohort.csv", **cohort):
+        (tmp_path / name).write_text(text)
+        return configure(sources=["manifest"], path=tmp_path / name, **cohort)
+
+    return write
+
+
+def test_paths_are_relative_to_the_manifest_and_empty_cells_are_absent(tmp_path, manifest):
+    config = manifest(
+        "subject,patient,center,DWI,ADC,lesion,thrombus,brain mask\n"
+        "s1,anna,A,scans/s1.nii.gz,,masks/s1.nii.gz,,/elsewhere/b.nii\n"
+    )
+    (entry,) = list_manifest(config)
+    assert (entry.id, entry.patient, entry.center) == ("s1", "anna", "A")
+    assert entry.images == {"DWI": tmp_path / "scans/s1.nii.gz"}
+    assert {name: str(path) for name, path in entry.masks.items()} == {
+        "lesion": str(tmp_path / "masks/s1.nii.gz"),
+        "brain": "/elsewhere/b.nii",
+    }
+
+
+def test_json_and_csv_manifests_are_the_same(tmp_path, manifest):
+    rows = [{"subject": "s1", "center": "A", "DWI": "d.nii.gz", "lesion": "l.nii.gz"}]
+    from_json = list_manifest(manifest(json.dumps(rows), name="cohort.json"))
+    assert from_json == list_manifest(manifest("subject,center,DWI,lesion\ns1,A,d.nii.gz,l.nii.gz\n"))
+
+
+@pytest.mark.parametrize("column", ["brain", "brain_mask", "brain mask", "Brain Mask"])
+def test_brain_mask_goes_by_several_names(manifest, column):
+    (entry,) = list_manifest(manifest(f"Subject,CENTER,dwi,{column}\ns1,A,d.nii.gz,b.nii.gz\n"))
+    assert set(entry.images) == {"DWI"}
+    assert set(entry.masks) == {"brain"}
+
+
+def test_subject_without_patient_is_a_patient_of_their_own(manifest):
+    entries = list_manifest(manifest("subject,patient,center,DWI\ns1,,A,d.nii\ns2,p,A,e.nii\n"))
+    assert [entry.patient for entry in entries] == ["s1", "p"]
+
+
+def test_modality_that_the_study_does_not_use_stays_listed(manifest):
+    (entry,) = list_manifest(manifest("subject,center,DWI,T1w\ns1,A,d.nii,t.nii\n"))
+    assert set(entry.images) == {"DWI", "T1w"}
+
+
+def test_absent_file_of_an_unused_modality_does_no_harm(tmp_path, nifti, manifest):
+    nifti(tmp_path / "d.nii")
+    (subject,) = load_cohort(manifest("subject,center,DWI,T1w\ns1,A,d.nii,absent.nii\n")).subjects
+    assert subject.id == "s1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,center,DWI\ns1,A,d.nii\n", "no column 'subject'; there are id, center, DWI"),
+        ("subject,site,DWI\ns1,,d.nii\n", "no column 'center'"),
+        ("subject,center,T1\ns1,A,t.nii\n", r"no column for any of cohort.modalities \(DWI, ADC\)"),
+        (
+            "subject,center,DWI,age\ns1,A,d.nii,63\n",
+            "column 'age' is no modality \\('63' is no NIfTI file\\)",
+        ),
+        ("subject,center,DWI,dwi\ns1,A,d.nii,e.nii\n", "columns DWI, dwi all mean DWI"),
+        ("subject,center,DWI,brain,brain mask\ns1,A,d.nii,,\n", "columns brain, brain mask all mean brain"),
+        ("subject,center,DWI,DWI\ns1,A,d.nii,e.nii\n", "column 'DWI' is there 2 times"),
+    ],
+)
+def test_manifest_with_wrong_columns_is_refused(manifest, text, message):
+    with pytest.raises(CohortError, match=rf"cohort\.csv: .*{message}"):
+        load_cohort(manifest(text, on_error="skip"))
+
+
+def test_row_without_subject_or_center_is_told_by_its_line(tmp_path, nifti, manifest):
+    text = "subject,center,DWI\ns1,A,d.nii\n,A,e.nii\ns3,,f.nii\n"
+    for name in "def":
+        nifti(tmp_path / f"{name}.nii")
+    with pytest.raises(CohortError) as error:
+        load_cohort(manifest(text))
+    assert {problem.what for problem in error.value.problems} == {
+        "line 3 has no subject",
+        "line 4 has no center",
+    }
+    cohort = load_cohort(manifest(text, on_error="skip"))
+    assert [subject.id for subject in cohort.subjects] == ["s1"]
+    assert cohort.skipped == 2

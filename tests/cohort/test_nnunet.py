@@ -1,0 +1,123 @@
+"""nnU-Net's raw format."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from study.cohort.load import load_cohort
+from study.cohort.nnunet import list_nnunet
+from study.errors import CohortError
+
+
+@pytest.fixture
+def dataset(tmp_path, nifti, configure):
+    """Writes cases (two channels, label) and a dataset.json with these entries; returns the configuration."""
+
+    def write(cases=("case_001",), modalities=("DWI", "ADC"), target="lesion", **description):
+        for case in cases:
+            nifti(tmp_path / "imagesTr" / f"{case}_0000.nii.gz")
+            nifti(tmp_path / "imagesTr" / f"{case}_0001.nii.gz")
+            nifti(tmp_path / "labelsTr" / f"{case}.nii.gz")
+        content = {"channel_names": {"0": "DWI", "1": "ADC"}, "labels": {"background": 0, "stroke": 1}}
+        (tmp_path / "dataset.json").write_text(json.dumps(content | description))
+        return configure(
+            sources=["nnunet"],
+            nnunet={"root": tmp_path, "center": "Bern"},
+            modalities=modalities,
+            target=target,
+        )
+
+    return write
+
+
+def test_channels_become_modalities_and_labels_the_target(dataset, tmp_path):
+    (entry,) = list_nnunet(dataset(target="thrombus"))
+    assert (entry.id, entry.patient, entry.center) == ("case_001", "case_001", "Bern")
+    assert entry.images == {
+        "DWI": tmp_path / "imagesTr/case_001_0000.nii.gz",
+        "ADC": tmp_path / "imagesTr/case_001_0001.nii.gz",
+    }
+    assert entry.masks == {"thrombus": tmp_path / "labelsTr/case_001.nii.gz"}
+
+
+def test_label_that_is_called_lesion_is_a_lesion_whatever_the_target(dataset):
+    (entry,) = list_nnunet(dataset(target="thrombus", labels={"background": 0, "Lesion": 1}))
+    assert set(entry.masks) == {"lesion"}
+
+
+def test_version_1_description_is_read(dataset, tmp_path):
+    config = dataset()
+    content = {"modality": {"0": "DWI", "1": "ADC"}, "labels": {"0": "background", "1": "lesion"}}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    (entry,) = list_nnunet(config)
+    assert set(entry.images) == {"DWI", "ADC"}
+    assert set(entry.masks) == {"lesion"}
+
+
+def test_channel_names_match_modalities_whatever_their_case(dataset):
+    (entry,) = list_nnunet(dataset(channel_names={"0": "dwi", "1": "Adc"}))
+    assert set(entry.images) == {"DWI", "ADC"}
+
+
+def test_absent_channel_is_an_absent_modality(dataset, tmp_path):
+    config = dataset(cases=("a", "b"))
+    (tmp_path / "imagesTr/b_0001.nii.gz").unlink()
+    cohort = load_cohort(config)
+    assert [set(subject.images) for subject in cohort.subjects] == [{"DWI", "ADC"}, {"DWI"}]
+
+
+def test_label_without_images_is_a_subject_without_modality(dataset, nifti, tmp_path):
+    config = dataset()
+    nifti(tmp_path / "labelsTr/case_002.nii.gz")
+    with pytest.raises(CohortError, match=r"^case_002: none of cohort.modalities \(DWI, ADC\)"):
+        load_cohort(config)
+
+
+def test_uncompressed_files_are_read(dataset, nifti, tmp_path):
+    config = dataset(cases=(), file_ending=".nii")
+    nifti(tmp_path / "imagesTr/x_0000.nii")
+    nifti(tmp_path / "labelsTr/x.nii")
+    (entry,) = list_nnunet(config)
+    assert (entry.id, set(entry.images), set(entry.masks)) == ("x", {"DWI"}, {"lesion"})
+
+
+def test_file_of_an_unknown_channel_is_a_problem_of_its_subject(dataset, nifti, tmp_path):
+    config = dataset()
+    nifti(tmp_path / "imagesTr/case_001_0002.nii.gz")
+    with pytest.raises(CohortError, match=r"case_001: .*_0002.nii.gz: .*no channel.*_0001.nii.gz \(ADC\)"):
+        load_cohort(config)
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"channel_names": None}, "no channel_names"),
+        ({"channel_names": {"0": "DWI", "1": "dwi"}}, "has DWI twice"),
+        ({"channel_names": {"0": "T1", "1": "T2"}}, r"none of cohort.modalities \(DWI, ADC\); it has T1, T2"),
+        ({"file_ending": ".png"}, r"file_ending is \.png"),
+        ({"labels": {"background": 0, "lesion": 1, "thrombus": 2}}, "both lesion and thrombus"),
+        ({"labels": ["background", "lesion"]}, "labels is no object"),
+    ],
+)
+def test_unusable_description_is_refused(dataset, description, message):
+    with pytest.raises(CohortError, match=rf"dataset\.json: .*{message}"):
+        load_cohort(dataset(**description))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "missing"), ("{", "cannot be read"), ("[]", "no JSON object")]
+)
+def test_damaged_description_is_refused(dataset, tmp_path, content, message):
+    config = dataset()
+    (tmp_path / "dataset.json").unlink()
+    if content is not None:
+        (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(CohortError, match=message):
+        load_cohort(config)
+
+
+def test_folder_without_images_is_refused(dataset):
+    with pytest.raises(CohortError, match="imagesTr: no NIfTI file"):
+        load_cohort(dataset(cases=()))

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from study.evaluation.inference import predict_probability, sliding_window
+
+
+class Network(nn.Module):
+    """Two convolutions; 2 logits; gives a list in training as deep supervision does."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(
+            nn.Conv3d(inputs, 4, 3, padding=1), nn.Tanh(), nn.Conv3d(4, 2, 3, padding=1)
+        )
+        self.batches: list[int] = []
+        self.presence: list[list[float]] = []
+
+    def forward(self, x, present=None):  # type: ignore[no-untyped-def]
+        self.batches.append(len(x))
+        self.presence += present.tolist()
+        logits = self.layers(x)
+        return [logits, logits] if self.training else logits
+
+
+@pytest.mark.parametrize(
+    ("size", "patch", "overlap"),
+    [
+        ((13, 21, 18), (8, 8, 8), 0.5),
+        ((9, 40, 17), (4, 16, 16), 0.25),
+        ((5, 30, 6), (8, 16, 8), 0.5),  # smaller than the window in two axes, by an odd number in one
+        ((8, 16, 16), (8, 8, 16), 0.0),
+        ((3, 5, 7), (8, 8, 8), 0.5),  # one window
+        ((12, 9, 9), (5, 5, 5), 0.9),  # steps of one voxel
+    ],
+)
+def test_equals_monai(size, patch, overlap):
+    from monai.inferers import sliding_window_inference
+
+    torch.manual_seed(1)
+    network = nn.Conv3d(2, 3, 3, padding=1)
+    image = torch.randn(2, *size)
+    with torch.inference_mode():
+        ours = sliding_window(network, image, patch, overlap, windows_per_batch=3)
+        theirs = sliding_window_inference(
+            image[None], patch, 3, network, overlap=overlap, mode="gaussian", sigma_scale=0.125
+        )[0]
+    assert ours.shape == (3, *size)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_probability_is_the_softmax_of_monais_blended_logits():
+    from monai.inferers import sliding_window_inference
+
+    network = Network(2).eval()
+    image = np.random.default_rng(0).normal(size=(2, 11, 20, 20)).astype(np.float32)
+    ours = predict_probability(network, image, (True, True), (8, 8, 8), 0.5, 4, "cpu")
+    with torch.inference_mode():
+        logits = sliding_window_inference(
+            torch.from_numpy(image)[None], (8, 8, 8), 4, network.layers, overlap=0.5, mode="gaussian"
+        )
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, logits.softmax(1)[0, 1].numpy(), rtol=0, atol=1e-5)
+
+
+def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network():
+    network = Network(3)
+    image = np.random.default_rng(0).normal(size=(3, 6, 12, 12)).astype(np.float32)
+    other = image.copy()
+    other[1] = np.nan
+    one, two = (
+        predict_probability(network, each, (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
+        for each in (image, other)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert {tuple(code) for code in network.presence} == {(1.0, 0.0, 1.0)}
+
+
+def test_every_window_passes_in_batches_even_where_the_image_is_empty():
+    network = Network(1)
+    predict_probability(network, np.zeros((1, 8, 16, 20), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    assert network.batches == [4, 4, 4]  # 1 x 3 x 4 windows
+
+
+def test_a_volume_of_one_window_passes_once():
+    network = Network(1)
+    predict_probability(network, np.ones((1, 8, 6, 8), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    assert network.batches == [1]
+
+
+def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
+    network = Network(1).train()
+    image = np.ones((1, 4, 4, 4), np.float32)
+    image.flags.writeable = False  # as memory-mapped arrays are
+    predict_probability(network, image, (True,), (4, 4, 4), 0.5, 1, "cpu")
+    assert network.training
+    network(torch.ones(1, 1, 4, 4, 4), torch.ones(1, 1))[0].sum().backward()
+    assert network.layers[0].weight.grad is not None
+
+
+def test_training_mode_is_restored_after_an_error():
+    network = Network(2).train()
+    with pytest.raises(RuntimeError):
+        predict_probability(network, np.ones((1, 4, 4, 4), np.float32), (True,), (4, 4, 4), 0.5, 1, "cpu")
+    assert network.training
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_reduced_precision_stays_close(device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    network = Network(1).to(device)
+    image = np.random.default_rng(0).normal(size=(1, 8, 12, 12)).astype(np.float32)
+    full, reduced = (
+        predict_probability(network, image, (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
+        for autocast in (None, torch.bfloat16)
+    )
+    assert reduced.dtype == np.float32
+    assert 0 < np.abs(full - reduced).max() < 0.02

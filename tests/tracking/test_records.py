@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from study.config import Config
+from study.results import StudyFolder, write_json
+from study.tracking.history import Finished, History
+from study.tracking.records import RunRecord, metric_name, study_record, trial_record
+
+
+def _ended(folder: StudyFolder) -> History:
+    history = History(folder)
+    history.update()
+    return history
+
+
+def _series(record: RunRecord, key: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in record.points if point.key == key]
+
+
+def test_a_trial_holds_its_own_values_and_the_study_s_others(config: Config, folder: StudyFolder) -> None:
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    assert record.parameters["modality_dropout.drop_probability"] == "0.1"
+    assert record.parameters["schedule.shape"] == "step"
+    assert record.parameters["study.root"] == "(local path)"
+    assert not [name for name in record.parameters if name.startswith("search_space")]
+    assert record.state == "complete"
+    assert record.tags["fadeout.device"] == "cpu"
+    assert record.tags["fadeout.cohort_hash"] == "abc123"
+
+
+def test_epochs_become_points_with_their_own_times(config: Config, folder: StudyFolder) -> None:
+    record = trial_record(config, folder, 0, None, running=True)
+    assert record.state == "running"
+    assert _series(record, "train_loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3), (4, 0.25)]
+    assert _series(record, "val_dice_full") == [(2, 0.6), (4, 0.6)]
+    assert record.points[0].time_ms == 1_700_000_001_000
+
+
+def test_a_line_that_is_being_written_waits(config: Config, folder: StudyFolder) -> None:
+    with folder.trial(0).epochs.open("a") as file:
+        file.write('{"epoch": 5, "time')
+    assert len(_series(trial_record(config, folder, 0, None, running=True), "train_loss")) == 4
+
+
+def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config, folder: StudyFolder) -> None:
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    found = {point.key: round(point.value, 4) for point in record.points if point.key.startswith("test_dice")}
+    assert found == {
+        "test_dice/CHSF/all": 0.63,
+        "test_dice/CHSF/without_B0": 0.63,
+        "test_dice/ISLES/all": 0.63,
+    }
+    assert set(record.pictures) == {"training_curves.png", "overlays/ISLES.png"}
+
+
+def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: StudyFolder) -> None:
+    finished = [
+        Finished(2, "complete", 0.5, 10),
+        Finished(0, "pruned", 0.9, 20),
+        Finished(1, "failed", None, 30),
+        Finished(3, "complete", 0.4, 40),
+        Finished(1, "complete", 0.6, 50),
+    ]
+    record = study_record(config, folder, finished, running=True)
+    assert _series(record, "best_value") == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5), (5, 0.6)]
+    assert _series(record, "trials_complete") == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)]
+    assert _series(record, "trials_failed") == [(1, 0), (2, 0), (3, 1), (4, 1), (5, 0)]
+
+
+def test_a_study_that_stopped_too_early_is_not_called_complete(config: Config, folder: StudyFolder) -> None:
+    finished = _ended(folder).finished
+    assert study_record(config, folder, finished, running=False).state == "complete"
+    folder.trial(2).path.mkdir()
+    assert study_record(config, folder, finished, running=False).state == "interrupted"
+
+
+def test_only_keys_leave_splits_and_plan(config: Config, folder: StudyFolder) -> None:
+    write_json(folder.splits, {**json.loads(folder.splits.read_text()), "patients": ["Jane Roe"]})
+    record = study_record(config, folder, [], running=True)
+    assert set(record.documents["splits.json"]) == {"train", "validation", "test", "unseen"}
+    assert set(record.documents["plan.json"]) == {"spacing_mm", "network"}
+
+
+def test_the_order_of_ended_trials_is_kept_whatever_happens_to_file_times(folder: StudyFolder) -> None:
+    os.utime(folder.trial(1).result, (1, 1))
+    first = _ended(folder)
+    assert [event.trial for event in first.finished] == [1, 0]
+    os.utime(folder.trial(0).result, (0, 0))
+    again = _ended(folder)
+    assert (again.finished, again.study_id) == (first.finished, first.study_id)
+
+
+def test_a_failed_trial_that_succeeds_later_is_a_new_event(folder: StudyFolder) -> None:
+    before = _ended(folder)
+    write_json(folder.trial(1).result, {"state": "complete", "value": 0.7})
+    after = _ended(folder)
+    assert after.finished[:2] == before.finished
+    assert [(event.trial, event.state) for event in after.finished[2:]] == [(1, "complete")]
+
+
+def test_a_value_that_is_no_number_is_noted_once(folder: StudyFolder) -> None:
+    write_json(folder.trial(1).result, {"state": "failed", "value": float("nan")})
+    _ended(folder)
+    assert len(_ended(folder).finished) == 2
+
+
+def test_metric_names_hold_only_what_mlflow_takes() -> None:
+    assert metric_name("test_dice/Hôpital+2/all") == "test_dice/Hôpital_2/all"
+
+
+def test_a_checkout_names_its_commit_and_its_subfolders_do_not(tmp_path: Path) -> None:
+    import subprocess
+
+    from study.tracking.surroundings import git_commit
+
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert git_commit(tmp_path) is None
+    (tmp_path / "file").write_text("1")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
+    commit = git_commit(tmp_path)
+    assert commit is not None
+    assert len(commit) == 40
+    (tmp_path / "file").write_text("2")
+    assert git_commit(tmp_path) == f"{commit}-dirty"
+    (tmp_path / "below").mkdir()
+    assert git_commit(tmp_path / "below") is None

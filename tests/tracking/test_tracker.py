@@ -1,0 +1,194 @@
+"""The real MLflow, in files of the test's own folder."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import socket
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study import sync
+from study.config import Config
+from study.errors import StudyError
+from study.results import StudyFolder, read_json, write_json
+from study.tracking import Tracker, send_missing, tracking_uri
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),  # MLflow's own
+]
+
+PRIVATE = ("patient-Jane-Roe", "ID-998877", "roe_jane_dwi.nii.gz", "pass4word")
+
+
+@pytest.fixture(autouse=True)
+def _quick_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+def _client(config: Config, folder: StudyFolder) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri(config, folder))
+
+
+def _content(config: Config, folder: StudyFolder) -> dict[str, Any]:
+    """Per run: its tags, parameters, points and artifacts; what may not change when sent again."""
+    client = _client(config, folder)
+    (experiment,) = [found for found in client.search_experiments() if found.name == config.tracking.experiment]
+    content = {}
+    for run in client.search_runs([experiment.experiment_id]):
+        points = Counter(
+            (point.key, point.value, point.step, point.timestamp)
+            for key in run.data.metrics
+            for point in client.get_metric_history(run.info.run_id, key)
+        )
+        files = sorted(_files(client, run.info.run_id))
+        content[run.data.tags["fadeout.trial"]] = (run.info.run_id, run.info.status, run.data, points, files)
+    return content
+
+
+def _files(client: Any, run: str, path: str = "") -> list[str]:
+    found = []
+    for entry in client.list_artifacts(run, path):
+        found += _files(client, run, entry.path) if entry.is_dir else [entry.path]
+    return found
+
+
+def _counts(content: dict[str, Any]) -> dict[str, Any]:
+    return {trial: (run, status, points, files) for trial, (run, status, _, points, files) in content.items()}
+
+
+@pytest.fixture
+def tracked(config: Config, folder: StudyFolder) -> dict[str, Any]:
+    tracker = Tracker(config, folder)
+    tracker.begin()
+    tracker.trial_changed(0)
+    tracker.trial_changed(1)
+    assert tracker.finish()
+    return _content(config, folder)
+
+
+def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: dict[str, Any]) -> None:
+    assert set(tracked) == {"none", "0", "1"}
+    parent, status, data, points, files = tracked["none"]
+    assert status == "FINISHED"
+    assert data.tags["fadeout.study"] == "tiny"
+    assert data.tags["mlflow.user"] == data.tags["mlflow.source.name"] == "fadeout"
+    assert data.metrics["best_value"] == 0.61
+    assert data.metrics["test_dice/ISLES/all"] == pytest.approx(0.63)
+    assert set(points.values()) == {1}
+    assert set(files) == {"config.json", "splits.json", "plan.json", "cross_center.json", "overlays/ISLES.png"}
+    assert {tracked[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}
+    assert tracked["1"][1] == "FAILED"
+    assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(tracked["0"][4])
+
+
+def test_the_cross_center_table_can_be_loaded_as_a_table(
+    tracked: dict[str, Any], config: Config, folder: StudyFolder
+) -> None:
+    assert "cross_center.json" in tracked["0"][2].tags["mlflow.loggedArtifacts"]
+    path = _client(config, folder).download_artifacts(tracked["0"][0], "cross_center.json")
+    table = read_json(Path(path))
+    assert table["columns"] == ["center", "seen", "subset", "removed", "n", "dice", "low", "high"]
+    assert [line[:5] for line in table["data"]] == [
+        ["CHSF", True, "DWI+ADC+B0", "", 3],
+        ["CHSF", True, "DWI+ADC", "B0", 3],
+        ["ISLES", False, "DWI+ADC", "", 3],
+    ]
+
+
+def test_sent_twice_is_stored_once(
+    tracked: dict[str, Any], config: Config, folder: StudyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"study.name={config.study.name}", f"study.root={config.study.root}"]
+    sync.main(arguments)
+    assert "2 trials, 0 of them new or changed" in capsys.readouterr().out
+    assert _counts(_content(config, folder)) == _counts(tracked)
+    _forget_that_it_was_sent(config, folder, tracked)
+    sync.main(arguments)
+    assert "2 trials, 2 of them new or changed" in capsys.readouterr().out
+    assert _counts(_content(config, folder)) == _counts(tracked)
+
+
+def _forget_that_it_was_sent(config: Config, folder: StudyFolder, tracked: dict[str, Any]) -> None:
+    """As if the process had been killed before the last word."""
+    for run, *_ in tracked.values():
+        _client(config, folder).set_tag(run, "fadeout.sent", "")
+
+
+def test_nothing_private_is_stored(tracked: dict[str, Any], folder: StudyFolder) -> None:
+    stored = [folder.path / "mlflow.db", *(path for path in (folder.path / "mlartifacts").rglob("*") if path.is_file())]
+    assert len(stored) > 8
+    for path in stored:
+        content = path.read_bytes()
+        for private in PRIVATE:
+            assert private.encode() not in content, f"{private} in {path.name}"
+        if path.name != "mlflow.db":  # which must know where the artifacts lie
+            assert b"secretfolder" not in content, path.name
+
+
+def test_a_study_grows_while_it_runs(config: Config, folder: StudyFolder) -> None:
+    folder.trial(1).result.unlink()
+    tracker = Tracker(config, folder)
+    tracker.begin()
+    tracker.trial_changed(1)
+    assert tracker.finish()
+    before = _content(config, folder)
+    assert (before["none"][1], before["1"][1]) == ("KILLED", "KILLED")
+    write_json(folder.trial(1).result, {"state": "pruned", "value": 0.2, "epochs": 4})
+    assert send_missing(config, folder) == (2, 1)
+    after = _content(config, folder)
+    assert (after["none"][1], after["1"][1]) == ("FINISHED", "FINISHED")
+    assert after["1"][2].tags["fadeout.state"] == "pruned"
+    assert before["1"][3] <= after["1"][3]
+    assert set(after["1"][3].values()) == {1}
+
+
+def test_a_study_goes_on_without_mlflow_and_is_sent_later(
+    config: Config, folder: StudyFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as port:  # bound and never listening: connections are refused
+        port.bind(("127.0.0.1", 0))
+        away = config.with_values({"tracking.uri": f"http://me:word@127.0.0.1:{port.getsockname()[1]}"})
+        tracker = Tracker(away, folder)
+        tracker.begin()
+        tracker.trial_changed(0)
+        with caplog.at_level(logging.WARNING, "study.tracking"):
+            assert not tracker.finish()
+        with pytest.raises(StudyError, match="does not take the study"):
+            send_missing(away, folder)
+    (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("study.")]
+    assert f"python -m study.sync study.name=tiny study.root={config.study.root}" in message
+    assert "word" not in message
+    assert read_json(folder.path / "tracking.json")["failure"]
+    assert send_missing(config, folder) == (2, 2)
+    assert set(_content(config, folder)) == {"none", "0", "1"}
+    assert read_json(folder.path / "tracking.json")["failure"] is None
+
+
+def test_a_running_study_is_not_sent_by_another_process(config: Config, folder: StudyFolder) -> None:
+    with (folder.path / "tracking.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StudyError, match="another process"):
+            send_missing(config, folder)
+
+
+def test_a_moved_study_says_what_to_do(tracked: dict[str, Any], config: Config, folder: StudyFolder) -> None:
+    elsewhere = config.study.root.with_name("elsewhere")
+    config.study.root.rename(elsewhere)
+    moved = StudyFolder(elsewhere, config.study.name)
+    with pytest.raises(StudyError, match=r"remove its mlflow\.db and mlartifacts"):
+        send_missing(config, moved)
+
+
+def test_tracking_can_be_switched_off(config: Config, folder: StudyFolder) -> None:
+    tracker = Tracker(config.with_values({"tracking.enabled": False}), folder)
+    tracker.begin()
+    tracker.trial_changed(0)
+    assert tracker.finish()
+    assert not (folder.path / "mlflow.db").exists()
