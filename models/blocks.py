@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.instance_norm import SLOPE, InstanceNormAct
 from models.planning import NetworkPlan
 from models.topology import Size
+
+
+class Conv3d(nn.Conv3d):
+    """Convolution whose weight gradient lies in memory as the weight does, as DDP wants it.
+
+    With channels-last input torch's own gives sides of length 1 other strides.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, D, H, W]` to `[B, C', D', H', W']`."""
+        weight = self.weight.flatten(1).view_as(self.weight)
+        return F.conv3d(x, weight, self.bias, self.stride, self.padding)
 
 
 class ConvNormAct(nn.Sequential):
@@ -27,7 +40,7 @@ class ConvNormAct(nn.Sequential):
     ) -> None:
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         super().__init__(
-            nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=bias),
+            Conv3d(inputs, outputs, kernel, stride, padding, bias=bias),
             InstanceNormAct(outputs, activate=activate),
         )
 
@@ -58,7 +71,7 @@ class Decoder(nn.Module):
                 conv_stack(2 * channels, channels, plan.kernel_sizes[i], (1, 1, 1), plan.convs_decoder[i])
             )
             if plan.deep_supervision or i == 0:
-                self.heads.append(nn.Conv3d(channels, plan.n_classes, 1))
+                self.heads.append(Conv3d(channels, plan.n_classes, 1))
 
     def forward(self, skips: Sequence[Tensor]) -> Tensor | list[Tensor]:
         """Logits `[B, K, D, H, W]`; in training with deep supervision a list, highest resolution first.

@@ -167,8 +167,8 @@ def plan_network(
         if smaller is None:
             raise ValueError(
                 f"model.memory_gb: the smallest patch, {_text(topology.patch_size)}, with {topology.stages} "
-                f"stages needs {needed_gb:.3g} GB, got {memory_gb:g}; give more, or lower model.base_channels, "
-                "model.stages or trainer.batch_size"
+                f"stages needs {needed_gb:.3g} GB, got {memory_gb:g}; give more, "
+                "or lower model.base_channels, model.stages or trainer.batch_size"
             )
         topology = smaller
     return network(topology)
@@ -177,7 +177,9 @@ def plan_network(
 def estimate_memory_gb(name: str, plan: NetworkPlan, batch_size: int) -> float:
     """Memory of a training, in 10⁹ bytes: feature map elements × batch × bytes per element.
 
-    The bytes per element are nnU-Net's calibration (`RECIPES`), so that a budget gives nnU-Net's patch.
+    The bytes per element are nnU-Net's calibration (`RECIPES`) for GPUs with mixed precision, so that a
+    budget leads to nnU-Net's patch. On a CPU in single precision, forward and backward took 1.4 to 2.0
+    times the estimate (both networks, 8 and 32 channels, patches of 260 to 295 thousand voxels, batch 2).
 
     Raises:
         ValueError: no such network.

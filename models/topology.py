@@ -68,7 +68,7 @@ def first_patch(median_shape: Size, spacing_mm: Spacing) -> Size:
 def shrink(
     topology: Topology, median_shape: Size, spacing_mm: Spacing, stages: int | None
 ) -> Topology | None:
-    """The next smaller patch, None if there is none: the axis that covers most of the median subject gives way.
+    """The next smaller patch or None: the axis that covers most of the median subject gives way first.
 
     Args:
         topology: what is too large.

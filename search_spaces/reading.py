@@ -9,12 +9,13 @@ from typing import Any
 from search_spaces.parameter import Parameter
 from study.config import legal_keys
 
-# One plan, one cache and one objective serve all trials of a study, and its rungs need one number of epochs.
+# One plan of the network, one cache and one objective serve all trials; rungs need one number of epochs.
 SHARED = (
     "study",
     "objective",
     "cohort",
     "imaging",
+    "model",
     "tuning",
     "tracking",
     "search_space",

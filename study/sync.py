@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> None:
     config = config.with_values({key: value for key, value in given.items() if key.startswith("tracking.")})
     trials, new = send_missing(config, folder)
     uri = tracking_uri(config, folder)
-    print(f"{given['study.name']}: {trials} trials, {new} of them new or changed, are in {without_password(uri, uri)}")
+    where = without_password(uri, uri)
+    print(f"{given['study.name']}: {trials} trials, {new} of them new or changed, are in {where}")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def _participant(config: Config, root: Path, pipelines: list[Path], table: Path,
     if participant in NOT_GIVEN:
         what = f"no participant_id in {row.where}"
         problems.append(Problem(participant or row.where, table, what, "give it, or delete the row"))
-    elif not folder.is_dir():
+    elif folder.name != participant or not folder.is_dir():
         problems.append(
             Problem(participant, folder, "the folder is missing", "restore it, or delete its row")
         )

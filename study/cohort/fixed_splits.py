@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -102,8 +101,9 @@ def _find(name: str, names: Mapping[str, Sequence[Subject]], problems: list[str]
         problems.append(f"{_PATH}: subject {name} is at {len(found)} centers; write {places}")
         return None
     ids = sorted({subject.id for several in names.values() for subject in several})
-    close = difflib.get_close_matches(name, ids, n=3) or ids[:3]
-    problems.append(f"{_PATH}: no subject {name} in the cohort; there are {', '.join(close)} …")
+    problems.append(
+        f"{_PATH}: no subject {name} in the cohort of {len(ids)}; there is {', '.join(ids[:3])}, …"
+    )
     return None
 
 

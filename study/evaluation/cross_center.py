@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from study.config import Config, Postprocessing
-from study.evaluation.inference import predict_probability
+from study.evaluation.inference import predict_subsets
 from study.evaluation.metrics import score
 from study.evaluation.postprocessing import postprocess
 from study.evaluation.subsets import Subset, subsets_of
@@ -44,22 +44,20 @@ class Judge:
         """Each subject with each of its availability subsets, and the probability on its prepared grid [D, H, W]."""
         config, evaluation = self.config, self.config.evaluation
         for prepared in subjects:
-            for subset in subsets_of(
-                prepared.present,
-                config.cohort.modalities,
-                config.modality_dropout.droppable,
-                evaluation.subsets,
-            ):
-                probability = predict_probability(
-                    network,
-                    prepared.image,
-                    subset.present,
-                    self.patch_size,
-                    evaluation.overlap,
-                    evaluation.windows_per_batch,
-                    self.device,
-                    autocast=self.autocast,
-                )
+            subsets = subsets_of(
+                prepared.present, config.cohort.modalities, config.modality_dropout.droppable, evaluation.subsets
+            )
+            probabilities = predict_subsets(
+                network,
+                prepared.image,
+                [subset.present for subset in subsets],
+                self.patch_size,
+                evaluation.overlap,
+                evaluation.windows_per_batch,
+                self.device,
+                autocast=self.autocast,
+            )
+            for subset, probability in zip(subsets, probabilities, strict=True):
                 yield prepared, subset, probability
 
     def row(

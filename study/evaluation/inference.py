@@ -26,41 +26,62 @@ def predict_probability(
     *,
     autocast: torch.dtype | None = None,
 ) -> NDArray[np.float32]:
-    """The probability of the target in each voxel [D, H, W].
+    """The probability of the target in each voxel [D, H, W], for one availability subset.
+
+    The arguments are those of `predict_subsets`, with one `present` [M].
+    """
+    return predict_subsets(
+        model, image, [present], patch_size, overlap, windows_per_batch, device, autocast=autocast
+    )[0]
+
+
+def predict_subsets(
+    model: nn.Module,
+    image: NDArray[np.float32],
+    subsets: Sequence[Sequence[bool]],
+    patch_size: Sequence[int],
+    overlap: float,
+    windows_per_batch: int,
+    device: torch.device | str,
+    *,
+    autocast: torch.dtype | None = None,
+) -> NDArray[np.float32]:
+    """The probability of the target in each voxel [S, D, H, W], for S availability subsets of one subject.
 
     Logits are blended, then turned into probabilities. The model is put in eval mode meanwhile.
 
     Args:
         model: gives logits [B, 2, D, H, W] for images [B, M, D, H, W] and presence [B, M]; on `device`.
         image: [M, D, H, W], normalised; any size, smaller than a window too.
-        present: per modality whether the network is given it; channels of others are set to 0.
+        subsets: [S, M], whether the network is given a modality; channels of others are set to 0.
         patch_size: window in voxels [D, H, W].
         overlap: of neighbouring windows, fraction of the window in [0, 1).
-        windows_per_batch: windows that go through the network at a time.
+        windows_per_batch: windows that go through the network at a time, each with all subsets.
         device: where the network runs; the image and the sum of windows lie there, too.
-        autocast: reduced precision of the network (torch.bfloat16, torch.float16); None: float32. Windows are
-            summed in float32 always.
+        autocast: reduced precision of the network (torch.bfloat16, torch.float16); windows are summed in float32.
     """
-    given = torch.zeros(image.shape, dtype=torch.float32)
-    for channel, there in enumerate(present):
-        if there:
-            given[channel] = torch.from_numpy(np.array(image[channel], dtype=np.float32))
     device = torch.device(device)
-    code = torch.tensor([list(present)], dtype=torch.float32, device=device)
+    given = torch.from_numpy(np.array(image, dtype=np.float32)).to(device)
+    code = torch.tensor([list(present) for present in subsets], dtype=torch.float32, device=device)
+    there = code[None, :, :, None, None, None] > 0
     precision = torch.autocast(device.type, dtype=autocast) if autocast else nullcontext()
 
     def odds(windows: Tensor) -> Tensor:
-        """The difference of both logits [B, 1, D, H, W]: blended, it gives what both blended would give."""
+        """The difference of both logits [B, S, D, H, W]: its blend gives what the blended logits' softmax gives."""
+        batch = torch.where(there, windows[:, None], 0.0).flatten(0, 1)
+        # For a single small image torch leaves the fast convolutions of the CPU, and takes thrice as long.
+        padded = batch.expand(2, *batch.shape[1:]) if len(batch) == 1 else batch
         with precision:
-            logits: Tensor = model(windows, code.expand(len(windows), -1))
-        return logits[:, 1:2].float() - logits[:, 0:1].float()
+            logits = model(padded, code.repeat(len(windows), 1).expand(len(padded), -1))
+        difference = logits[: len(batch), 1].float() - logits[: len(batch), 0].float()
+        return difference.unflatten(0, (len(windows), len(code)))
 
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            blended = sliding_window(odds, given.to(device), patch_size, overlap, windows_per_batch)
-            return torch.sigmoid(blended[0]).cpu().numpy()
+            blended = sliding_window(odds, given, patch_size, overlap, windows_per_batch)
+            return torch.sigmoid(blended).cpu().numpy()
     finally:
         model.train(training)
 

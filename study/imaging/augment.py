@@ -190,7 +190,7 @@ def _around_one(low: float, high: float) -> Callable[[Generator], float]:
 
 @dataclass(frozen=True)
 class Effect:
-    """One change of intensities: how likely for a sample, then for a channel, how strong, and what it does."""
+    """One change of intensities: how likely in a sample, then in a channel, how strong, and what it does."""
 
     p: float
     channel_p: float

@@ -67,7 +67,7 @@ def read_mask(path: Path, subject: str) -> Volume:
     top = 255 if data.size and data.max() > 254 else 1
     mask = data > top / 2
     if np.abs(data - mask * top).max() > 1e-3:
-        found = np.unique(np.round(data, 3))
+        found = np.unique(data)
         shown = ", ".join(f"{value:g}" for value in found[:5]) + (", …" if len(found) > 5 else "")
         raise _problem(
             subject,

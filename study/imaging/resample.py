@@ -57,10 +57,12 @@ def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
     """
     mapping = _mapping(source, target)
     inside = np.ones(target.shape, bool)
-    axes = [np.arange(size, dtype=float) for size in target.shape]
     for axis, size in enumerate(source.shape):
-        along = [mapping[axis, i] * axes[i] for i in range(3)]
-        index = along[0][:, None, None] + along[1][:, None] + along[2] + mapping[axis, 3]
+        index = mapping[axis, 3]  # grows to the axes that it depends on: one, unless the grids are turned
+        for along, step in enumerate(mapping[axis, :3]):
+            if step:
+                steps = step * np.arange(target.shape[along])
+                index = index + steps.reshape([-1 if i == along else 1 for i in range(3)])
         inside &= (index >= -0.5) & (index <= size - 0.5)
     return inside
 

@@ -15,7 +15,8 @@ from study.tracking.sender import Sender, tracking_uri, without_password
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 30.0
+PACE_S = 5.0  # changes are gathered for so long, because sending costs the study a little
+FIRST_PAUSE_S = 30.0  # after a failure
 LONGEST_PAUSE_S = 600.0
 
 
@@ -88,24 +89,20 @@ class Tracker:
         pause_s = FIRST_PAUSE_S
         while True:
             with self._condition:
-                while not (self._study_changed or self._closing):
-                    self._condition.wait()
+                self._condition.wait_for(lambda: self._study_changed or self._closing)
                 changed, closing = sorted(self._changed), self._closing
                 self._changed, self._study_changed = set(), False
-            reason = self._try(changed, running=not closing)
-            self._failure = reason
+            self._failure = self._try(changed, running=not closing)
             if closing:
                 uri = tracking_uri(self._config, self._folder)
-                self._sender.history.record_failure(reason and without_password(reason, uri))
+                self._sender.history.record_failure(self._failure and without_password(self._failure, uri))
                 return
-            if reason is None:
-                pause_s = FIRST_PAUSE_S
-                continue
             with self._condition:
-                self._changed |= set(changed)
-                self._study_changed = True
-                self._condition.wait_for(lambda: self._closing, timeout=pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                if self._failure:
+                    self._changed |= set(changed)
+                    self._study_changed = True
+                self._condition.wait_for(lambda: self._closing, timeout=pause_s if self._failure else PACE_S)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._failure else FIRST_PAUSE_S
 
     def _try(self, changed: list[int], *, running: bool) -> str | None:
         try:
@@ -132,7 +129,9 @@ def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
             raise
         except Exception as error:  # as above
             uri = tracking_uri(config, folder)
-            text = f"tracking.uri: {uri} does not take the study: {_reason(error)}; mend it and run this again"
+            text = (
+                f"tracking.uri: {uri} does not take the study: {_reason(error)}; mend it and run this again"
+            )
             raise StudyError(without_password(text, uri)) from error
         sender.history.record_failure(None)
     return len(trials), new

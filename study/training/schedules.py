@@ -42,8 +42,8 @@ def progress(epoch: int, epochs: int, clock: Literal["trial", "rung"], rungs: Se
     """How far an epoch lies in the schedule, in [0, 1].
 
     With clock `trial` it is epoch / epochs, t/T of the paper. With clock `rung` one whole schedule runs up to
-    each rung, and one from the last rung to the end; the last epoch of each is at 1, so that trials are compared
-    at the end of the schedule however few epochs lie between two rungs.
+    each rung, and one from the last rung to the end. The last epoch of each is at 1: trials are compared at
+    the end of the schedule however few epochs lie between two rungs.
 
     Args:
         epoch: 0-based, below `epochs`.

@@ -74,8 +74,8 @@ def concurrency(config: Config, available: dict[str, float]) -> int:
     if by_gpu == 0:
         raise ConfigError(
             [
-                f"trainer.gpus_per_worker: a trial needs {trainer.workers} × {trainer.gpus_per_worker:g} GPUs, Ray has "
-                f"{available['gpus']:g}; lower it, or trainer.workers, or start Ray on more machines"
+                f"trainer.gpus_per_worker: a trial needs {trainer.workers} × {trainer.gpus_per_worker:g}, "
+                f"Ray has {available['gpus']:g} GPUs; lower it or trainer.workers, or use more machines"
             ]
         )
     if by_cpu == 0 and available["shared"]:

@@ -100,8 +100,8 @@ def _scaling(trainer: Trainer) -> Any:
 def _train_rank(settings: Mapping[str, Any]) -> None:
     """What each worker runs; an error ends the whole group, which Ray Train then starts again.
 
-    A mistake that would come again (a loss that is not finite) is written down first, so that the group that is
-    started again finds the trial ended.
+    A mistake that would come again (a loss that is not finite) is written down first, so that the group that
+    is started again finds the trial ended.
     """
     import ray
     import torch

@@ -29,15 +29,16 @@ def run_search(
 ) -> None:
     """Run trials until `study.trials` have ended (complete, pruned or failed); returns at once if they have.
 
-    Interrupted trials of an earlier run continue from their checkpoints, under their own numbers. Where a trial
-    fails, the others go on.
+    Interrupted trials of an earlier run continue from their checkpoints, under their own numbers. Where a
+    trial fails, the others go on.
 
     Args:
         config: validated; its search space too.
         folder: prepared (config, splits, plan, cache).
-        on_trial: called with a trial's number when its files changed: after each report and each end. One call at
-            a time, in a thread of its own; what it raises is logged.
-        run_trial: trains one trial; None is `study.trial.run_trial`. Other processes must be able to import it.
+        on_trial: called with a trial's number when its files changed: after each report and each end. One
+            call at a time, in a thread of its own; what it raises is logged.
+        run_trial: trains one trial; None is `study.trial.run_trial`. Other processes must be able to
+            import it.
 
     Raises:
         StudyError: another process runs this study, or its database cannot be used.

@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 class TrialEvents(TrialProgressCallback):  # type: ignore[misc]
     """Calls `on_trial(number)` after each report and each end of a trial, one call at a time.
 
-    Trainings wait until Tune has taken their report, and what listens (tracking) may be slow, or fail: it gets a
-    thread of its own, changes of one trial that pile up become one call, and its errors are logged. As it stands
-    in the place of Ray's own progress callback, that one is not added and prints nothing.
+    Trainings wait until Tune has taken their report, and what listens (tracking) may be slow, or fail: it
+    gets a thread of its own, changes of one trial that pile up become one call, and its errors are logged.
+    As it stands in the place of Ray's own progress callback, that one is not added and prints nothing.
     """
 
     def __init__(self, on_trial: Callable[[int], None]) -> None:

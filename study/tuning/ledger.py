@@ -3,8 +3,8 @@
 It is the only truth: a study that was killed goes on from here and from the trial folders, never from Ray's
 snapshots. Trial n of the database lies in folder n. States, as Optuna names them:
 
-- RUNNING: suggested and not ended. In a database that no driver holds, the trial was interrupted. It is handed
-  out again under its own number with its own parameters, so that it continues from its checkpoint.
+- RUNNING: suggested and not ended. In a database that no driver holds, the trial was interrupted. It is
+  handed out again under its own number with its own parameters, so that it continues from its checkpoint.
 - COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training could not go on (the loss was
   not finite, the worker died too often); the sampler leaves them out.
 - WAITING: enqueued by hand through Optuna; handed out before anything new is sampled.
@@ -61,8 +61,8 @@ class Ledger:
     def next_trial(self) -> optuna.Trial:
         """An interrupted trial, or else a new one.
 
-        The sampler's randomness depends on the study's seed and the trial's number alone: a resumed study does not
-        draw its first points again.
+        The sampler's randomness depends on the study's seed and the trial's number alone: a resumed study
+        does not draw its first points again.
         """
         import optuna
 

@@ -15,7 +15,8 @@ from study.results import StudyFolder
 class CooperativeAsha(AsyncHyperBandScheduler):  # type: ignore[misc]
     """ASHA (Li et al. 2020, MLSys) on given rungs; a trial that shall end finds `stop` in its folder.
 
-    Trials are known by their number in the study: what a resumed or restarted trial reports again counts once.
+    Trials are known by their number in the study: what a resumed or restarted trial reports again counts
+    once.
     """
 
     def __init__(

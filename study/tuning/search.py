@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 class StudySearch(OptunaSearch):  # type: ignore[misc]
     """Suggests by our search space, from the study's database.
 
-    Ray's own class tells stopped trials COMPLETE, loses the last intermediate value, leaves NaN trials RUNNING
-    for ever and cannot go on with a trial that the database has: suggesting and telling are the ledger's.
+    Ray's own class tells stopped trials COMPLETE, loses the last intermediate value, leaves NaN trials
+    RUNNING for ever and cannot go on with a trial that the database has: suggesting and telling are the
+    ledger's.
     """
 
     def __init__(self, space: SearchSpace, ledger: Ledger, folder: StudyFolder) -> None:
@@ -39,7 +40,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
         return {"number": trial.number}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Store the objective at a validation epoch; a report that cannot be stored does not end the study."""
+        """Store the objective at a validation epoch; where that fails the study goes on."""
         value = result.get("objective")
         if value is None or not math.isfinite(value):
             return

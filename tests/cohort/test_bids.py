@@ -82,7 +82,9 @@ def test_several_files_of_an_unused_modality_do_no_harm(tmp_path, nifti, partici
 def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participants):
     for name in ("sub-001", "sub-002", "sub-009"):
         nifti(tmp_path / f"{name}/dwi/{name}_DWI.nii.gz")
-    config = participants(HEADER[:2], ("sub-001", "A"), ("sub-002", ""), ("sub-003", "A"), ("n/a", "A"))
+    config = participants(
+        HEADER[:2], ("sub-001", "A"), ("sub-002", ""), ("sub-003", "A"), ("n/a", "A"), ("/tmp", "A")
+    )
     with pytest.raises(CohortError) as error:
         load_cohort(config)
     told = {problem.subject: problem.what for problem in error.value.problems}
@@ -90,6 +92,7 @@ def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participant
         "sub-002": "no center in line 3",
         "sub-003": "the folder is missing",
         "n/a": "no participant_id in line 5",
+        "/tmp": "the folder is missing",
         "sub-009": "has a folder but no row",
     }
 

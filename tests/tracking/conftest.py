@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ PRIVATE = ("patient-Jane-Roe", "ID-998877", "roe_jane_dwi.nii.gz", "secretfolder
 
 
 def rows(trial: int, dice: float) -> list[Row]:
-    cells = [("CHSF", True, "DWI+ADC+B0", ""), ("CHSF", True, "DWI+ADC", "B0"), ("ISLES", False, "DWI+ADC", "")]
+    cells = [
+        ("CHSF", True, "DWI+ADC+B0", ""),
+        ("CHSF", True, "DWI+ADC", "B0"),
+        ("ISLES", False, "DWI+ADC", ""),
+    ]
     return [
         Row(trial, "test", center, seen, f"{center}-000{number}", subset, removed,
             dice + number / 100, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5)
@@ -58,26 +63,28 @@ def add_trial(folder: StudyFolder, number: int, value: float, state: str = "comp
     write_json(trial.result, {**result, "crossfit": {"crossfit_score": 0.5}, "scores": {}, "error": error})
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return validate(
+def _make_study(root: Path) -> tuple[Config, StudyFolder]:
+    """Two trials, one complete and one that failed; the summary names the winner."""
+    config = validate(
         {
-            "study": {"name": "tiny", "root": str(tmp_path / PRIVATE[3]), "trials": 2},
+            "study": {"name": "tiny", "root": str(root / PRIVATE[3]), "trials": 2},
             "cohort": {"sources": ["manifest"], "path": f"/data/{PRIVATE[3]}/{PRIVATE[1]}.csv"},
             "tuning": {"storage": f"postgresql://me:{PRIVATE[4]}@db/x"},
             "evaluation": {"bootstrap": 50},
-            "search_space": {"modality_dropout": {"drop_probability": {"type": "float", "low": 0.1, "high": 0.9}}},
+            "search_space": {
+                "modality_dropout": {"drop_probability": {"type": "float", "low": 0.1, "high": 0.9}}
+            },
         }
     )
-
-
-@pytest.fixture
-def folder(config: Config) -> StudyFolder:
-    """Two trials, one complete and one that failed; the summary names the winner."""
     folder = StudyFolder(config.study.root, config.study.name)
     folder.path.mkdir(parents=True)
     write_json(folder.config, config.model_dump(mode="json"))
-    keys = {"train": ["CHSF-0004"], "validation": ["CHSF-0005"], "test": ["CHSF-0001"], "unseen": ["ISLES-0001"]}
+    keys = {
+        "train": ["CHSF-0004"],
+        "validation": ["CHSF-0005"],
+        "test": ["CHSF-0001"],
+        "unseen": ["ISLES-0001"],
+    }
     write_json(folder.splits, keys)
     folder.subjects.write_text(f"key,id,patient\nCHSF-0001,{PRIVATE[1]},{PRIVATE[0]}\n")
     cache = {"CHSF-0001": f"/data/{PRIVATE[3]}/cache"}
@@ -85,4 +92,24 @@ def folder(config: Config) -> StudyFolder:
     add_trial(folder, 0, 0.61)
     add_trial(folder, 1, 0.0, state="failed")
     write_json(folder.summary, {"winner": {"trial": 0}})
-    return folder
+    return config, folder
+
+
+@pytest.fixture(scope="session")
+def make_study() -> Callable[[Path], tuple[Config, StudyFolder]]:
+    return _make_study
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> tuple[Config, StudyFolder]:
+    return _make_study(tmp_path)
+
+
+@pytest.fixture
+def config(study: tuple[Config, StudyFolder]) -> Config:
+    return study[0]
+
+
+@pytest.fixture
+def folder(study: tuple[Config, StudyFolder]) -> StudyFolder:
+    return study[1]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import shutil
 import socket
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,9 @@ def _client(config: Config, folder: StudyFolder) -> Any:
 def _content(config: Config, folder: StudyFolder) -> dict[str, Any]:
     """Per run: its tags, parameters, points and artifacts; what may not change when sent again."""
     client = _client(config, folder)
-    (experiment,) = [found for found in client.search_experiments() if found.name == config.tracking.experiment]
+    (experiment,) = [
+        found for found in client.search_experiments() if found.name == config.tracking.experiment
+    ]
     content = {}
     for run in client.search_runs([experiment.experiment_id]):
         points = Counter(
@@ -63,36 +67,52 @@ def _counts(content: dict[str, Any]) -> dict[str, Any]:
     return {trial: (run, status, points, files) for trial, (run, status, _, points, files) in content.items()}
 
 
-@pytest.fixture
-def tracked(config: Config, folder: StudyFolder) -> dict[str, Any]:
+@dataclass
+class Tracked:
+    """A study that was sent while it ran; tests leave it as it is."""
+
+    config: Config
+    folder: StudyFolder
+    runs: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory, make_study: Any) -> Tracked:
+    config, folder = make_study(tmp_path_factory.mktemp("tracked"))
     tracker = Tracker(config, folder)
     tracker.begin()
     tracker.trial_changed(0)
     tracker.trial_changed(1)
     assert tracker.finish()
-    return _content(config, folder)
+    return Tracked(config, folder, _content(config, folder))
 
 
-def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: dict[str, Any]) -> None:
-    assert set(tracked) == {"none", "0", "1"}
-    parent, status, data, points, files = tracked["none"]
+def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
+    runs = tracked.runs
+    assert set(runs) == {"none", "0", "1"}
+    parent, status, data, points, files = runs["none"]
     assert status == "FINISHED"
     assert data.tags["fadeout.study"] == "tiny"
     assert data.tags["mlflow.user"] == data.tags["mlflow.source.name"] == "fadeout"
     assert data.metrics["best_value"] == 0.61
     assert data.metrics["test_dice/ISLES/all"] == pytest.approx(0.63)
     assert set(points.values()) == {1}
-    assert set(files) == {"config.json", "splits.json", "plan.json", "cross_center.json", "overlays/ISLES.png"}
-    assert {tracked[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}
-    assert tracked["1"][1] == "FAILED"
-    assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(tracked["0"][4])
+    assert set(files) == {
+        "config.json",
+        "splits.json",
+        "plan.json",
+        "cross_center.json",
+        "overlays/ISLES.png",
+    }
+    assert {runs[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}
+    assert runs["1"][1] == "FAILED"
+    assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(runs["0"][4])
 
 
-def test_the_cross_center_table_can_be_loaded_as_a_table(
-    tracked: dict[str, Any], config: Config, folder: StudyFolder
-) -> None:
-    assert "cross_center.json" in tracked["0"][2].tags["mlflow.loggedArtifacts"]
-    path = _client(config, folder).download_artifacts(tracked["0"][0], "cross_center.json")
+def test_the_cross_center_table_can_be_loaded_as_a_table(tracked: Tracked) -> None:
+    run, _, data, *_ = tracked.runs["0"]
+    assert "cross_center.json" in data.tags["mlflow.loggedArtifacts"]
+    path = _client(tracked.config, tracked.folder).download_artifacts(run, "cross_center.json")
     table = read_json(Path(path))
     assert table["columns"] == ["center", "seen", "subset", "removed", "n", "dice", "low", "high"]
     assert [line[:5] for line in table["data"]] == [
@@ -102,34 +122,34 @@ def test_the_cross_center_table_can_be_loaded_as_a_table(
     ]
 
 
-def test_sent_twice_is_stored_once(
-    tracked: dict[str, Any], config: Config, folder: StudyFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = [f"study.name={config.study.name}", f"study.root={config.study.root}"]
+def test_sent_twice_is_stored_once(tracked: Tracked, capsys: pytest.CaptureFixture[str]) -> None:
+    study = tracked.config.study
+    arguments = [f"study.name={study.name}", f"study.root={study.root}"]
     sync.main(arguments)
     assert "2 trials, 0 of them new or changed" in capsys.readouterr().out
-    assert _counts(_content(config, folder)) == _counts(tracked)
-    _forget_that_it_was_sent(config, folder, tracked)
+    client = _client(tracked.config, tracked.folder)
+    for run, *_ in tracked.runs.values():  # as if the process had been killed before its last word
+        client.set_tag(run, "fadeout.sent", "")
     sync.main(arguments)
     assert "2 trials, 2 of them new or changed" in capsys.readouterr().out
-    assert _counts(_content(config, folder)) == _counts(tracked)
+    assert _counts(_content(tracked.config, tracked.folder)) == _counts(tracked.runs)
 
 
-def _forget_that_it_was_sent(config: Config, folder: StudyFolder, tracked: dict[str, Any]) -> None:
-    """As if the process had been killed before the last word."""
-    for run, *_ in tracked.values():
-        _client(config, folder).set_tag(run, "fadeout.sent", "")
-
-
-def test_nothing_private_is_stored(tracked: dict[str, Any], folder: StudyFolder) -> None:
-    stored = [folder.path / "mlflow.db", *(path for path in (folder.path / "mlartifacts").rglob("*") if path.is_file())]
-    assert len(stored) > 8
-    for path in stored:
+def test_nothing_private_is_stored(tracked: Tracked) -> None:
+    artifacts = [path for path in (tracked.folder.path / "mlartifacts").rglob("*") if path.is_file()]
+    assert len(artifacts) > 8
+    for path in (tracked.folder.path / "mlflow.db", *artifacts):
         content = path.read_bytes()
         for private in PRIVATE:
             assert private.encode() not in content, f"{private} in {path.name}"
-        if path.name != "mlflow.db":  # which must know where the artifacts lie
+        if path.suffix != ".db":  # which must know where the artifacts lie
             assert b"secretfolder" not in content, path.name
+
+
+def test_a_moved_study_says_what_to_do(tracked: Tracked, tmp_path: Path) -> None:
+    shutil.copytree(tracked.folder.path, tmp_path / "tiny")
+    with pytest.raises(StudyError, match=r"remove its mlflow\.db and mlartifacts"):
+        send_missing(tracked.config, StudyFolder(tmp_path, "tiny"))
 
 
 def test_a_study_grows_while_it_runs(config: Config, folder: StudyFolder) -> None:
@@ -176,14 +196,6 @@ def test_a_running_study_is_not_sent_by_another_process(config: Config, folder: 
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(StudyError, match="another process"):
             send_missing(config, folder)
-
-
-def test_a_moved_study_says_what_to_do(tracked: dict[str, Any], config: Config, folder: StudyFolder) -> None:
-    elsewhere = config.study.root.with_name("elsewhere")
-    config.study.root.rename(elsewhere)
-    moved = StudyFolder(elsewhere, config.study.name)
-    with pytest.raises(StudyError, match=r"remove its mlflow\.db and mlartifacts"):
-        send_missing(config, moved)
 
 
 def test_tracking_can_be_switched_off(config: Config, folder: StudyFolder) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from study.cohort.phantom.anatomy import Brain
+from study.cohort.phantom.brain import Brain, Lattice
 from study.cohort.phantom.centers import Center, GridRange, Range
-from study.cohort.phantom.shapes import Field, smooth_noise
+from study.cohort.phantom.shapes import Field
 
 Matrix = npt.NDArray[np.float64]
 
@@ -133,7 +133,9 @@ def draw_grid(
     """A grid that covers the brain, its axes along the rotated body axes, stored in that orientation."""
     stretch = np.exp(randomisation * rng.normal(0, 0.2, 2))
     in_plane, between = rng.uniform(*limits.in_plane_mm) * stretch[0], rng.uniform(*limits.slice_mm) * stretch[1]
-    inside = np.argwhere(brain.inside[::3, ::3, ::3] < 0) * 3 * brain.step_mm + brain.origin_mm
+    lattice = brain.lattice
+    index = np.unravel_index(lattice.where[brain.inside < 0][::20], lattice.shape)
+    inside = np.stack(index, axis=1) * lattice.step_mm + lattice.origin_mm
     along = inside @ rotation
     low, high = along.min(axis=0) - 4, along.max(axis=0) + 4
     matrix = None
@@ -180,13 +182,13 @@ def fine_affine(grid: VoxelGrid, factors: tuple[int, int, int]) -> Matrix:
     return fine
 
 
-def sampled(volume: Field, brain: Brain, shift_mm: npt.NDArray[np.float64], affine: Matrix, shape: tuple[int, ...]) -> Field:
-    """The brain's map at the points of another grid (linear)."""
+def sampled(volume: Field, lattice: Lattice, shift_mm: npt.NDArray[np.float64], affine: Matrix, shape: tuple[int, ...]) -> Field:
+    """A map on the whole lattice at the points of another grid (linear)."""
     from scipy import ndimage
 
-    offset = (affine[:3, 3] - shift_mm - brain.origin_mm) / brain.step_mm
+    offset = (affine[:3, 3] - shift_mm - lattice.origin_mm) / lattice.step_mm
     return np.asarray(
-        ndimage.affine_transform(volume, affine[:3, :3] / brain.step_mm, offset, shape, order=1, cval=0.0), np.float32
+        ndimage.affine_transform(volume, affine[:3, :3] / lattice.step_mm, offset, shape, order=1, cval=0.0), np.float32
     )
 
 
@@ -199,8 +201,8 @@ def averaged(fine: npt.NDArray[Any], factors: tuple[int, int, int]) -> npt.NDArr
 
 def coil_bias(brain: Brain, strength: float, rng: np.random.Generator) -> Field:
     """Receive sensitivity: higher near the coil, that is at the rim, and uneven."""
-    x, y, z = (column.astype(np.float32) for column in np.ix_(*brain.axes))
-    rim = ((x / 65) ** 2 + ((y + 15) / 80) ** 2 + ((z - 8) / 75) ** 2) - np.float32(0.5)
+    x, y, z = brain.points
+    rim = (x / 68) ** 2 + ((y + 15) / 88) ** 2 + ((z - 8) / 78) ** 2 - np.float32(0.5)
     tilt = rng.normal(0, 0.35, 3)
     slope = np.float32(tilt[0] / 65) * x + np.float32((tilt[1] - 0.3) / 80) * y + np.float32(tilt[2] / 70) * z
-    return np.asarray(np.exp(strength * (rim + slope + 0.35 * smooth_noise(brain.axes, 80, rng))), np.float32)
+    return np.asarray(np.exp(strength * (rim + slope + 0.35 * brain.lattice.noise(80, rng))), np.float32)

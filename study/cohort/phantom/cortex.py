@@ -6,90 +6,83 @@ inner axis of each lobe; their depth and width vary. The great fissures are plac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from study.cohort.phantom.brain import Lattice, Person
 from study.cohort.phantom.shapes import Field, Points, band_noise
 
-if TYPE_CHECKING:
-    from study.cohort.phantom.anatomy import Person
-
 _CELL_MM = 2.0  # of the noise cubes
+_SULCI = ((30.0, 22.0, 1.0), (17.0, 9.0, 0.75))  # wavelength on the surface and depth in mm, relative width
+
+
+def arch(y: Field, z: Field) -> Field:
+    """Distance to the outer edge of the corpus callosum in the midline, negative within."""
+    return np.asarray((np.sqrt(((y + 5) / 38) ** 2 + ((z - 4) / 24) ** 2) - 1) * 24, np.float32)
 
 
 def folded(
-    half: Points,
-    x: Field,
-    cerebrum: Field,
-    temporal: Field,
-    person: Person,
-    step_mm: float,
-    rng: np.random.Generator,
+    lattice: Lattice, half: Points, side: Field, cerebrum: Field, person: Person, rng: np.random.Generator
 ) -> tuple[Field, Field]:
     """Distance to the pial surface, negative in the parenchyma, and the share of fluid in the great fissures."""
     fissures = _fissures(half, person)
     pial = np.maximum(cerebrum, -fissures)
-    shell = (cerebrum < 1) & (pial > -45)
-    for wavelength, depth, share in ((30.0, 21.0, 1.0), (17.0, 9.0, 0.75)):
-        sheet = _sheets(half, x, cerebrum, temporal, shell, wavelength, depth, share * person.sulcus_mm, step_mm, rng)
-        np.maximum(pial, -sheet, out=pial)
-    return pial, np.clip(0.5 - fissures / np.float32(step_mm), 0, 1) * (cerebrum < 2)
+    for wavelength, depth, share in _SULCI:
+        near = np.flatnonzero((cerebrum < 1) & (pial > -depth - 9))
+        sheet = _sheets(lattice, half, side, -cerebrum, near, wavelength, depth, share * person.sulcus_mm, rng)
+        pial[near] = np.maximum(pial[near], -sheet)
+    return pial, np.asarray(np.clip(0.5 - fissures / np.float32(lattice.step_mm), 0, 1) * (cerebrum < 2), np.float32)
 
 
 def _sheets(
+    lattice: Lattice,
     half: Points,
-    x: Field,
-    cerebrum: Field,
-    temporal: Field,
-    shell: Field,
+    side: Field,
+    depth: Field,
+    near: np.ndarray[tuple[int], np.dtype[np.int64]],
     wavelength: float,
     depth_mm: float,
     width_mm: float,
-    step_mm: float,
     rng: np.random.Generator,
 ) -> Field:
+    """Distance to the sulci at some voxels; halves are mirror images, displaced against each other by some mm."""
     from scipy import ndimage
 
     cube = band_noise(64, wavelength / _CELL_MM, 0.16, rng)
-    where = np.nonzero(shell)
-    on_surface = _projected(tuple(c[where] for c in half))
-    side = np.where(x[where] > 0, 1, -1).astype(np.float32)
-    mirrored = [c / _CELL_MM for c in on_surface]
-    own = [c / _CELL_MM + side * np.float32(20 + 3 * axis) for axis, c in enumerate(on_surface)]
-    value = np.float32(0.75) * ndimage.map_coordinates(cube, mirrored, order=1, mode="grid-wrap")
-    value += np.float32(0.66) * ndimage.map_coordinates(cube, own, order=1, mode="grid-wrap")
-    noise = np.zeros(shell.shape, np.float32)
-    noise[where] = value
-    slope = np.sqrt(sum(np.square(g) for g in np.gradient(noise, np.float32(step_mm))))
-    slope = np.maximum(slope[where], np.float32(0.35 * 2 * np.pi / wavelength))
-    elsewhere = [c / _CELL_MM / 2 + np.float32(31) for c in on_surface]
-    reach = depth_mm * (1 + np.float32(0.3) * ndimage.map_coordinates(cube, elsewhere, order=1, mode="grid-wrap"))
-    depth = -cerebrum[where]
-    across = np.abs(value) / slope - np.float32(width_mm / 2) * (1.15 - 0.5 * np.clip(depth / depth_mm, 0, 1))
-    down = depth - reach
-    sheet = np.full(shell.shape, 50, np.float32)
-    sheet[where] = np.where(down > 0, np.hypot(np.maximum(across, 0), down), across)
-    return sheet
+    on_surface = _projected(tuple(coordinate[near] for coordinate in half))
+    places = [c + 0.22 * wavelength * side[near] * lattice.noise(45, rng)[near] for c in on_surface]
+    value = ndimage.map_coordinates(cube, [c / np.float32(_CELL_MM) for c in places], order=1, mode="grid-wrap")
+    noise = np.zeros(lattice.shape, np.float32)
+    flat = lattice.where[near]
+    noise.reshape(-1)[flat] = value
+    slope = np.sqrt(sum(np.square(g.ravel()[flat]) for g in np.gradient(noise, np.float32(lattice.step_mm))))
+    slope = np.maximum(slope, np.float32(0.35 * 2 * np.pi / wavelength))
+    reach = depth_mm * (1 + np.float32(0.3) * lattice.noise(18, rng)[near])
+    narrowing = 1.15 - 0.5 * np.clip(depth[near] / depth_mm, 0, 1)
+    across = np.abs(value) / slope - np.float32(width_mm / 2) * narrowing
+    down = depth[near] - reach
+    return np.asarray(np.where(down > 0, np.hypot(np.maximum(across, 0), down), across), np.float32)
 
 
 def _projected(points: tuple[Field, ...]) -> Points:
-    """Where the ray from the lobe's inner axis through each point meets a surface 40 mm away."""
+    """Where the ray from the lobe's inner axis through each point meets its surface.
+
+    The axis and the surface's radius (40 mm, 26 mm in the temporal lobe) pass smoothly from one lobe to the other.
+    """
     x, y, z = points
     low = 1 / (1 + np.exp((z + 10 + 0.15 * (y + 10)) / 4)) / (1 + np.exp((-y - 60) / 6))  # 1 in the temporal lobe
     axis = (22 + 22 * low, np.clip(y, -58, 26), 18 - 36 * low)
     rays = [point - centre for point, centre in zip(points, axis, strict=True)]
-    length = np.sqrt(sum(ray * ray for ray in rays)) + np.float32(1e-3)
-    px, py, pz = (np.asarray(c + 40 * r / length, np.float32) for c, r in zip(axis, rays, strict=True))
+    reach = (40 - 14 * low) / (np.sqrt(sum(ray * ray for ray in rays)) + np.float32(1e-3))
+    px, py, pz = (np.asarray(c + reach * ray, np.float32) for c, ray in zip(axis, rays, strict=True))
     return px, py, pz
 
 
 def _fissures(half: Points, person: Person) -> Field:
     """Distance to the interhemispheric and Sylvian fissures and the cistern around the insula."""
     x, y, z = half
-    arch = (np.sqrt(((y + 5) / 38) ** 2 + ((z - 4) / 24) ** 2) - 1) * 24
-    width = 0.5 + 0.45 * person.sulcus_mm
-    middle = np.where(arch > 0, x, np.hypot(x, arch)) - np.float32(width / 2)
+    above = arch(y, z)
+    width = 0.6 + 0.45 * person.sulcus_mm
+    middle = np.where(above > 0, x, np.hypot(x, above)) - np.float32(width / 2)
     slope = z - (-5 - 0.42 * y)
     lateral = np.maximum(np.abs(slope) * 0.92 - np.float32(width / 2), np.maximum(39 - x, np.abs(y + 8) - 30))
     insular = np.abs(x - 40 + 0.1 * np.abs(y)) - np.float32(width * 0.7)

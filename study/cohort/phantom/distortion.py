@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.cohort.phantom.anatomy import Brain
+from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.physics import GYROMAGNETIC_MHZ_PER_T
 from study.cohort.phantom.shapes import Field
 
@@ -25,9 +25,9 @@ def air_field(brain: Brain, rng: np.random.Generator) -> Field:
         x, y, z = brain.points[0] - np.float32(cx), brain.points[1] - np.float32(cy), brain.points[2] - np.float32(cz)
         squared = np.maximum(x * x + y * y + z * z, np.float32(radius**2))
         total += np.float32(_AIR_PPM / 3 * radius**3) * (3 * z * z / squared - 1) / (squared * np.sqrt(squared))
-    seen = brain.inside[::4, ::4, ::4] < 0
-    design = np.stack([np.ones(int(seen.sum())), *(p[::4, ::4, ::4][seen] for p in brain.points)], axis=1)
-    fit = np.linalg.lstsq(design, total[::4, ::4, ::4][seen], rcond=None)[0]
+    seen = np.flatnonzero(brain.inside < 0)[::50]
+    design = np.stack([np.ones(len(seen)), *(coordinate[seen] for coordinate in brain.points)], axis=1)
+    fit = np.linalg.lstsq(design, total[seen], rcond=None)[0]
     total -= np.float32(fit[0])
     for coordinate, slope in zip(brain.points, fit[1:], strict=True):
         total -= np.float32(slope) * coordinate
@@ -37,27 +37,23 @@ def air_field(brain: Brain, rng: np.random.Generator) -> Field:
 def echo_planar(
     images: list[Field], brain: Brain, field_ppm: Field, field_t: float, readout_ms: float, polarity: int
 ) -> list[Field]:
-    """Images with each voxel's signal moved along the phase-encoding axis (anterior-posterior), total kept.
+    """Images `[n]` put on the whole grid with each voxel's signal moved along the phase-encoding axis (anterior-posterior), total kept.
 
     The shift is Δf · T_readout in voxels of the encoded field of view (230 mm on 120 lines), at most 16 mm.
     """
+    lattice, line_mm = brain.lattice, 230 / 120
     hertz = field_ppm * np.float32(GYROMAGNETIC_MHZ_PER_T * field_t)
-    line_mm = 230 / 120
-    shift = np.clip(hertz * np.float32(polarity * readout_ms * 1e-3 * line_mm), -16, 16) / np.float32(brain.step_mm)
-    size = shift.shape
-    source = np.flatnonzero(brain.inside < 6)
-    column, row = np.divmod(source, size[1] * size[2])
-    row, depth = np.divmod(row, size[2])
-    target = row + shift.ravel()[source]
+    shift = np.clip(hertz * np.float32(polarity * readout_ms * 1e-3 * line_mm), -16, 16) / np.float32(lattice.step_mm)
+    _, rows, slices = lattice.shape
+    row = lattice.where // slices % rows
+    target = row + shift
     lower = np.floor(target).astype(np.int64)
-    upper_share = (target - lower).astype(np.float64)
-    base = column * size[1] * size[2] + depth
-    low_index = base + np.clip(lower, 0, size[1] - 1) * size[2]
-    high_index = base + np.clip(lower + 1, 0, size[1] - 1) * size[2]
+    share = (target - lower).astype(np.float64)
+    first = lattice.where + (np.clip(lower, 0, rows - 1) - row) * slices
+    second = lattice.where + (np.clip(lower + 1, 0, rows - 1) - row) * slices
+    size = int(np.prod(lattice.shape))
     moved = []
     for image in images:
-        values = image.ravel()[source].astype(np.float64)
-        total = np.bincount(low_index, values * (1 - upper_share), image.size)
-        total += np.bincount(high_index, values * upper_share, image.size)
-        moved.append(total.reshape(size).astype(np.float32))
+        total = np.bincount(first, image * (1 - share), size) + np.bincount(second, image * share, size)
+        moved.append(total.reshape(lattice.shape).astype(np.float32))
     return moved

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from study.cohort.phantom.anatomy import Brain
+from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.lesions import Stroke
-from study.cohort.phantom.shapes import Field, Triple, ellipsoid, smooth_noise
+from study.cohort.phantom.shapes import Field, Triple, ellipsoid
 
 
 @dataclass
 class Changes:
-    """Relative T2 and ADC of the parenchyma on the brain's grid, and small bodies of other susceptibility.
+    """Relative T2 and ADC of the parenchyma `[n]` at the brain's voxels, and small bodies of other susceptibility.
 
     `bodies` are (centre in template mm, radius in mm, susceptibility in ppm).
     """
@@ -45,14 +45,12 @@ def draw_changes(brain: Brain, stroke: Stroke | None, rng: np.random.Generator) 
 
 def _texture(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     """Natural variation: regional T2 and ADC, cortex that is bright in diffusion, residual anisotropy."""
-    changes.adc *= 1 + 0.025 * smooth_noise(brain.axes, 30, rng) + 0.035 * smooth_noise(brain.axes, 7, rng)
-    changes.t2 *= 1 + 0.02 * smooth_noise(brain.axes, 40, rng) + 0.02 * smooth_noise(brain.axes, 9, rng)
-    if brain.limbic is not None:
-        changes.t2 *= 1 + rng.uniform(0.04, 0.12) * brain.limbic
-        changes.adc *= 1 - rng.uniform(0.02, 0.08) * brain.limbic
-    if brain.tracts is not None:
-        changes.t2 *= 1 + rng.uniform(0.03, 0.12) * brain.tracts
-        changes.adc *= 1 - rng.uniform(0.0, 0.06) * brain.tracts
+    changes.adc *= 1 + 0.025 * brain.lattice.noise(30, rng) + 0.035 * brain.lattice.noise(7, rng)
+    changes.t2 *= 1 + 0.02 * brain.lattice.noise(40, rng) + 0.02 * brain.lattice.noise(9, rng)
+    changes.t2 *= 1 + np.float32(rng.uniform(0.04, 0.12)) * brain.limbic
+    changes.adc *= 1 - np.float32(rng.uniform(0.02, 0.08)) * brain.limbic
+    changes.t2 *= 1 + np.float32(rng.uniform(0.03, 0.12)) * brain.tracts
+    changes.adc *= 1 - np.float32(rng.uniform(0.0, 0.06)) * brain.tracts
 
 
 def _white_matter(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
@@ -61,14 +59,14 @@ def _white_matter(brain: Brain, changes: Changes, rng: np.random.Generator) -> N
     white = (1 - brain.fluid) * (1 - brain.shares["grey"]) * (brain.points[2] > -8)
     for name in ("striatum", "pallidum", "thalamus", "cerebellum", "brainstem"):
         white *= 1 - brain.shares[name]
-    caps = np.clip(1.6 * load - brain.ventricles / 4 + 0.8 * smooth_noise(brain.axes, 12, rng) - 0.6, 0, 1)
-    spots = np.clip((smooth_noise(brain.axes, 9, rng) - 3.4 + 1.1 * load) * 2, 0, 1)
+    caps = np.clip(1.6 * load - brain.ventricles / 4 + 0.8 * brain.lattice.noise(12, rng) - 0.6, 0, 1)
+    spots = np.clip((brain.lattice.noise(9, rng) - 3.4 + 1.1 * load) * 2, 0, 1)
     amount = np.asarray(white * np.maximum(caps, spots), np.float32)
     t2, adc = rng.uniform(0.3, 0.6), rng.uniform(0.2, 0.5)
     changes.t2 *= 1 + t2 * amount
     changes.adc *= 1 + adc * amount
     changes.truth["white_matter_hyperintensities"] = {
-        "volume_ml": float((amount > 0.5).sum() * brain.voxel_ml),
+        "volume_ml": float((amount > 0.5).sum() * brain.lattice.voxel_ml),
         "t2_ratio": 1 + t2,
         "adc_ratio": 1 + adc,
     }
@@ -78,11 +76,11 @@ def _old_lesion(brain: Brain, changes: Changes, rng: np.random.Generator) -> dic
     """A healed infarct: gliosis that still shines through in DWI, or a cavity that does not."""
     where = np.flatnonzero((brain.fluid < 0.3) & (brain.inside < -4) & (brain.shares["brainstem"] < 0.5))
     spot = int(where[int(rng.integers(len(where)))])
-    center = tuple(float(coordinate.ravel()[spot]) for coordinate in brain.points)
+    center = brain.at(spot)
     radius = float(np.exp(rng.normal(np.log(3.5), 0.45)))
     stretch = radius * rng.uniform(0.7, 1.5, 3)
-    distance = ellipsoid(brain.points, (center[0], center[1], center[2]), tuple(stretch))  # type: ignore[arg-type]
-    distance += 0.25 * radius * smooth_noise(brain.axes, 2.0 * radius + 3, rng)
+    distance = ellipsoid(brain.points, center, (stretch[0], stretch[1], stretch[2]))
+    distance += 0.25 * radius * brain.lattice.noise(2.0 * radius + 3, rng)
     amount = np.clip(0.5 - distance / 2.0, 0, 1).astype(np.float32)
     gliosis = rng.random() < 0.65
     t2, adc = (rng.uniform(1.6, 2.3), rng.uniform(1.15, 1.6)) if gliosis else (rng.uniform(2, 4), rng.uniform(1.9, 3.2))
@@ -90,7 +88,7 @@ def _old_lesion(brain: Brain, changes: Changes, rng: np.random.Generator) -> dic
     changes.adc *= 1 + (adc - 1) * amount
     return {
         "kind": "gliosis" if gliosis else "cavity",
-        "volume_ml": float(amount.sum() * brain.voxel_ml),
+        "volume_ml": float(amount.sum() * brain.lattice.voxel_ml),
         "t2_ratio": t2,
         "adc_ratio": adc,
         "template_mm": center,
@@ -122,8 +120,7 @@ def _bodies(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     solid = np.flatnonzero((brain.fluid < 0.3) & (brain.inside < -6))
     for _ in range(int(rng.poisson(0.3 + 1.2 * brain.person.atrophy))):
         spot = int(solid[int(rng.integers(len(solid)))])
-        place = tuple(float(coordinate.ravel()[spot]) for coordinate in brain.points)
-        body = ((place[0], place[1], place[2]), float(rng.uniform(0.8, 1.8)), float(rng.uniform(0.8, 1.8)))
+        body = (brain.at(spot), float(rng.uniform(0.8, 1.8)), float(rng.uniform(0.8, 1.8)))
         changes.bodies.append(body)
     changes.truth["calcifications"] = [_told(body) for body in changes.bodies if body[2] < 0]
     changes.truth["microbleeds"] = [_told(body) for body in changes.bodies if body[2] > 0]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from study.cohort.phantom.anatomy import Brain
+from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.centers import Center, Phase
-from study.cohort.phantom.shapes import Field, smooth_noise
+from study.cohort.phantom.shapes import Field
 from study.cohort.phantom.vessels import LACUNES, SITES, Path, Site, in_territory, part_of, tube_length_mm
 
 Flat = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ class Stroke:
     """An infarct and the clot that caused it.
 
     Attributes:
-        amount: share of each parenchymal voxel that is infarcted, on the brain's grid.
+        amount: share of each voxel's parenchyma that is infarcted, `[n]` at the brain's voxels.
         adc_ratio, t2_ratio: in the core, relative to health.
         core: spatial factor 0.6..1 of the change.
         clot: centre line of the thrombus in template mm, or None; already recanalised strokes have none.
@@ -76,7 +76,7 @@ def draw_stroke(brain: Brain, center: Center, volume_ml: float, clot_ml: float, 
     sign = 1.0 if rng.random() < 0.5 else -1.0
     adc, t2, edge = (float(rng.uniform(*limits)) for limits in _CHANGES[phase])
     amount, components = _grown(brain, kind, site, sign, volume_ml, edge, rng)
-    noise = smooth_noise(brain.axes, 14, rng)
+    noise = brain.lattice.noise(14, rng)
     radius = float(rng.uniform(1.15, 1.5) if center.occlusion == "distal" else rng.uniform(1.4, 1.9))
     clot = None
     if always_clot or (kind != "lacunar" and rng.random() < 0.5):
@@ -93,7 +93,7 @@ def draw_stroke(brain: Brain, center: Center, volume_ml: float, clot_ml: float, 
         adc_ratio=adc,
         t2_ratio=t2,
         requested_ml=volume_ml,
-        simulated_ml=float((amount * (1 - brain.fluid)).sum() * brain.voxel_ml),
+        simulated_ml=float((amount * (1 - brain.fluid)).sum() * brain.lattice.voxel_ml),
         components=components,
         clot=clot,
         clot_radius_mm=radius,
@@ -106,9 +106,9 @@ def _kind(volume_ml: float, clot: bool, rng: np.random.Generator) -> str:
     if volume_ml < 2:
         weights = (0.0 if clot else 0.3, 0.35, 0.25, 0.1, 0.0)
     elif volume_ml < 10:
-        weights = (0.0, 0.3, 0.25, 0.15, 0.3)
+        weights = (0.0, 0.3, 0.2, 0.2, 0.3)
     else:
-        weights = (0.0, 0.08, 0.07, 0.05, 0.8)
+        weights = (0.0, 0.08, 0.07, 0.10 * (volume_ml < 25), 0.75)
     return str(rng.choice(kinds, p=np.array(weights) / sum(weights)))
 
 
@@ -130,20 +130,20 @@ def _grown(
     if not scattered:
         allowed &= brain.points[0] * sign > 0.5
     where = np.flatnonzero(allowed)
-    if brain.voxel_ml * len(where) < 1.2 * volume_ml:
+    if brain.lattice.voxel_ml * len(where) < 1.2 * volume_ml:
         where = np.flatnonzero((brain.fluid < 0.5) & (brain.inside < -0.5) & (brain.points[0] * sign > 0.5))
-    points = np.stack([coordinate.ravel()[where] for coordinate in brain.points])
+    points = np.stack([coordinate[where] for coordinate in brain.points])
     score, seeds = _score(brain, kind, site, sign, volume_ml, points, where, rng)
-    solid = 1 - brain.fluid.ravel()[where]
-    order = np.argpartition(score, min(len(score) - 1, int(2 * volume_ml / brain.voxel_ml) + 50))
-    order = order[: int(2 * volume_ml / brain.voxel_ml) + 50]
+    solid = 1 - brain.fluid[where]
+    order = np.argpartition(score, min(len(score) - 1, int(2 * volume_ml / brain.lattice.voxel_ml) + 50))
+    order = order[: int(2 * volume_ml / brain.lattice.voxel_ml) + 50]
     order = order[np.argsort(score[order], kind="stable")]
-    filled = np.cumsum(solid[order]) * brain.voxel_ml
+    filled = np.cumsum(solid[order]) * brain.lattice.voxel_ml
     threshold = score[order[min(len(order) - 1, int(np.searchsorted(filled, volume_ml)))]]
     edge_mm = min(edge_mm, 0.8 * (volume_ml / max(1, seeds) * 240) ** (1 / 3) + 0.5)
-    amount = np.zeros(brain.fluid.size, np.float32)
+    amount = np.zeros_like(brain.fluid)
     amount[where] = np.clip(0.5 + (threshold - score) / edge_mm, 0, 1)
-    return amount.reshape(brain.fluid.shape), seeds
+    return amount, seeds
 
 
 def _score(
@@ -157,11 +157,11 @@ def _score(
     rng: np.random.Generator,
 ) -> tuple[Flat, int]:
     size = (volume_ml * 240) ** (1 / 3)  # radius of a ball of that volume in mm
-    coarse = smooth_noise(brain.axes, max(6.0, 1.4 * size), rng).ravel()[where]
-    fine = smooth_noise(brain.axes, 7, rng).ravel()[where]
+    coarse = brain.lattice.noise(max(6.0, 1.4 * size), rng)[where]
+    fine = brain.lattice.noise(7, rng)[where]
     mirror = np.array([sign, 1, 1])
     seed = np.asarray(site.seeds[int(rng.integers(len(site.seeds)))]) * mirror
-    grey = brain.shares["grey"].ravel()[where]
+    grey = brain.shares["grey"][where]
     if kind == "lacunar":
         place = list(LACUNES.values())[int(rng.integers(len(LACUNES)))]
         stretch = rng.uniform(0.7, 1.4, 3)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from study.cohort.phantom import acquisition as scanner
-from study.cohort.phantom.anatomy import Brain, build_brain, draw_person
+from study.cohort.phantom.anatomy import build_brain, draw_person
+from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.centers import ADC_UNIT, CENTERS, Center
 from study.cohort.phantom.distortion import air_field, echo_planar
 from study.cohort.phantom.distractors import Changes, draw_changes
@@ -75,7 +76,10 @@ def _signals(
     brain: Brain, table: dict[str, Tissue], changes: Changes, scan: scanner.Scan, bias: Field
 ) -> tuple[Field, Field]:
     """B0 and DWI on the fine grid: parenchyma and fluid each with their own signal."""
-    pd, t1, t2, adc = (_parenchyma(brain, table, name) for name in ("pd", "t1_ms", "t2_ms", "adc"))
+    pd, t1, t2, adc = (
+        brain.parenchyma({tissue: float(getattr(values, name)) for tissue, values in table.items()})
+        for name in ("pd", "t1_ms", "t2_ms", "adc")
+    )
     t2 *= changes.t2
     adc *= changes.adc
     solid = spin_echo(pd, t1, t2, scan.te_ms, scan.tr_ms)
@@ -88,14 +92,6 @@ def _signals(
     b0 = (solid + brain.fluid * (fluid - solid)) * sensitivity
     dwi = (weighted + brain.fluid * (fluid_weighted - weighted)) * sensitivity
     return b0.astype(np.float32), dwi.astype(np.float32)
-
-
-def _parenchyma(brain: Brain, table: dict[str, Tissue], name: str) -> Field:
-    white = float(getattr(table["white"], name))
-    total = np.full(brain.fluid.shape, white, np.float32)
-    for kind, share in brain.shares.items():
-        total += share * np.float32(getattr(table[kind], name) - white)
-    return total
 
 
 def _diffusion_images(
@@ -120,9 +116,12 @@ def _diffusion_images(
     factors = (2, 2, 3) if small else (1, 1, 3)
     affine = scanner.fine_affine(grid, factors)
     size = tuple(n * f for n, f in zip(grid.box_shape, factors, strict=True))
-    fine.append((brain.inside < 0).astype(np.float32))
-    parts = [scanner.averaged(scanner.sampled(image, brain, shift, affine, size), factors) for image in fine]
-    b0, dwi, inside = parts[0], parts[1], parts[-1] > 0.5
+    parts = [
+        scanner.averaged(scanner.sampled(image, brain.lattice, shift, affine, size), factors) for image in fine
+    ]
+    outline = brain.lattice.spread(-brain.inside, -6)
+    inside = scanner.sampled(outline, brain.lattice, shift, grid.box_affine, grid.box_shape) > 0
+    b0, dwi = parts[0], parts[1]
     sigma = float(np.median(dwi[inside])) / scan.snr
     noisy_b0 = rician(b0, sigma, rng)
     logs = sum(np.log(rician(dwi, sigma, rng) + np.float32(1e-9)) for _ in range(scan.directions))
@@ -197,7 +196,8 @@ def _susceptibility_images(
         chi = float(rng.uniform(0.6, 1.6))
         clot = Tube(to_brain_mm(stroke.clot, brain), stroke.clot_radius_mm, chi, 80.0)
     bias = scanner.coil_bias(brain, scan.bias, rng)
-    echo = acquire(brain, table, tubes, clot, air, bias, scan, grid, (1, 1, 2) if small else (1, 1, 1), shift, rng)
+    air_map = brain.lattice.spread(air)
+    echo = acquire(brain, table, tubes, clot, air_map, bias, scan, grid, (1, 1, 2) if small else (1, 1, 1), shift, rng)
     _store_susceptibility(phantom, entry, brain, echo, scan, grid, shift)
     if clot is not None and "thrombus" in phantom.truth:
         mask = _largest(echo.clot)
@@ -220,7 +220,8 @@ def _store_susceptibility(
     grid: scanner.VoxelGrid,
     shift: npt.NDArray[np.float64],
 ) -> None:
-    covered = scanner.sampled(-brain.inside, brain, shift, grid.box_affine, grid.box_shape) > 0
+    outline = brain.lattice.spread(-brain.inside, -6)
+    covered = scanner.sampled(outline, brain.lattice, shift, grid.box_affine, grid.box_shape) > 0
     scale = scan.gain / float(np.median(echo.magnitude[covered])) * 0.5
     stored = {
         "SWAN": np.rint(echo.magnitude * scale * covered).clip(0, 32767).astype(np.int16),

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from study.cohort.phantom.acquisition import Matrix, Scan, VoxelGrid, averaged, fine_affine, sampled
-from study.cohort.phantom.anatomy import Brain
+from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.physics import (
     dipole_field,
     gradient_echo,
     high_pass_phase,
     precession,
-    rician,
     susceptibility_weighted,
 )
 from study.cohort.phantom.shapes import Field, capsule
@@ -46,12 +45,15 @@ def to_brain_mm(path: npt.ArrayLike, brain: Brain) -> Path:
     """Brain coordinates of template points `[n, 3]`: the warp of the brain, inverted by iteration."""
     wanted = np.atleast_2d(np.asarray(path, float))
     place = wanted * brain.person.scale
-    limits = np.array(brain.fluid.shape) - 1
+    lattice = brain.lattice
+    limits = np.array(lattice.shape) - 1
     for _ in range(4):
-        index = np.clip(np.rint((place - brain.origin_mm) / brain.step_mm).astype(int), 0, limits)
-        on_grid = brain.origin_mm + index * brain.step_mm
-        found = np.stack([coordinate[tuple(index.T)] for coordinate in brain.points], axis=1)
-        place = on_grid + (wanted - found) * brain.person.scale
+        index = np.clip(np.rint((place - lattice.origin_mm) / lattice.step_mm).astype(int), 0, limits)
+        flat = np.searchsorted(lattice.where, np.ravel_multi_index(tuple(index.T), lattice.shape))
+        flat = np.minimum(flat, len(lattice.where) - 1)
+        on_grid = np.stack(np.unravel_index(lattice.where[flat], lattice.shape), axis=1)
+        found = np.stack([coordinate[flat] for coordinate in brain.points], axis=1)
+        place = lattice.origin_mm + on_grid * lattice.step_mm + (wanted - found) * brain.person.scale
     return place
 
 
@@ -69,19 +71,17 @@ def acquire(
     rng: np.random.Generator,
 ) -> Echo:
     """Simulate on a grid `factors` times finer than the voxels, then average the complex signal."""
-    affine = fine_affine(grid, factors)
+    affine, coarse = fine_affine(grid, factors), grid.box_affine
     size = tuple(n * f for n, f in zip(grid.box_shape, factors, strict=True))
-    start, decay, chi = (sampled(m, brain, shift_mm, affine, size) for m in _tissue_maps(brain, table, bias, scan))
+    magnitude, chi = (sampled(m, brain.lattice, shift_mm, affine, size) for m in _tissue_maps(brain, table, bias, scan))
     covered = np.zeros(size, np.float32)
     for body in [*tubes, *([clot] if clot else [])]:
-        _paint(body, affine, shift_mm, chi, decay, covered if body is clot else None)
+        _paint(body, affine, shift_mm, scan.swan_te_ms, chi, magnitude, covered if body is clot else None)
     direction = np.linalg.solve(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0), [0.0, 0.0, 1.0])
     field = dipole_field(chi, np.linalg.norm(affine[:3, :3], axis=0), direction)
-    field += sampled(air_ppm, brain, shift_mm, affine, size)
-    decay *= np.float32(-1e-3 * scan.swan_te_ms)
-    magnitude = start * np.exp(decay)
+    field += np.repeat(sampled(air_ppm, brain.lattice, shift_mm, coarse, grid.box_shape), factors[2], axis=2)
     signal = averaged(precession(magnitude, field, scan.field_t, scan.swan_te_ms), factors)
-    level = float(np.median(magnitude[start > 0])) / scan.swan_snr
+    level = float(np.median(magnitude[magnitude > 0])) / scan.swan_snr
     noise = rng.standard_normal((2, *signal.shape), dtype=np.float32) * np.float32(level)
     signal = signal + noise[0] + 1j * noise[1]
     phase = high_pass_phase(signal.astype(np.complex64), 7.0 / float(grid.spacing_mm[0]))
@@ -89,39 +89,36 @@ def acquire(
     return Echo(size_now, phase, susceptibility_weighted(size_now, phase), averaged(covered, factors))
 
 
-def _tissue_maps(brain: Brain, table: dict[str, Tissue], bias: Field, scan: Scan) -> tuple[Field, Field, Field]:
-    """Signal at TE = 0, R2* in 1/s and susceptibility in ppm on the brain's grid."""
-    outside = brain.inside > 0.5
+def _tissue_maps(brain: Brain, table: dict[str, Tissue], bias: Field, scan: Scan) -> tuple[Field, Field]:
+    """Magnitude at the echo and susceptibility in ppm on the whole lattice, without vessels."""
+    start = {name: _at_once(tissue, scan) for name, tissue in table.items()}
+    late = {name: start[name] * float(np.exp(-1e-3 * scan.swan_te_ms * t.r2_star)) for name, t in table.items()}
+    chi = {name: tissue.chi_ppm for name, tissue in table.items()}
+    within = brain.inside < 0.5
     maps = []
-    for name in ("start", "r2_star", "chi_ppm"):
-        values = {kind: _level(tissue, name, scan) for kind, tissue in table.items()}
-        total = np.full(brain.fluid.shape, values["white"], np.float32)
-        for kind, share in brain.shares.items():
-            total += share * np.float32(values[kind] - values["white"])
-        total += brain.fluid * (np.float32(values["fluid"]) - total)
-        total[outside] = 0
-        maps.append(total)
-    maps[0] *= bias
-    return maps[0], maps[1], maps[2]
+    for values, factor in ((late, bias), (chi, np.float32(1))):
+        solid = brain.parenchyma(values)
+        maps.append(brain.lattice.spread((solid + brain.fluid * (np.float32(values["fluid"]) - solid)) * factor * within))
+    return maps[0], maps[1]
 
 
-def _level(tissue: Tissue, name: str, scan: Scan) -> float:
-    if name != "start":
-        return float(getattr(tissue, name))
-    t1 = np.array([tissue.t1_ms], np.float32)
-    return float(gradient_echo(np.array([tissue.pd], np.float32), t1, scan.swan_tr_ms, scan.swan_flip_deg)[0])
+def _at_once(tissue: Tissue, scan: Scan) -> float:
+    """Signal at TE = 0."""
+    pd, t1 = np.array([tissue.pd], np.float32), np.array([tissue.t1_ms], np.float32)
+    return float(gradient_echo(pd, t1, scan.swan_tr_ms, scan.swan_flip_deg)[0])
 
 
 def _paint(
     body: Tube,
     affine: Matrix,
     shift_mm: npt.NDArray[np.float64],
+    te_ms: float,
     chi: Field,
-    decay: Field,
+    magnitude: Field,
     covered: Field | None,
 ) -> None:
     """Put a body into the maps, with partial volume at its rim."""
-    inverse = np.linalg.inv(affine)
+    inverse, lost = np.linalg.inv(affine), np.float32(1 - np.exp(-1e-3 * te_ms * body.r2_star))
     knots = body.path if len(body.path) > 1 else np.repeat(body.path, 2, axis=0)
     step = float(np.linalg.norm(affine[:3, :3], axis=0).mean())
     spread = np.abs(inverse[:3, :3]).sum(axis=1) * (body.radius_mm + step)
@@ -139,6 +136,6 @@ def _paint(
         share = np.clip(0.5 - distance / np.float32(step), 0, 1)
         share *= min(1.0, (2 * body.radius_mm / step) ** 2)  # thinner than the grid: diluted
         chi[box] += share * (np.float32(body.chi_ppm) - chi[box])
-        decay[box] += share * (np.float32(body.r2_star) - decay[box])
+        magnitude[box] *= 1 - share * lost
         if covered is not None:
             np.maximum(covered[box], share, out=covered[box])

@@ -161,7 +161,7 @@ def draw_veins(points: Points, fluid: Field, inside: Field, rng: np.random.Gener
     if len(surface) < 100:
         return veins
     chosen = rng.choice(surface, min(1500, len(surface)), replace=False)
-    cloud = np.stack([coordinate.ravel()[chosen] for coordinate in points], axis=1).astype(float)
+    cloud = np.stack([coordinate[chosen] for coordinate in points], axis=1).astype(float)
     for start in cloud[: int(rng.integers(22, 40))]:
         veins.append((_chain(start, cloud), rng.uniform(0.5, 1.1)))
     return veins

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.figures import overlay_figure, read_overlays, training_curves
+
+
+def _epochs(count: int) -> list[dict[str, Any]]:
+    epochs: list[dict[str, Any]] = []
+    for epoch in range(1, count + 1):
+        record: dict[str, Any] = {"epoch": epoch, "train_loss": 1 / epoch, "fade": 1 - epoch / count}
+        if epoch % 3 == 0:
+            record |= {"val_dice_full": 0.5, "val_dice_missing": float("nan"), "objective": 0.5}
+        epochs.append(record)
+    return epochs
+
+
+def _square(rows: slice, columns: slice) -> Any:
+    mask = np.zeros((20, 16), bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def test_curves_show_every_epoch_and_only_epochs_that_were_validated() -> None:
+    loss, dice, fade = training_curves(_epochs(9)).axes
+    assert loss.lines[0].get_xdata().tolist() == list(range(1, 10))
+    assert loss.lines[0].get_ydata().tolist() == [1 / epoch for epoch in range(1, 10)]
+    assert [line.get_label() for line in dice.lines] == ["all modalities"]  # the other has no number
+    assert dice.lines[0].get_xdata().tolist() == [3, 6, 9]
+    assert fade.lines[0].get_ydata()[-1] == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_curves_of_hardly_any_epochs_can_be_drawn(count: int) -> None:
+    training_curves(_epochs(count)).savefig(BytesIO())
+
+
+def test_an_overlay_has_a_panel_per_modality_and_names_the_absent_one() -> None:
+    image = np.random.default_rng(0).normal(size=(3, 20, 16))
+    image[2] = 0
+    figure = overlay_figure(
+        image, ["DWI", "ADC", "B0"], _square(slice(5, 9), slice(4, 9)), _square(slice(0, 0), slice(0)), "x"
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["DWI", "ADC", "B0"]
+    texts = [{text.get_text() for text in axes.texts} for axes in figure.axes]
+    assert texts == [{"R"}, {"R"}, {"R", "absent"}]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "reference",
+        "prediction (nothing in this slice)",
+    ]
+
+
+def test_outlines_run_between_voxels_also_at_the_border() -> None:
+    image = np.ones((1, 20, 16))
+    figure = overlay_figure(
+        image, ["DWI"], _square(slice(0, 4), slice(2, 6)), _square(slice(0, 0), slice(0)), "x"
+    )
+    (axes,) = figure.axes
+    (path,) = axes.collections[0].get_paths()
+    assert path.vertices.min(axis=0).tolist() == [1.5, -0.5]
+    assert path.vertices.max(axis=0).tolist() == [5.5, 3.5]
+
+
+def test_the_patient_s_right_is_on_the_left_and_the_front_on_top() -> None:
+    (axes,) = overlay_figure(np.ones((1, 20, 16)), ["DWI"], *[_square(slice(0, 0), slice(0))] * 2, "x").axes
+    right, back = axes.transData.transform((15, 0)), axes.transData.transform((0, 0))
+    front = axes.transData.transform((0, 19))
+    assert right[0] < back[0]
+    assert front[1] > back[1]
+
+
+def test_an_empty_image_can_be_drawn() -> None:
+    empty = _square(slice(0, 0), slice(0))
+    overlay_figure(np.zeros((2, 20, 16)), ["DWI", "ADC"], empty, empty, "x").savefig(BytesIO())
+
+
+def test_each_center_of_a_trial_has_its_overlay(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {"modalities": np.array(["DWI", "ADC"])}
+    for center in ("CHSF", "ISLES"):
+        arrays |= {
+            f"{center}/image": np.ones((2, 20, 16), np.float16),
+            f"{center}/reference": _square(slice(5, 9), slice(4, 9)),
+            f"{center}/prediction": _square(slice(5, 9), slice(4, 9)),
+            f"{center}/subset": np.array("DWI+ADC"),
+        }
+    np.savez_compressed(tmp_path / "overlays.npz", **arrays)
+    figures = read_overlays(tmp_path / "overlays.npz")
+    assert list(figures) == ["CHSF", "ISLES"]
+    assert figures["ISLES"].get_suptitle() == "ISLES, given DWI+ADC"

@@ -1,0 +1,140 @@
+"""A finished study with a network of random weights, and scans of a few kilobytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models import build_model
+from models.planning import NetworkPlan
+from study.config import Config, validate
+from study.deployment.export import export_bundle
+from study.results import Row, StudyFolder, write_json, write_rows
+
+MODALITIES = ("DWI", "ADC", "B0")
+PRIVATE = ("patient-Jane-Roe", "ID-998877", "secretfolder")
+SHAPE = (20, 22, 9)  # of the files: x, y, z
+ROTATION = np.array([[0.96, 0.28, 0.0], [-0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A study that has ended."""
+
+    config: Config
+    folder: StudyFolder
+    plan: NetworkPlan
+    network: nn.Module
+
+
+def write_scan(path: Path, seed: int, factor: float = 1.0) -> Path:
+    """A skull-stripped ellipsoid, oblique and stored as LPS, so that an axis mix-up shows."""
+    rng = np.random.default_rng(seed)
+    centered = [(np.arange(size) - (size - 1) / 2) / (0.42 * size) for size in SHAPE]
+    x, y, z = np.meshgrid(*centered, indexing="ij")
+    data = (x**2 + y**2 + z**2 < 1) * (100 + 20 * x + 30 * y + 10 * rng.normal(size=SHAPE)) * factor
+    affine = np.eye(4)
+    affine[:3, :3] = ROTATION @ np.diag([-2.0, -2.0, 4.0])
+    affine[:3, 3] = (20, 25, -15)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data.astype(np.float32), affine), path)
+    return path
+
+
+def write_subject(
+    folder: Path, name: str, seed: int, modalities: tuple[str, ...] = MODALITIES
+) -> dict[str, Path]:
+    factors = {"DWI": 1.0, "ADC": 0.008, "B0": 3.0}
+    return {
+        modality: write_scan(folder / f"{name}_{modality}.nii.gz", seed + 10 * number, factors[modality])
+        for number, modality in enumerate(modalities)
+    }
+
+
+def _rows(trial: int) -> list[Row]:
+    return [
+        Row(trial, "test", center, seen, f"{center}-0001", "DWI+ADC+B0", "",
+            0.6, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5)
+        for center, seen in (("CHSF", True), ("ISLES", False))
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Trials 0 and 2 are complete, 1 was stopped; 2 has the highest value; there is no summary."""
+    root = tmp_path_factory.mktemp("study") / PRIVATE[2]
+    config = validate(
+        {
+            "study": {"name": "tiny", "root": str(root)},
+            "cohort": {"modalities": list(MODALITIES), "path": f"/data/{PRIVATE[1]}.csv"},
+            "evaluation": {"bootstrap": 50},
+        }
+    )
+    plan = NetworkPlan(
+        n_inputs=3,
+        n_classes=2,
+        patch_size=(8, 16, 16),
+        strides=((1, 1, 1), (2, 2, 2)),
+        kernel_sizes=((3, 3, 3), (3, 3, 3)),
+        features=(4, 8),
+        convs_encoder=(1, 1),
+        convs_decoder=(1,),
+        deep_supervision=False,
+    )
+    folder = StudyFolder(root, "tiny")
+    folder.path.mkdir(parents=True)
+    write_json(folder.config, config.model_dump(mode="json"))
+    write_json(
+        folder.splits,
+        {"train": ["CHSF-0002"], "validation": [], "test": ["CHSF-0001"], "unseen": ["ISLES-0001"]},
+    )
+    folder.subjects.write_text(f"key,id,patient\nCHSF-0001,{PRIVATE[1]},{PRIVATE[0]}\n")
+    centers = {"CHSF-0001": "CHSF", "CHSF-0002": "CHSF", "ISLES-0001": "ISLES"}
+    cache = {"CHSF-0001": f"/data/{PRIVATE[0]}"}
+    write_json(
+        folder.plan,
+        {
+            "spacing_mm": [4.0, 2.5, 2.5],
+            "network": plan.to_dict(),
+            "cache": cache,
+            "centers": centers,
+            "landmarks": None,
+        },
+    )
+    torch.manual_seed(3)
+    network = build_model("nnunet", plan).eval()
+    for number, state, value in ((0, "complete", 0.5), (1, "pruned", 0.9), (2, "complete", 0.6)):
+        _write_trial(folder, number, state, value, network)
+    return Tiny(config, folder, plan, network)
+
+
+def _write_trial(folder: StudyFolder, number: int, state: str, value: float, network: nn.Module) -> None:
+    from safetensors.torch import save_file
+
+    trial = folder.trial(number)
+    write_json(trial.parameters, {"modality_dropout.drop_probability": 0.25})
+    if state == "complete":
+        write_rows(trial.rows, _rows(number))
+        save_file(network.state_dict(), trial.weights)
+    fitted = {"threshold": 0.45, "min_volume_ml": 0.05} if state == "complete" else None
+    write_json(trial.result, {"state": state, "value": value, "postprocessing": fitted})
+
+
+@pytest.fixture(scope="session")
+def bundle_path(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported bundle as a folder; tests copy it before they harm it."""
+    out = tmp_path_factory.mktemp("bundle") / "bundle"
+    export_bundle(tiny.folder, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def scan() -> Callable[..., dict[str, Path]]:
+    return write_subject

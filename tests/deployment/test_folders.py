@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.deployment.folders import find_cases
+from study.errors import ConfigError
+
+MODALITIES = ("DWI", "ADC", "B0", "SWI", "WI")
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def _found(folder: Path) -> dict[str, dict[str, str]]:
+    return {
+        case.name: {name: path.relative_to(folder).as_posix() for name, path in case.images.items()}
+        for case in find_cases(folder, MODALITIES).cases
+    }
+
+
+def test_flat_files_belong_to_the_subject_before_the_ending(tmp_path: Path) -> None:
+    _touch(
+        tmp_path,
+        "a_DWI.nii.gz",
+        "a_adc.nii",
+        "b_1_SWI.nii.gz",
+        "b_1_lesion.nii.gz",
+        "notes.txt",
+        "a_DWI.json",
+    )
+    assert _found(tmp_path) == {
+        "a": {"DWI": "a_DWI.nii.gz", "ADC": "a_adc.nii"},
+        "b_1": {"SWI": "b_1_SWI.nii.gz"},
+    }
+
+
+def test_subfolders_are_subjects_at_any_depth(tmp_path: Path) -> None:
+    _touch(tmp_path, "s1/DWI.nii.gz", "s1/x_ADC.nii.gz", "s2/ses-1/dwi/sub_dwi.nii.gz", ".hidden/DWI.nii.gz")
+    assert _found(tmp_path) == {
+        "s1": {"DWI": "s1/DWI.nii.gz", "ADC": "s1/x_ADC.nii.gz"},
+        "s2": {"DWI": "s2/ses-1/dwi/sub_dwi.nii.gz"},
+    }
+
+
+def test_a_brain_mask_is_taken_along(tmp_path: Path) -> None:
+    _touch(
+        tmp_path, "a_DWI.nii.gz", "a_brain_mask.nii.gz", "s/DWI.nii.gz", "s/brain.nii.gz", "only_brain.nii.gz"
+    )
+    brains = {case.name: case.brain and case.brain.name for case in find_cases(tmp_path, MODALITIES).cases}
+    assert brains == {"a": "a_brain_mask.nii.gz", "s": "brain.nii.gz"}
+
+
+def test_a_modality_twice_is_a_problem_of_that_subject(tmp_path: Path) -> None:
+    _touch(tmp_path, "s1/a_DWI.nii.gz", "s1/b_DWI.nii.gz", "s2/DWI.nii.gz")
+    first, second = find_cases(tmp_path, MODALITIES).cases
+    assert [problem.what for problem in first.problems] == ["DWI is there twice, also as a_DWI.nii.gz"]
+    assert not second.problems
+
+
+def test_folders_without_a_modality_are_named(tmp_path: Path) -> None:
+    _touch(tmp_path, "s1/DWI.nii.gz", "s2/T1.nii.gz", "s3/readme.txt")
+    assert find_cases(tmp_path, MODALITIES).ignored == ["s2", "s3"]
+
+
+def test_nothing_recognised_says_how_files_must_be_named(tmp_path: Path) -> None:
+    _touch(tmp_path, "s/T1.nii.gz")
+    with pytest.raises(
+        ConfigError, match=r"names must end in DWI, ADC, B0, SWI, WI, as subject1_DWI\.nii\.gz"
+    ):
+        find_cases(tmp_path, MODALITIES)
+    with pytest.raises(ConfigError, match="there is no folder"):
+        find_cases(tmp_path / "none", MODALITIES)
+
+
+def test_a_subject_in_both_layouts_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "a_DWI.nii.gz", "a/DWI.nii.gz")
+    with pytest.raises(ConfigError, match="both as files and as a folder: a"):
+        find_cases(tmp_path, MODALITIES)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.cohort.__main__ import check
+from study.cohort.records import Cohort
+from study.errors import CohortError, ConfigError, Problem
+from study.imaging.check import check_cohort
+
+
+def test_a_center_is_told_with_modalities_grids_and_volumes(
+    make_subject: Callable, make_config: Callable
+) -> None:
+    empty = np.zeros((14, 12, 8), np.uint8)
+    subjects = (
+        make_subject("a"),
+        make_subject("b", ADC=None),
+        make_subject("c", lesion=empty),
+        replace(make_subject("d", affine=np.diag([4.0, 4.0, 5.0, 1.0])), center="OTHER"),
+    )
+    text = "\n".join(check_cohort(Cohort(subjects), make_config()).lines())
+    first, second = text.split("\n\n")[:2]
+    assert first.startswith("CENTER: 3 subjects")
+    assert "DWI 3, ADC 2" in first
+    assert "8×12×14 at 5.00×2.00×2.00 mm: DWI 3, ADC 2" in first
+    # 8 voxels of 2×2×5 mm are 0.16 mL.
+    assert "3 masks, 1 empty, median 0.16 mL (0.16 to 0.16)" in first
+    assert second.startswith("OTHER: 1 subjects")
+    assert "0.64 mL" in second
+    assert "4 subjects, 2 centers, 0 problems" in text
+
+
+def test_every_problem_is_told_with_subject_and_file(
+    make_subject: Callable, make_config: Callable, brain_image: np.ndarray
+) -> None:
+    shifted = make_subject("c", thrombus=np.zeros((14, 12, 7), np.uint8))
+    subjects = (
+        make_subject("a", DWI=brain_image * np.nan),
+        make_subject("b", ADC=brain_image * 50, FLAIR=np.zeros((14, 12, 8, 2), np.float32)),
+        shifted,
+    )
+    listed = Problem("d", Path("d.nii"), "missing", "restore it")
+    report = check_cohort(Cohort(subjects, skipped=1, problems=(listed,)), make_config())
+    found = {(problem.subject, problem.file.name) for problem in report.problems if problem.file}
+    names = {("a", "DWI.nii.gz"), ("b", "ADC.nii.gz"), ("b", "FLAIR.nii.gz"), ("c", "thrombus.nii.gz")}
+    assert found == names | {("d", "d.nii")}
+    text = "\n".join(report.lines())
+    assert "3 subjects, 1 centers, 5 problems" in text
+    assert all(str(problem) in text for problem in report.problems)
+
+
+def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
+    make_subject: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_subject("a")
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "subject,patient,center,DWI,ADC,lesion\na,a,X,a/DWI.nii.gz,a/ADC.nii.gz,a/lesion.nii.gz\n"
+    )
+    arguments = ["check", "cohort=manifest", f"cohort.path={table}"]
+    check(arguments)
+    assert "X: 1 subjects" in capsys.readouterr().out
+    with table.open("a") as file:
+        file.write("b,b,X,,gone.nii.gz,\n")
+    with pytest.raises(SystemExit) as caught:
+        check(arguments)
+    assert caught.value.code == 2
+    printed = capsys.readouterr().out
+    assert "X: 1 subjects" in printed
+    assert "gone.nii.gz" in printed
+
+
+def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    check(["--help"])
+    assert "python -m study.cohort check" in capsys.readouterr().out
+    for arguments in ([], ["chek"]):
+        with pytest.raises(ConfigError, match="check"):
+            check(arguments)
+
+
+def test_a_manifest_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match=r"gone\.csv"):
+        check(["check", "cohort=manifest", f"cohort.path={tmp_path / 'gone.csv'}"])

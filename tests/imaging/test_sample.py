@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from study.imaging.prepared import Prepared
+from study.imaging.sample import sample_patch
+from study.imaging.volume import Grid
+
+
+def prepared(image: Any, target: Any) -> Prepared:
+    foreground = np.argwhere(np.asarray(target)).astype(np.int16)
+    grid = Grid(tuple(image.shape[1:]), np.eye(4))
+    return Prepared("key", image, (True,) * len(image), target, foreground, grid, grid, None)
+
+
+def numbered(shape: tuple[int, int, int], foreground: list[tuple[int, int, int]]) -> Prepared:
+    """Two modalities whose voxels tell where they come from: n and -n, counted from 1."""
+    numbers = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
+    target = np.zeros(shape, np.uint8)
+    for voxel in foreground:
+        target[voxel] = 1
+    return prepared(np.stack([numbers, -numbers]), target)
+
+
+class Watched:
+    """An array that counts the voxels that are read."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array, self.shape, self.read = array, array.shape, 0
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        part: NDArray[Any] = self.array[key]
+        self.read += part.size
+        return part
+
+
+def test_a_patch_is_a_contiguous_box_of_image_and_target_alike() -> None:
+    subject = numbered((6, 7, 8), [(3, 3, 3)])
+    image, target = sample_patch(subject, (2, 3, 4), False, np.random.default_rng(0))
+    assert image.dtype == np.float32
+    assert target.dtype == np.uint8
+    d, h, w = np.unravel_index(int(image[0, 0, 0, 0]) - 1, (6, 7, 8))
+    box = (slice(d, d + 2), slice(h, h + 3), slice(w, w + 4))
+    np.testing.assert_array_equal(image, subject.image[(slice(None), *box)])
+    assert subject.target is not None
+    np.testing.assert_array_equal(target, subject.target[box])
+
+
+def test_unforced_patches_lie_everywhere_equally_often() -> None:
+    subject = numbered((1, 1, 6), [])
+    rng = np.random.default_rng(1)
+    starts = [sample_patch(subject, (1, 1, 4), False, rng)[0][0, 0, 0, 0] for _ in range(900)]
+    values, counts = np.unique(starts, return_counts=True)
+    assert values.tolist() == [1, 2, 3]
+    assert sum((count - 300) ** 2 / 300 for count in counts) < 13.82  # chi-square, 2 degrees, 0.001
+
+
+def test_a_forced_patch_is_centred_on_its_voxel_where_there_is_room() -> None:
+    subject = numbered((9, 9, 9), [(4, 5, 3)])
+    image, target = sample_patch(subject, (3, 5, 4), True, np.random.default_rng(0))
+    assert target[1, 2, 2] == 1
+    assert image[0, 1, 2, 2] == 1 + 4 * 81 + 5 * 9 + 3
+
+
+def test_a_forced_patch_at_the_border_stays_inside_the_volume() -> None:
+    for corner in ((0, 0, 0), (5, 5, 5)):
+        image, target = sample_patch(numbered((6, 6, 6), [corner]), (4, 4, 4), True, np.random.default_rng(0))
+        assert target.sum() == 1
+        assert (image[0] > 0).all()
+
+
+def test_forced_patches_choose_among_all_foreground_voxels() -> None:
+    subject = numbered((1, 1, 9), [(0, 0, 1), (0, 0, 4), (0, 0, 7)])
+    rng = np.random.default_rng(2)
+    centres = {float(sample_patch(subject, (1, 1, 3), True, rng)[0][0, 0, 0, 1]) for _ in range(100)}
+    assert centres == {2, 5, 8}
+
+
+def test_without_foreground_a_forced_patch_lies_anywhere() -> None:
+    subject = numbered((1, 1, 6), [])
+    rng = np.random.default_rng(0)
+    starts = {float(sample_patch(subject, (1, 1, 4), True, rng)[0][0, 0, 0, 0]) for _ in range(60)}
+    assert starts == {1, 2, 3}
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_volume_smaller_than_the_patch_is_centred_in_zeros(forced: bool) -> None:
+    subject = numbered((2, 3, 8), [(0, 0, 0)])
+    image, target = sample_patch(subject, (4, 6, 8), forced, np.random.default_rng(0))
+    np.testing.assert_array_equal(image[:, 1:3, 1:4], subject.image)
+    assert target[1, 1, 0] == 1
+    assert np.count_nonzero(image) == subject.image.size
+    assert target.sum() == 1
+
+
+@settings(deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    size=st.tuples(*[st.integers(1, 9)] * 3),
+    seed=st.integers(0, 1000),
+)
+def test_a_forced_patch_always_holds_foreground_and_as_much_volume_as_fits(
+    shape: tuple[int, int, int], size: tuple[int, int, int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    subject = numbered(shape, [tuple(rng.integers(0, shape))])
+    image, target = sample_patch(subject, size, True, rng)
+    assert image.shape == (2, *size)
+    assert target.shape == size
+    assert target.sum() == 1
+    assert np.count_nonzero(image[0]) == np.prod(np.minimum(shape, size))
+
+
+def test_only_the_patch_is_read() -> None:
+    image, target = Watched(np.ones((3, 20, 20, 20), np.float32)), Watched(np.ones((20, 20, 20), np.uint8))
+    grid = Grid((20, 20, 20), np.eye(4))
+    foreground = np.array([[3, 3, 3]], np.int16)
+    subject = Prepared("key", image, (True,) * 3, target, foreground, grid, grid, None)  # type: ignore[arg-type]
+    sample_patch(subject, (4, 5, 6), True, np.random.default_rng(0))
+    assert image.read == 3 * 120
+    assert target.read == 120
+
+
+def test_patches_of_memory_mapped_arrays_are_writable_copies(tmp_path: Any) -> None:
+    np.save(tmp_path / "image.npy", np.ones((1, 4, 4, 4), np.float32))
+    np.save(tmp_path / "target.npy", np.ones((4, 4, 4), np.uint8))
+    image, target = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("image", "target"))
+    patch, mask = sample_patch(prepared(image, target), (4, 4, 4), False, np.random.default_rng(0))
+    patch[:] = 0
+    mask[:] = 0
+    assert image.all()
+    assert target.all()
+
+
+def test_the_same_generator_gives_the_same_patch() -> None:
+    subject = numbered((9, 9, 9), [(4, 4, 4), (7, 1, 2)])
+    first, second = (sample_patch(subject, (3, 3, 3), True, np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_a_subject_without_target_is_refused() -> None:
+    grid = Grid((4, 4, 4), np.eye(4))
+    subject = Prepared(
+        "key", np.ones((1, 4, 4, 4), np.float32), (True,), None, np.empty((0, 3), np.int16), grid, grid, None
+    )
+    with pytest.raises(ValueError, match=r"key: .* target"):
+        sample_patch(subject, (2, 2, 2), False, np.random.default_rng(0))

@@ -1,0 +1,197 @@
+"""The search with a real Ray, on trainings that learn nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import fake_trials
+import optuna
+import pytest
+
+from study.config import Config, validate
+from study.errors import ConfigError, StudyError
+from study.results import StudyFolder
+from study.tuning import run_search
+
+HERE = Path(__file__).parent
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def make_config(root: Path, **sections: Any) -> Config:
+    content = {
+        "study": {"name": "s", "root": str(root), "trials": 6, "concurrency": 2},
+        "trainer": {"epochs": 4, "validate_every": 1},
+        "tuning": {"first_rung": 0.25},
+        "search_space": {"trainer": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1}}},
+    }
+    for name, section in sections.items():
+        content[name] = {**content.get(name, {}), **section}
+    return validate(content)
+
+
+def prepared(config: Config) -> StudyFolder:
+    folder = StudyFolder(config.study.root, config.study.name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def stored(folder: StudyFolder) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name="s", storage=f"sqlite:///{folder.path}/optuna.db").trials
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers find this folder and the project, wherever pytest was started."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_weak_trials_are_pruned_and_every_end_reaches_database_and_listener(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    folder = prepared(config)
+    heard: list[tuple[int, str]] = []
+
+    def listen(number: int) -> None:
+        result = folder.trial(number).read_result()
+        heard.append((number, result["state"] if result else "running"))
+        if number == 2:
+            raise OSError("tracking is away")
+
+    run_search(config, folder, listen, run_trial=fake_trials.fake_trial)
+
+    trials = stored(folder)
+    assert [trial.number for trial in trials] == list(range(6))
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
+    for trial in trials:
+        result = folder.trial(trial.number).read_result()
+        assert result is not None
+        assert result["state"].upper() == trial.state.name
+        assert trial.value == pytest.approx(trial.params["trainer.learning_rate"])
+        assert list(trial.intermediate_values) == list(range(1, result["epochs"] + 1))
+        assert (trial.number, result["state"]) in heard
+        assert (result["epochs"] == 4) == (result["state"] == "complete")
+    assert not (folder.path / ".tune").exists()
+    heard.clear()
+    run_search(
+        config, folder, listen, run_trial=fake_trials.fake_trial
+    )  # nothing remains: Ray is not started
+    assert heard == []
+
+
+def test_a_failing_trial_is_told_failed_and_a_dying_one_continues_from_its_checkpoint(tmp_path: Path) -> None:
+    config = make_config(tmp_path, study={"trials": 4}, tuning={"scheduler": "none"})
+    folder = prepared(config)
+    run_search(config, folder, lambda number: None, run_trial=fake_trials.fails_or_dies_once)
+    assert [trial.state.name for trial in stored(folder)] == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]
+    failed = folder.trial(3).read_result()
+    assert failed is not None
+    assert failed["error"] == "TrainingError: trial 3: the loss is not finite"
+    starts = (folder.trial(1).path / "starts").read_text().split("\n")
+    assert [line.split()[1] for line in starts if line] == ["0", "2"]  # a new process, from epoch 2
+    assert [line["epoch"] for line in folder.trial(1).read_epochs()] == [1, 2, 3, 4]
+
+
+def test_a_killed_driver_goes_on_and_each_trial_exists_once(tmp_path: Path) -> None:
+    config = make_config(tmp_path, study={"trials": 5}, tuning={"scheduler": "none"}, trainer={"epochs": 6})
+    folder = prepared(config)
+    (folder.path / "config.json").write_text(config.model_dump_json())
+    driver = subprocess.Popen(
+        [sys.executable, str(HERE / "fake_driver.py"), str(tmp_path)],
+        env={**os.environ, "FAKE_EPOCH_S": "0.4"},
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not (any(t.result.is_file() for t in folder.trials()) and _running_beyond_first_epoch(folder)):
+            assert time.monotonic() < deadline
+            assert driver.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+    finished = {t.number: t.result.stat().st_mtime_ns for t in folder.trials() if t.result.is_file()}
+    interrupted = [t.number for t in stored(folder) if t.state.name == "RUNNING" and t.number not in finished]
+    parameters = {t.number: t.params for t in stored(folder)}
+    assert interrupted
+
+    run_search(config, folder, lambda number: None, run_trial=fake_trials.fake_trial)
+
+    trials = stored(folder)
+    assert [(t.number, t.state.name) for t in trials] == [(number, "COMPLETE") for number in range(5)]
+    for number, modified in finished.items():
+        assert folder.trial(number).result.stat().st_mtime_ns == modified
+        assert len((folder.trial(number).path / "starts").read_text().splitlines()) == 1
+    for number, values in parameters.items():
+        assert trials[number].params == values
+    for trial in trials:
+        assert [line["epoch"] for line in folder.trial(trial.number).read_epochs()] == [1, 2, 3, 4, 5, 6]
+        assert list(trial.intermediate_values) == [1, 2, 3, 4, 5, 6]
+
+
+def _running_beyond_first_epoch(folder: StudyFolder) -> bool:
+    return any(not t.result.is_file() and len(t.read_epochs()) >= 2 for t in folder.trials())
+
+
+def test_a_terminated_driver_says_how_to_go_on(tmp_path: Path) -> None:
+    config = make_config(tmp_path, study={"trials": 50}, tuning={"scheduler": "none"})
+    folder = prepared(config)
+    (folder.path / "config.json").write_text(config.model_dump_json())
+    driver = subprocess.Popen(
+        [sys.executable, str(HERE / "fake_driver.py"), str(tmp_path)],
+        env={**os.environ, "FAKE_EPOCH_S": "0.4"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not _running_beyond_first_epoch(folder):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with pytest.raises(StudyError, match="another process runs 's'"):
+            run_search(config, folder, lambda number: None)
+        driver.send_signal(signal.SIGTERM)
+        _, said = driver.communicate(timeout=120)
+    finally:
+        driver.kill()
+    assert "go on with the same command and resume=true" in said
+    assert driver.returncode == 130
+
+
+def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b"):
+        config = make_config(
+            tmp_path / name, study={"concurrency": 1, "trials": 8}, tuning={"startup_trials": 3}
+        )
+        folder = prepared(config)
+        run_search(config, folder, lambda number: None, run_trial=fake_trials.fake_trial)
+        found.append([(t.state.name, t.value, t.params) for t in stored(folder)])
+    assert found[0] == found[1]
+    assert len({value for _, value, _ in found[0]}) == 8
+
+
+def test_two_workers_train_as_one_group_and_stop_together(tmp_path: Path) -> None:
+    config = make_config(tmp_path, trainer={"workers": 2}, study={"trials": 3, "concurrency": 1, "seed": 1})
+    folder = prepared(config)
+    run_search(config, folder, lambda number: None, run_trial=fake_trials.sums_ranks)
+    results = [folder.trial(number).read_result() for number in range(3)]
+    assert [result["sum"] if result else None for result in results] == [3.0, 3.0, 3.0]
+    assert [t.state.name for t in stored(folder)] == [r["state"].upper() if r else None for r in results]
+    assert "PRUNED" in {t.state.name for t in stored(folder)}
+
+
+def test_more_gpus_than_there_are_is_said_at_once(tmp_path: Path) -> None:
+    config = make_config(tmp_path, trainer={"gpus_per_worker": 64.0})
+    with pytest.raises(ConfigError, match=r"trainer.gpus_per_worker: a trial needs 1 × 64, Ray has"):
+        run_search(config, prepared(config), lambda number: None, run_trial=fake_trials.fake_trial)
