@@ -31,7 +31,12 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as root:
         config = compose(
-            ["study.name=benchmark", f"study.root={root}", "cohort.phantom.subjects_per_center=3", "cohort.unseen=[]"]
+            [
+                "study.name=benchmark",
+                f"study.root={root}",
+                "cohort.phantom.subjects_per_center=3",
+                "cohort.unseen=[]",
+            ]
         )
         cohort = load_cohort(config)
         keys = [subject.key for subject in cohort.subjects if "lesion" in subject.masks]
@@ -52,8 +57,16 @@ def main() -> None:
             cached.append(epoch(lambda key: cache[key]))
     print(f"from NIfTI: median {statistics.median(nifti):.3f} s an epoch of {SAMPLES} patches {nifti}")
     print(f"from the cache: median {statistics.median(cached):.4f} s {cached}")
-    measured_on = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    print(json.dumps({"ratio": statistics.median(nifti) / statistics.median(cached), "measured_on": measured_on}))
+    measured_on = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
+    print(
+        json.dumps(
+            {"ratio": statistics.median(nifti) / statistics.median(cached), "measured_on": measured_on}
+        )
+    )
 
 
 if __name__ == "__main__":

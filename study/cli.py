@@ -32,11 +32,15 @@ def run_command(command: Callable[[Sequence[str]], None], arguments: Sequence[st
 def _lines(error: Exception) -> list[str]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return [f"{where}{error.strerror or error}; free space, check permissions, or choose another study.root"]
+        return [
+            f"{where}{error.strerror or error}; free space, check permissions, or choose another study.root"
+        ]
     return str(error).splitlines()
 
 
-def parse_pairs(arguments: Sequence[str], legal: Mapping[str, str], *, others: bool = False) -> dict[str, str]:
+def parse_pairs(
+    arguments: Sequence[str], legal: Mapping[str, str], *, others: bool = False
+) -> dict[str, str]:
     """`key=value` arguments as a dict; raises ConfigError for every one that is no pair or no legal key.
 
     Args:

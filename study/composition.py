@@ -34,7 +34,9 @@ def compose(arguments: Sequence[str]) -> Config:
 def choices(directories: Sequence[Path] = ()) -> dict[str, list[str]]:
     """The choices of each configuration group."""
     roots = [CONF, *directories]
-    listed = {group: {path.stem for root in roots for path in (root / group).glob("*.yaml")} for group in GROUPS}
+    listed = {
+        group: {path.stem for root in roots for path in (root / group).glob("*.yaml")} for group in GROUPS
+    }
     listed["search_space"] |= {path.stem for path in search_spaces.DIRECTORY.glob("*.yaml")}
     return {group: sorted(names) for group, names in listed.items()}
 
@@ -56,6 +58,17 @@ def help_text(command: str, purpose: str) -> str:
         "  debug=true         show the traceback of an error",
     ]
     return "\n".join(lines)
+
+
+def take_cfg_job(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without `--cfg job`, and whether it was there."""
+    rest = list(arguments)
+    for index, argument in enumerate(rest):
+        if argument in ("--cfg=job", "-c=job"):
+            return rest[:index] + rest[index + 1 :], True
+        if argument in ("--cfg", "-c") and rest[index + 1 : index + 2] == ["job"]:
+            return rest[:index] + rest[index + 2 :], True
+    return rest, False
 
 
 def to_yaml(config: Config) -> str:
@@ -100,10 +113,13 @@ def _compose(overrides: Sequence[str], directories: Sequence[Path]) -> Mapping[s
         with initialize_config_dir(str(CONF), version_base="1.3"):
             composed: DictConfig = hydra_compose("config", overrides=prepared, return_hydra_config=True)
         chosen = composed.hydra.runtime.choices.search_space
-        plain = OmegaConf.to_container(OmegaConf.masked_copy(composed, [k for k in composed if k != "hydra"]))
+        sections = [str(key) for key in composed if key != "hydra"]
+        plain = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError([str(error).splitlines()[0]]) from None
-    content: dict[str, Any] = {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+    content: dict[str, Any] = (
+        {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+    )
     content.pop("experiment", None)
     if isinstance(content.get("study"), dict):
         content["study"].setdefault("name", chosen)
@@ -131,7 +147,9 @@ def _force_values(overrides: Sequence[str], known: Mapping[str, list[str]]) -> t
         try:
             parsed = parser.parse_override(override)
         except HydraException:
-            problems.append(f"{override}: not understood; write key=value (quote values with spaces or commas)")
+            problems.append(
+                f"{override}: not understood; write key=value (quote values with spaces or commas)"
+            )
             continue
         key = parsed.key_or_group
         if key in known and parsed.value() is not None and not isinstance(parsed.value(), dict):

@@ -18,7 +18,9 @@ from study.errors import ConfigError
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-LocalPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]  # never tracked nor exported
+LocalPath = Annotated[
+    Path, AfterValidator(lambda path: path.expanduser().absolute())
+]  # never tracked nor exported
 
 
 class Section(BaseModel):
@@ -34,7 +36,9 @@ class Study(Section):
     root: LocalPath = Path("studies")
     trials: Count = 12
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    concurrency: Count | None = Field(None, description="trials at a time; null: as many as the machine holds")
+    concurrency: Count | None = Field(
+        None, description="trials at a time; null: as many as the machine holds"
+    )
 
 
 class Objective(Section):
@@ -67,7 +71,8 @@ class Phantom(Section):
     )
     subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
     randomisation: Fraction = Field(
-        0.0, description="how far acquisition and tissue parameters stray beyond the centers' own; 0: not at all"
+        0.0,
+        description="how far acquisition and tissue parameters stray beyond the centers' own; 0: not at all",
     )
     root: LocalPath | None = Field(None, description="where they are written; null: <study.root>/phantoms")
 
@@ -100,7 +105,9 @@ class SplitsConfig(Section):
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] = 5
     fold: Annotated[int, Field(ge=0)] = 0
-    path: LocalPath | None = Field(None, description="for kind=fixed: JSON with lists train, validation, test of subject ids")
+    path: LocalPath | None = Field(
+        None, description="for kind=fixed: JSON with lists train, validation, test of subject ids"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @model_validator(mode="after")
@@ -128,7 +135,9 @@ class CohortConfig(Section):
     bids: Bids = Bids()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] = ("DWI", "ADC", "B0")
     target: Literal["lesion", "thrombus"] = "lesion"
-    seen: tuple[str, ...] | None = Field(None, description="centers to learn from; null: all that are not unseen")
+    seen: tuple[str, ...] | None = Field(
+        None, description="centers to learn from; null: all that are not unseen"
+    )
     unseen: tuple[str, ...] = ("ISLES",)
     splits: SplitsConfig = SplitsConfig()
     on_error: Literal["stop", "skip"] = "stop"
@@ -137,7 +146,9 @@ class CohortConfig(Section):
     def _consistent(self) -> CohortConfig:
         both = sorted(set(self.seen or ()) & set(self.unseen))
         if both:
-            raise ValueError(f"center {', '.join(both)} is both seen and unseen; remove it from one of the lists")
+            raise ValueError(
+                f"center {', '.join(both)} is both seen and unseen; remove it from one of the lists"
+            )
         if len(set(self.modalities)) < len(self.modalities):
             raise ValueError(f"a modality is listed twice: {', '.join(self.modalities)}")
         if "manifest" in self.sources and self.path is None:
@@ -155,7 +166,8 @@ class Imaging(Section):
         None, description="[slices, rows, columns]; null: planned from the training subjects as nnU-Net does"
     )
     reference: str | None = Field(
-        None, description="modality whose grid is predicted on; null: the first of cohort.modalities that is present"
+        None,
+        description="modality whose grid is predicted on; null: the first of cohort.modalities that is present",
     )
     normalisation: Literal["zscore", "nyul"] = "zscore"
     crop_margin_mm: Annotated[float, Field(ge=0)] = 4.0
@@ -241,7 +253,9 @@ class Trainer(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Trainer:
         if self.validate_every > self.epochs:
-            raise ValueError(f"validate_every must be at most epochs={self.epochs}, got {self.validate_every}")
+            raise ValueError(
+                f"validate_every must be at most epochs={self.epochs}, got {self.validate_every}"
+            )
         return self
 
 
@@ -256,7 +270,9 @@ class Evaluation(Section):
     """How a trained network is judged."""
 
     subsets: Literal["droppable", "all"] = "droppable"
-    empty_dice: Literal["nan", "one"] = Field("one", description="Dice where reference and prediction are empty")
+    empty_dice: Literal["nan", "one"] = Field(
+        "one", description="Dice where reference and prediction are empty"
+    )
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     windows_per_batch: Count = 4
     postprocessing_trials: Annotated[int, Field(ge=0)] = Field(200, description="0: keep the defaults")
@@ -365,7 +381,9 @@ def legal_keys(path: str = "") -> tuple[str, ...]:
     section: type[BaseModel] = Config
     for name in filter(None, path.split(".")):
         field = section.model_fields.get(name)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        if field is None or not (
+            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        ):
             return ()
         section = field.annotation
     return tuple(section.model_fields)

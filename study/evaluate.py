@@ -1,4 +1,4 @@
-"""`python -m study.evaluate study.name=…`: the winner (or any trial) on the study's test subjects or on another cohort."""
+"""`python -m study.evaluate study.name=…`: the winner, or any trial, on its test subjects or on another cohort."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str]) -> None:
     others = [argument for argument in arguments if argument not in own]
     name = "cohort" if others else "own"
     if others:
-        config = _with_cohort(config, compose(["study.name=other", f"study.root={folder.path.parent}", *others]))
+        config = _with_cohort(
+            config, compose(["study.name=other", f"study.root={folder.path.parent}", *others])
+        )
     _evaluate(config, folder, _number(pairs.get("trial")), name)
 
 
@@ -61,10 +63,10 @@ def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str
     import torch
 
     from analysis.tables import cross_center_table, to_text
+    from study.cohort import load_cohort
     from study.config import Postprocessing
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
-    from study.cohort import load_cohort
     from study.preparation import open_study
     from study.report import find_winner
     from study.trial import load_network

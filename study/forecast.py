@@ -23,13 +23,20 @@ def forecast(config: Config) -> str:
     cohort = plan_cohort(config)
     splits = split_cohort(cohort, config)
     trainer = config.trainer
-    rungs = rung_epochs(trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every)
+    rungs = rung_epochs(
+        trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every
+    )
     lines = [f"Study {config.study.name}: {config.study.trials} trials, {trainer.epochs} epochs each at most"]
     if config.tuning.scheduler == "asha" and config.study.trials > 1:
         lines.append(f"  ASHA compares at epochs {', '.join(map(str, rungs)) or 'none'}")
     lines += _cost(config)
     lines += ["", "Subjects (a reference mask is needed to take part):"]
-    uses = {"train": splits.train, "validation": splits.validation, "test": splits.test, "unseen": splits.unseen}
+    uses = {
+        "train": splits.train,
+        "validation": splits.validation,
+        "test": splits.test,
+        "unseen": splits.unseen,
+    }
     centers = {subject.key: subject.center for subject in cohort.subjects}
     counts = {use: Counter(centers[key] for key in keys) for use, keys in uses.items()}
     width = max(map(len, cohort.centers), default=6)
@@ -48,11 +55,18 @@ def _cost(config: Config) -> list[str]:
     trainer, model = config.trainer, config.model
     channels = model.base_channels / 32
     voxels = min(
-        model.memory_gb * 1e9 / (ACTIVATION_BYTES_PER_VOXEL * channels * trainer.batch_size), float(MAX_PATCH_VOXELS)
+        model.memory_gb * 1e9 / (ACTIVATION_BYTES_PER_VOXEL * channels * trainer.batch_size),
+        float(MAX_PATCH_VOXELS),
     )
     if model.patch_size is not None:
         voxels = float(model.patch_size[0] * model.patch_size[1] * model.patch_size[2])
-    patches = config.study.trials * trainer.epochs * trainer.iterations_per_epoch * trainer.batch_size * trainer.workers
+    patches = (
+        config.study.trials
+        * trainer.epochs
+        * trainer.iterations_per_epoch
+        * trainer.batch_size
+        * trainer.workers
+    )
     flops = patches * voxels * FLOPS_PER_VOXEL * channels**2
     weights_gb = 31.2e6 * 4 * channels**2 / 1e9
     disk_gb = config.study.trials * weights_gb * 3

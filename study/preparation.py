@@ -1,4 +1,4 @@
-"""From a configuration to a study that trials can start from: who, how they are split, what is planned, what is cached."""
+"""From a configuration to a study that trials can start from: subjects, splits, plan, cache."""
 
 from __future__ import annotations
 
@@ -124,16 +124,27 @@ def _without(splits: Splits, skipped: Sequence[str]) -> Splits:
         )
     )
     if not (kept.train and kept.validation):
-        raise ConfigError(["cohort.on_error: skipping the faulty subjects leaves nobody to train or to validate on"])
+        raise ConfigError(
+            ["cohort.on_error: skipping the faulty subjects leaves nobody to train or to validate on"]
+        )
     return kept
 
 
 def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any]) -> list[str]:
-    uses = {"train": splits.train, "validation": splits.validation, "test": splits.test, "unseen": splits.unseen}
+    uses = {
+        "train": splits.train,
+        "validation": splits.validation,
+        "test": splits.test,
+        "unseen": splits.unseen,
+    }
     counts = {use: Counter(plan["centers"][key] for key in keys) for use, keys in uses.items()}
     lines = [
         f"  {use}: {sum(found.values())} subjects"
-        + (f" ({', '.join(f'{center} {number}' for center, number in sorted(found.items()))})" if found else "")
+        + (
+            f" ({', '.join(f'{center} {number}' for center, number in sorted(found.items()))})"
+            if found
+            else ""
+        )
         for use, found in counts.items()
     ]
     unused = len(cohort.subjects) - sum(len(keys) for keys in uses.values()) - skipped

@@ -61,8 +61,12 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     winner = summary["winner"]
     if winner is None:
         return "\n".join([*lines, "No trial is complete; go on with resume=true."])
-    lines += [f"Winner: trial {winner['trial']}, objective {winner['objective']:.3f} (validation, seen centers)"]
-    shown = winner["parameters"] | {f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()}
+    lines += [
+        f"Winner: trial {winner['trial']}, objective {winner['objective']:.3f} (validation, seen centers)"
+    ]
+    shown = winner["parameters"] | {
+        f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()
+    }
     lines += [f"  {path} = {_shown(value)}" for path, value in shown.items()]
     table = cross_center_table(
         read_rows(folder.trial(winner["trial"]).rows), config.evaluation.bootstrap, config.study.seed

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from study.cli import run_command
-from study.composition import compose, help_text, to_yaml
-from study.config import Config, validate
-from study.errors import StudyError
-from study.results import StudyFolder, read_json, write_json
-
-FREE_TO_CHANGE = ("resume", "dry_run", "debug", "tracking", "study.trials", "study.concurrency", "study.root")
+from study.composition import compose, help_text, take_cfg_job, to_yaml
+from study.config import Config
+from study.results import StudyFolder, write_json
+from study.resuming import check_resumable
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run, resume, or only plan a study."""
     if "--help" in arguments or "-h" in arguments:
-        print(help_text("study.run", "Search for the model that holds up at an unseen center with a sequence missing."))
+        print(
+            help_text(
+                "study.run", "Search for the model that holds up at an unseen center with a sequence missing."
+            )
+        )
         return
     arguments, show = take_cfg_job(arguments)
     config = compose(arguments)
@@ -35,17 +36,6 @@ def main(arguments: Sequence[str]) -> None:
         print(forecast(config))
         return
     run_study(config)
-
-
-def take_cfg_job(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """The arguments without `--cfg job`, and whether it was there."""
-    rest = list(arguments)
-    for index, argument in enumerate(rest):
-        if argument in ("--cfg=job", "-c=job"):
-            return rest[:index] + rest[index + 1 :], True
-        if argument in ("--cfg", "-c") and rest[index + 1 : index + 2] == ["job"]:
-            return rest[:index] + rest[index + 2 :], True
-    return rest, False
 
 
 def run_study(config: Config) -> None:
@@ -68,40 +58,6 @@ def run_study(config: Config) -> None:
         write_json(folder.summary, summarise(config, folder))
         tracker.finish()
     print(final_report(config, folder))
-
-
-def check_resumable(config: Config, folder: StudyFolder) -> None:
-    """Nothing where the study is new; raises StudyError where it exists and may not be gone on with."""
-    if not folder.config.is_file():
-        return
-    if not config.resume:
-        raise StudyError(
-            f"study.name: '{config.study.name}' exists in {folder.path}; "
-            "go on with it by resume=true, or choose another study.name=…"
-        )
-    stored = _fixed(validate(read_json(folder.config)).model_dump(mode="json"))
-    given = _fixed(config.model_dump(mode="json"))
-    different = [
-        f"{path}: the study has {stored.get(path)!r}, now {given.get(path)!r}; keep it, or choose another study.name=…"
-        for path in sorted(stored.keys() | given.keys())
-        if stored.get(path) != given.get(path)
-    ]
-    if different:
-        raise StudyError("\n".join(different))
-
-
-def _fixed(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Leaves by dotted path, without what may change between the runs of one study."""
-    leaves: dict[str, Any] = {}
-    for key, value in content.items():
-        path = f"{prefix}{key}"
-        if path in FREE_TO_CHANGE:
-            continue
-        if isinstance(value, Mapping):
-            leaves |= _fixed(value, f"{path}.")
-        else:
-            leaves[path] = value
-    return leaves
 
 
 def _announce(config: Config, folder: StudyFolder, track: Callable[[int], None]) -> Callable[[int], None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from study.cli import run_command
-from study.composition import compose, help_text, to_yaml
+from study.composition import compose, help_text, take_cfg_job, to_yaml
 from study.results import StudyFolder, write_json
-from study.run import check_resumable, take_cfg_job
+from study.resuming import check_resumable
 
 PURPOSE = """Train one network with the configuration as given; nothing is searched but the post-processing.
 The result is a study of one trial, which study.evaluate, study.export and study.predict take like any other."""
@@ -20,7 +20,9 @@ def main(arguments: Sequence[str]) -> None:
         return
     arguments, show = take_cfg_job(arguments)
     named = any(argument.startswith("study.name=") for argument in arguments)
-    config = compose(["study.trials=1", *arguments] if named else ["study.trials=1", "study.name=train", *arguments])
+    config = compose(
+        ["study.trials=1", *arguments] if named else ["study.trials=1", "study.name=train", *arguments]
+    )
     if show:
         print(to_yaml(config), end="")
         return

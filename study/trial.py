@@ -1,4 +1,4 @@
-"""One trial: train, judge on validation subjects, fit the post-processing, test once. Everything ends up in its folder."""
+"""One trial: train, judge on validation subjects, fit the post-processing, test once; all into its folder."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, 
         device,
         None if precision == torch.float32 else precision,
     )
-    rungs = rung_epochs(trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every)
+    rungs = rung_epochs(
+        trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every
+    )
     ranks = Ranks.current()
     samples = Samples(config, data.prepared(data.splits.train), data.network.patch_size, rungs, ranks.world)
     watched = data.prepared(data.splits.validation)
@@ -69,7 +71,9 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, 
     outcome = train(network, samples, folder.checkpoint, folder.epochs, validate, report)
     if not ranks.first:
         return None
-    result = _stopped(outcome) if outcome.stopped else _judge_trial(config, folder, data, judge, network, outcome)
+    result = (
+        _stopped(outcome) if outcome.stopped else _judge_trial(config, folder, data, judge, network, outcome)
+    )
     result = {
         "trial": folder.number,
         **result,
@@ -82,7 +86,9 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, 
     return result
 
 
-def _validate(judge: Judge, network: nn.Module, watched: Sequence[Prepared], ranks: Ranks) -> dict[str, float]:
+def _validate(
+    judge: Judge, network: nn.Module, watched: Sequence[Prepared], ranks: Ranks
+) -> dict[str, float]:
     """Validation Dice on the prepared grid with the configured threshold; subjects are shared between processes."""
     config = judge.config
     own = watched[ranks.rank :: ranks.world]
@@ -120,13 +126,12 @@ def _judge_trial(
     config: Config, folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, outcome: Outcome
 ) -> dict[str, Any]:
     kept = _keep_validation(folder, data, judge, network)
-    fixed, ranges = _postprocessing_space(config)
     fit = search_postprocessing(
         kept,
-        config.with_values(fixed).postprocessing,
+        config.postprocessing,
         config.evaluation.postprocessing_trials,
         config.study.seed,
-        ranges,
+        SearchSpace.parse(config.search_space, config).postprocessing,
         config.objective,
         empty_dice=config.evaluation.empty_dice,
         bootstrap=config.evaluation.bootstrap,
@@ -143,26 +148,14 @@ def _judge_trial(
     }
 
 
-def _postprocessing_space(config: Config) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Fixed values, and ranges, of the search space's post-processing."""
-    parameters = SearchSpace.parse(config.search_space, config).postprocessing.parameters
-    fixed = {each.path: each.value for each in parameters if each.kind == "fixed"}
-    ranges: dict[str, dict[str, Any]] = {
-        each.path: {"choices": each.choices}
-        if each.kind == "categorical"
-        else {"low": each.low, "high": each.high, "log": each.log, "step": each.step}
-        for each in parameters
-        if each.kind != "fixed"
-    }
-    return fixed, ranges
-
-
 def _honest_value(fit: PostprocessingFit) -> float:
     """What the trial is compared by: the cross-fitted score, or the default's where that is kept."""
     return fit.crossfit_score if fit.gain > 0 and math.isfinite(fit.crossfit_score) else fit.default_score
 
 
-def _keep_validation(folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module) -> list[KeptCase]:
+def _keep_validation(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
+) -> list[KeptCase]:
     """Predict validation subjects, on their own grids, and keep the probabilities."""
     shutil.rmtree(folder.probabilities, ignore_errors=True)
     kept = []
@@ -185,7 +178,8 @@ def _test(
     folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, settings: Postprocessing
 ) -> list[Row]:
     """Score test subjects, seen and unseen, once; nothing is chosen by these rows."""
-    rows, pictures = [], {}
+    rows: list[Row] = []
+    pictures: dict[str, tuple[Prepared, str, Any]] = {}
     for seen, keys in ((True, data.splits.test), (False, data.splits.unseen)):
         for prepared, subset, probability in judge.predictions(network, data.prepared(keys)):
             native = prepared.to_native(probability)
@@ -199,7 +193,7 @@ def _test(
 
 def _shows_more(prepared: Prepared, other: tuple[Prepared, str, Any] | None) -> bool:
     """True for the subject with the larger reference: one picture per center, of a lesion that can be seen."""
-    return other is None or np.count_nonzero(prepared.target) > np.count_nonzero(other[0].target)
+    return other is None or len(prepared.foreground) > len(other[0].foreground)
 
 
 def _write_overlays(
@@ -245,7 +239,9 @@ def load_network(config: Config, data: StudyData, folder: TrialFolder) -> nn.Mod
     from safetensors.torch import load_file
 
     if not folder.weights.is_file():
-        raise StudyError(f"{folder.path}: the trial has no weights (it did not complete); choose another trial=…")
+        raise StudyError(
+            f"{folder.path}: the trial has no weights (it did not complete); choose another trial=…"
+        )
     network = build_model(config.model.name, data.network)
     network.load_state_dict(load_file(folder.weights))
     return network.eval()

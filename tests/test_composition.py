@@ -27,7 +27,9 @@ def test_values_override_what_a_group_chose() -> None:
 
 
 def test_a_range_of_a_search_space_is_overridden_like_any_value() -> None:
-    space = compose(["search_space=gradual", "search_space.modality_dropout.drop_probability.low=0.3"]).search_space
+    space = compose(
+        ["search_space=gradual", "search_space.modality_dropout.drop_probability.low=0.3"]
+    ).search_space
     assert space["modality_dropout"]["drop_probability"]["low"] == 0.3
     assert "high" in space["modality_dropout"]["drop_probability"]
 
@@ -86,6 +88,8 @@ def test_help_and_the_plan_need_no_heavy_import() -> None:
         f"print('HEAVY', sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
     )
     for argument in ("--help", "dry_run=true"):
-        done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, argument], capture_output=True, text=True, check=True
+        )
         assert "HEAVY []" in done.stderr
         assert "search_space" in done.stdout or "trials" in done.stdout

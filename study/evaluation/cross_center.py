@@ -45,7 +45,10 @@ class Judge:
         config, evaluation = self.config, self.config.evaluation
         for prepared in subjects:
             subsets = subsets_of(
-                prepared.present, config.cohort.modalities, config.modality_dropout.droppable, evaluation.subsets
+                prepared.present,
+                config.cohort.modalities,
+                config.modality_dropout.droppable,
+                evaluation.subsets,
             )
             probabilities = predict_subsets(
                 network,

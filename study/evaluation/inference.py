@@ -30,9 +30,11 @@ def predict_probability(
 
     The arguments are those of `predict_subsets`, with one `present` [M].
     """
-    return predict_subsets(
+    maps = predict_subsets(
         model, image, [present], patch_size, overlap, windows_per_batch, device, autocast=autocast
-    )[0]
+    )
+    probability: NDArray[np.float32] = maps[0]
+    return probability
 
 
 def predict_subsets(
@@ -74,7 +76,7 @@ def predict_subsets(
         with precision:
             logits = model(padded, code.repeat(len(windows), 1).expand(len(padded), -1))
         difference = logits[: len(batch), 1].float() - logits[: len(batch), 0].float()
-        return difference.unflatten(0, (len(windows), len(code)))
+        return torch.unflatten(difference, 0, (len(windows), len(code)))
 
     training = model.training
     model.eval()

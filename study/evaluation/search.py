@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.space import SearchSpace
 from study.config import Objective, Postprocessing
-from study.errors import ConfigError
 from study.evaluation.kept import LEVELS, KeptCase
 from study.evaluation.lookup import DiceLookup, level_of
 from study.evaluation.metrics import EmptyDice
@@ -26,8 +26,6 @@ PREFIX = "postprocessing."
 THRESHOLD_STEP = (
     10  # thousandths: thresholds are searched in steps of 0.01, finer ones differ by less than noise
 )
-
-Space = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def search_postprocessing(
     settings: Postprocessing,
     n_trials: int,
     seed: int,
-    space: Space,
+    space: SearchSpace,
     objective: Objective,
     *,
     empty_dice: EmptyDice = "one",
@@ -81,19 +79,15 @@ def search_postprocessing(
         settings: the default; what the space does not hold stays as it is here.
         n_trials: settings tried in each of the three fits; 0 keeps the default.
         seed: of the halves, the sampler and the bootstrap.
-        space: dotted path to `low`, `high` and, if wanted, `step` or `log`; or to `choices`.
+        space: what is searched of the post-processing (`SearchSpace.postprocessing`); fixed values are used.
         objective: what is maximised.
         empty_dice: Dice where reference and prediction are empty.
         bootstrap: number of resamples.
-
-    Raises:
-        ConfigError: a path in the space that is no setting of the post-processing, or has no range.
     """
-    distributions = _distributions(space)
-    fitting = _Fitting(kept, settings, distributions, n_trials, objective, empty_dice)
+    fitting = _Fitting(kept, settings, space, n_trials, objective, empty_dice)
     subjects = len(fitting.panel.subjects)
     default = fitting.dice(settings)
-    if not distributions or n_trials == 0 or subjects < 2:
+    if not space.parameters or n_trials == 0 or subjects < 2:
         score = fitting.value(default, np.ones(subjects))
         return PostprocessingFit(settings, settings, score, score, 0.0, 0.0, 0.0, True, subjects, n_trials)
     crossfit = fitting.crossfit(_first_half(fitting.panel.centers, seed), seed)
@@ -122,7 +116,7 @@ class _Fitting:
         self,
         kept: Sequence[KeptCase],
         settings: Postprocessing,
-        distributions: Mapping[str, Any],
+        space: SearchSpace,
         n_trials: int,
         objective: Objective,
         empty_dice: EmptyDice,
@@ -136,7 +130,7 @@ class _Fitting:
         ]  # cases of centers that do not count are never read, so that any subject will do
         self._lookups = [DiceLookup(case, empty_dice) for case in kept]
         self._settings = settings
-        self._distributions = dict(distributions)
+        self._space = space
         self._n_trials = n_trials
 
     def dice(self, settings: Postprocessing) -> Values:
@@ -179,8 +173,8 @@ class _Fitting:
         try:
             study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
             for _ in range(self._n_trials):
-                trial = study.ask(self._distributions)
-                candidate = _settings(self._settings, trial.params)
+                trial = study.ask()
+                candidate = _settings(self._settings, self._space.suggest(trial))
                 reached = self.value(self.dice(candidate), counts)
                 if np.isnan(reached):  # no subject of this part has a defined Dice
                     study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -209,28 +203,3 @@ def _settings(default: Postprocessing, parameters: Mapping[str, Any]) -> Postpro
         level = level_of(round(values["threshold"] * 1000 / THRESHOLD_STEP) * THRESHOLD_STEP / 1000)
         values["threshold"] = min(level, len(LEVELS) - 2) / 1000
     return Postprocessing(**(default.model_dump() | values))
-
-
-def _distributions(space: Space) -> dict[str, Any]:
-    """The space as Optuna's distributions."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    distributions: dict[str, Any] = {}
-    problems = []
-    for path, spec in space.items():
-        name = path.removeprefix(PREFIX)
-        if not path.startswith(PREFIX) or name not in Postprocessing.model_fields:
-            legal = ", ".join(f"{PREFIX}{field}" for field in Postprocessing.model_fields)
-            problems.append(f"search_space.{path}: no setting of the post-processing; there are {legal}")
-        elif "choices" in spec:
-            distributions[path] = CategoricalDistribution(tuple(spec["choices"]))
-        elif "low" in spec and "high" in spec:
-            low, high = float(spec["low"]), float(spec["high"])
-            distributions[path] = FloatDistribution(
-                low, high, log=bool(spec.get("log")), step=spec.get("step")
-            )
-        else:
-            problems.append(f"search_space.{path}: needs low and high, or choices, got {dict(spec)}")
-    if problems:
-        raise ConfigError(problems)
-    return distributions

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,8 +191,8 @@ def _hash(path: Path) -> str:
 
 def _write(prepared: Prepared, folder: Path) -> None:
     """Write an entry beside its place and move it there; nothing half-written stays behind."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
+    temporary.mkdir(parents=True)
     try:
         for name in ARRAYS:
             array = getattr(prepared, name)

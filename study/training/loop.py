@@ -68,7 +68,7 @@ def train(
     history = restore_checkpoint(checkpoint, network, optimizer, scaler)
     if history and ranks.first:
         write_epochs(epochs_path, history)
-    model = DistributedDataParallel(network, find_unused_parameters=True) if ranks.world > 1 else network
+    model = DistributedDataParallel(network) if ranks.world > 1 else network
     step = Step(model, optimizer, scaler, DeepSupervisionLoss(), trainer.gradient_clip, device, precision)
     stream = batches(samples, len(history), ranks)
     for epoch in range(len(history), trainer.epochs):
@@ -183,5 +183,9 @@ def _run_epoch(epoch: int, samples: Samples, stream: Iterator[Batch], step: Step
         "fade": samples.fade_at(epoch),
     }
     names = samples.config.cohort.modalities
-    record |= {f"dropped_{name}": share for name, share, can in zip(names, drawn, samples.droppable, strict=True) if can}
+    record |= {
+        f"dropped_{name}": share
+        for name, share, can in zip(names, drawn, samples.droppable, strict=True)
+        if can
+    }
     return record

@@ -62,7 +62,9 @@ def configured(**trainer: Any) -> Config:
     return validate({"study": {"name": "s", "seed": 5}, "trainer": settings | trainer})
 
 
-def run(config: Config, folder: Path, stop_at: int | None = None, network: nn.Module | None = None) -> tuple[Outcome, nn.Module]:
+def run(
+    config: Config, folder: Path, stop_at: int | None = None, network: nn.Module | None = None
+) -> tuple[Outcome, nn.Module]:
     torch.manual_seed(0)
     network = network or Net()
     samples = Samples(config, subjects(), PATCH, (), Ranks.current().world)
@@ -83,10 +85,14 @@ def run(config: Config, folder: Path, stop_at: int | None = None, network: nn.Mo
 
 
 def curve(outcome: Outcome) -> list[tuple[float, float, float | None]]:
-    return [(record["train_loss"], record["learning_rate"], record.get("objective")) for record in outcome.history]
+    return [
+        (record["train_loss"], record["learning_rate"], record.get("objective")) for record in outcome.history
+    ]
 
 
-def test_continuing_from_a_checkpoint_gives_the_same_curve_and_weights_as_never_having_stopped(tmp_path: Path) -> None:
+def test_continuing_from_a_checkpoint_gives_the_same_curve_and_weights_as_never_having_stopped(
+    tmp_path: Path,
+) -> None:
     whole, network = run(configured(), tmp_path / "whole")
     first, _ = run(configured(), tmp_path / "parts", stop_at=2)
     assert first.stopped
@@ -162,7 +168,9 @@ def _rank(rank: int, root: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{root}/meet", rank=rank, world_size=2)
     outcome, _ = run(configured(epochs=20, iterations_per_epoch=1, batch_size=2), Path(root) / "two")
     if rank == 0:
-        (Path(root) / "losses.json").write_text(json.dumps([record["train_loss"] for record in outcome.history]))
+        (Path(root) / "losses.json").write_text(
+            json.dumps([record["train_loss"] for record in outcome.history])
+        )
     torch.distributed.destroy_process_group()
 
 

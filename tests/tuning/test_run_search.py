@@ -182,7 +182,7 @@ def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: 
 
 
 def test_two_workers_train_as_one_group_and_stop_together(tmp_path: Path) -> None:
-    config = make_config(tmp_path, trainer={"workers": 2}, study={"trials": 3, "concurrency": 1, "seed": 1})
+    config = make_config(tmp_path, trainer={"workers": 2}, study={"trials": 3, "concurrency": 1})
     folder = prepared(config)
     run_search(config, folder, lambda number: None, run_trial=fake_trials.sums_ranks)
     results = [folder.trial(number).read_result() for number in range(3)]

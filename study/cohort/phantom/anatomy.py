@@ -27,7 +27,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         scale=(float(scale[0]), float(scale[1]), float(scale[2])),
         atrophy=atrophy,
         ventricle=float(np.exp(rng.normal(-0.25 + 0.85 * atrophy, 0.15))),
-        sulcus_mm=float(1.2 + 2.0 * atrophy + 0.2 * rng.standard_normal()),
+        sulcus_mm=float(1.0 + 1.7 * atrophy + 0.2 * rng.standard_normal()),
         cortex_mm=float(rng.normal(2.9 - 0.4 * atrophy, 0.12)),
     )
 
@@ -82,15 +82,15 @@ def _join(cerebrum: Field, cerebellum: Field, stem: Field) -> Field:
 
 def _outline(cerebrum: Field, cerebellum: Field, stem: Field, lattice: Lattice, rng: np.random.Generator) -> Field:
     """Distance to where skull-stripping cuts: a little rough, up to a millimetre or two outside the pial surface."""
-    rough = 0.5 * lattice.noise(14, rng) + 0.4 * lattice.noise(7, rng)
+    rough = 0.5 * lattice.noise(16, rng) + 0.2 * lattice.noise(8, rng)
     return np.asarray(_join(cerebrum, cerebellum, stem) + rough - np.float32(rng.uniform(-0.2, 1.2)), np.float32)
 
 
 def _hulls(half: Points) -> tuple[Field, Field, Field, Field]:
     """Distances to cerebrum, temporal lobe, cerebellum and brain stem."""
-    frontal = ellipsoid(half, (14, 22, 20), (46, 50, 46))
-    parietal = ellipsoid(half, (25, -26, 26), (44, 56, 51))
-    occipital = ellipsoid(half, (17, -62, 14), (40, 43, 37))
+    frontal = ellipsoid(half, (11, 16, 19), (46, 57, 46))
+    parietal = ellipsoid(half, (24, -26, 25), (44, 54, 51))
+    occipital = ellipsoid(half, (14, -58, 14), (42, 48, 37))
     temporal = smooth_union(
         ellipsoid(half, (45, -6, -19), (20, 33, 21)), ellipsoid(half, (46, -38, -8), (22, 34, 21)), 8
     )
@@ -116,7 +116,7 @@ def _lower_brain(brain: Brain, half: Points, cerebellum: Field, stem: Field, rng
     angle = np.arctan2(z + 44, y + 40)
     waves = np.sin(26 * angle + 1.5 * brain.lattice.noise(16, rng))
     depth = np.maximum(-cerebellum, 0)
-    folia = np.clip((waves - 0.55) * 2.2, 0, 1) * np.exp(-depth / 9)
+    folia = np.clip((waves - 0.55) * 2.2, 0, 1) * np.exp(-depth / 14)
     core = np.minimum(ellipsoid(half, (18, -58, -40), (15, 14, 8)), ellipsoid(half, (0, -52, -36), (9, 7, 7)))
     arbor = np.clip(0.5 - (core + 4 * waves) / 6, 0, 1)
     inside, pons = coverage(cerebellum, step), coverage(stem, step)

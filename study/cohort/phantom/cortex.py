@@ -24,7 +24,7 @@ def folded(
     lattice: Lattice, half: Points, side: Field, cerebrum: Field, person: Person, rng: np.random.Generator
 ) -> tuple[Field, Field]:
     """Distance to the pial surface, negative in the parenchyma, and the share of fluid in the great fissures."""
-    fissures = _fissures(half, person)
+    fissures = _fissures(half, person, lattice.noise(22, rng))
     pial = np.maximum(cerebrum, -fissures)
     for wavelength, depth, share in _SULCI:
         near = np.flatnonzero((cerebrum < 1) & (pial > -depth - 9))
@@ -48,7 +48,7 @@ def _sheets(
     from scipy import ndimage
 
     cube = band_noise(64, wavelength / _CELL_MM, 0.16, rng)
-    on_surface = _projected(tuple(coordinate[near] for coordinate in half))
+    on_surface, low = _projected(tuple(coordinate[near] for coordinate in half))
     places = [c + 0.22 * wavelength * side[near] * lattice.noise(45, rng)[near] for c in on_surface]
     value = ndimage.map_coordinates(cube, [c / np.float32(_CELL_MM) for c in places], order=1, mode="grid-wrap")
     noise = np.zeros(lattice.shape, np.float32)
@@ -56,35 +56,36 @@ def _sheets(
     noise.reshape(-1)[flat] = value
     slope = np.sqrt(sum(np.square(g.ravel()[flat]) for g in np.gradient(noise, np.float32(lattice.step_mm))))
     slope = np.maximum(slope, np.float32(0.35 * 2 * np.pi / wavelength))
-    reach = depth_mm * (1 + np.float32(0.3) * lattice.noise(18, rng)[near])
+    reach = depth_mm * (1 - 0.45 * low) * (1 + np.float32(0.3) * lattice.noise(18, rng)[near])
     narrowing = 1.15 - 0.5 * np.clip(depth[near] / depth_mm, 0, 1)
     across = np.abs(value) / slope - np.float32(width_mm / 2) * narrowing
     down = depth[near] - reach
     return np.asarray(np.where(down > 0, np.hypot(np.maximum(across, 0), down), across), np.float32)
 
 
-def _projected(points: tuple[Field, ...]) -> Points:
+def _projected(points: tuple[Field, ...]) -> tuple[Points, Field]:
     """Where the ray from the lobe's inner axis through each point meets its surface.
 
-    The axis and the surface's radius (40 mm, 26 mm in the temporal lobe) pass smoothly from one lobe to the other.
+    The axis and the surface's radius (40 mm, 32 mm in the temporal lobe) pass smoothly from one lobe to the other; the
+    share of the temporal lobe comes second.
     """
     x, y, z = points
     low = 1 / (1 + np.exp((z + 10 + 0.15 * (y + 10)) / 4)) / (1 + np.exp((-y - 60) / 6))  # 1 in the temporal lobe
     axis = (22 + 22 * low, np.clip(y, -58, 26), 18 - 36 * low)
     rays = [point - centre for point, centre in zip(points, axis, strict=True)]
-    reach = (40 - 14 * low) / (np.sqrt(sum(ray * ray for ray in rays)) + np.float32(1e-3))
+    reach = (40 - 8 * low) / (np.sqrt(sum(ray * ray for ray in rays)) + np.float32(1e-3))
     px, py, pz = (np.asarray(c + reach * ray, np.float32) for c, ray in zip(axis, rays, strict=True))
-    return px, py, pz
+    return (px, py, pz), np.asarray(low, np.float32)
 
 
-def _fissures(half: Points, person: Person) -> Field:
+def _fissures(half: Points, person: Person, bend: Field) -> Field:
     """Distance to the interhemispheric and Sylvian fissures and the cistern around the insula."""
     x, y, z = half
     above = arch(y, z)
     width = 0.6 + 0.45 * person.sulcus_mm
     middle = np.where(above > 0, x, np.hypot(x, above)) - np.float32(width / 2)
-    slope = z - (-5 - 0.42 * y)
+    slope = z + 2.5 * bend - (-5 - 0.42 * y)
     lateral = np.maximum(np.abs(slope) * 0.92 - np.float32(width / 2), np.maximum(39 - x, np.abs(y + 8) - 30))
-    insular = np.abs(x - 40 + 0.1 * np.abs(y)) - np.float32(width * 0.7)
+    insular = np.abs(x - 40 + 0.1 * np.abs(y) + 1.5 * bend) - np.float32(width * 0.7)
     around = (np.sqrt(((y - 2) / 21) ** 2 + ((z - 3) / 13) ** 2) - 1) * 13
     return np.asarray(np.minimum(middle, np.minimum(lateral, np.maximum(insular, around))), np.float32)
