@@ -1,4 +1,4 @@
-"""Center × availability subset: a network's predictions for subjects with all they have, and with modalities removed."""
+"""Center × availability subset: predictions for subjects with all they have, and with modalities removed."""
 
 from __future__ import annotations
 

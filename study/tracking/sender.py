@@ -118,7 +118,8 @@ class Sender:
         name, expected = self._config.tracking.experiment, self._artifacts()
         found = client.get_experiment_by_name(name)
         if found is None:
-            return str(client.create_experiment(name, artifact_location=expected and str(expected)))
+            kind = {"mlflow.experimentKind": "custom_model_development"}  # how the UI shows it: model training
+            return str(client.create_experiment(name, expected and str(expected), kind))
         own = self._config.tracking.uri is None
         if own and Path(urlsplit(found.artifact_location).path) != expected:
             raise StudyError(

@@ -172,6 +172,12 @@ def _oriented(grid: VoxelGrid, orientation: str) -> VoxelGrid:
     return VoxelGrid(grid.shape, np.round(affine, 6), (box[0], box[1], box[2]))
 
 
+def factors_for(grid: VoxelGrid, lattice: Lattice) -> tuple[int, int, int]:
+    """How often a voxel must be sampled along each axis; one linear sample already averages over 1.5 to 2 steps."""
+    first, second, third = (max(1, round(mm / lattice.step_mm - 0.6)) for mm in grid.spacing_mm)
+    return first, second, third
+
+
 def fine_affine(grid: VoxelGrid, factors: tuple[int, int, int]) -> Matrix:
     """From indices of a grid `factors` times finer over the box to scanner mm."""
     affine = grid.box_affine

@@ -7,6 +7,7 @@ individual is a scaling and a smooth warp of the template, an age, and the atrop
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from study.cohort.phantom.brain import Brain, Lattice, Person
 from study.cohort.phantom.cortex import arch, folded
@@ -44,14 +45,18 @@ def build_brain(person: Person, step_mm: float, rng: np.random.Generator) -> Bra
         lattice=lattice,
         points=points,
         inside=_outline(cerebrum, cerebellum, stem, lattice, rng),
-        ventricles=_ventricles(person, half, x, rng),
+        ventricles=np.full_like(x, 30),
         fluid=np.asarray(1 - coverage(pial, step_mm), np.float32),
         limbic=np.zeros_like(x),
-        tracts=_tracts(half),
+        tracts=np.zeros_like(x),
     )
     _lower_brain(brain, half, cerebellum, stem, rng)
     _grey_matter(brain, half, pial, cerebrum, rng)
-    _deep_nuclei(brain, half)
+    core = np.flatnonzero((half[0] < 46) & (y > -78) & (y < 42) & (z > -56) & (z < 44))
+    inner = (half[0][core], y[core], z[core])
+    _deep_nuclei(brain, inner, core)
+    brain.tracts[core] = _tracts(inner)
+    brain.ventricles[core] = _ventricles(person, inner, np.sign(x[core]), rng)
     np.maximum(brain.fluid, np.maximum(fissures, coverage(brain.ventricles, step_mm)), out=brain.fluid)
     return brain
 
@@ -141,8 +146,8 @@ def _grey_matter(brain: Brain, half: Points, pial: Field, cerebrum: Field, rng: 
     brain.limbic = np.asarray(ribbon * limbic, np.float32)
 
 
-def _deep_nuclei(brain: Brain, half: Points) -> None:
-    """Striatum, pallidum and thalamus, in place of cortex, stem and fluid."""
+def _deep_nuclei(brain: Brain, half: Points, core: npt.NDArray[np.int64]) -> None:
+    """Striatum, pallidum and thalamus, in place of cortex, stem and fluid; `half` are the points of `core`."""
     x, y, z = half
     slanted = (x + 0.25 * (y - 2) - 0.12 * (z - 2), y, z)
     head = ellipsoid(half, (13, 14, 6), (6.5, 9, 9))
@@ -155,10 +160,11 @@ def _deep_nuclei(brain: Brain, half: Points) -> None:
     for name, distance in bodies.items():
         share = coverage(distance, 2.0)
         for other in ("grey", "brainstem"):
-            brain.shares[other] *= 1 - share
-        brain.fluid *= 1 - share
-        brain.limbic *= 1 - share
-        brain.shares[name] = share
+            brain.shares[other][core] *= 1 - share
+        brain.fluid[core] *= 1 - share
+        brain.limbic[core] *= 1 - share
+        brain.shares[name] = np.zeros_like(brain.fluid)
+        brain.shares[name][core] = share
 
 
 def _tracts(half: Points) -> Field:
@@ -168,14 +174,14 @@ def _tracts(half: Points) -> Field:
     return np.asarray(np.clip(0.5 - np.minimum(capsule, splenium) / 4, 0, 1), np.float32)
 
 
-def _ventricles(person: Person, half: Points, x: Field, rng: np.random.Generator) -> Field:
+def _ventricles(person: Person, half: Points, side: Field, rng: np.random.Generator) -> Field:
     """Distance to the lateral, third and fourth ventricle; left and right differ a little in width."""
     wide, (_, y, z) = person.ventricle, half
-    side = np.float32(rng.normal(0, 0.12)) * np.sign(x)
+    uneven = np.float32(rng.normal(0, 0.12)) * side
     horn = tube(half, [(7, 31, 4), (9, 20, 12), (11, 0, 21), (15, -22, 21), (24, -40, 12)], 3.6)
     atrium = np.minimum(ellipsoid(half, (24, -42, 10), (6, 9, 9)), tube(half, [(25, -44, 9), (23, -66, 7)], 2.4))
     temporal = tube(half, [(26, -40, 6), (33, -26, -11), (31, -10, -19)], 1.6)
-    lateral = smooth_union(np.minimum(horn, temporal), atrium, 4) - np.float32(4.2 * (wide - 0.9)) * (1 + side)
+    lateral = smooth_union(np.minimum(horn, temporal), atrium, 4) - np.float32(4.2 * (wide - 0.9)) * (1 + uneven)
     lateral = np.maximum(lateral, np.float32(0.9) - half[0])  # septum pellucidum
     lateral = np.maximum(lateral, arch(y, z) + np.float32(5.0 - 1.5 * person.atrophy) - 60 * (half[0] > 16))
     third = ellipsoid(half, (0, -12, 2), (1.2 + 1.9 * wide, 17, 12))

@@ -44,7 +44,7 @@ def simulate(entry: Entry, settings: Settings) -> Phantom:
         return np.random.default_rng((settings.seed, _CENTER_NUMBER[entry.center], number, purpose))
 
     body, rng = generator(entry.anatomy, 0), generator(entry.number, 1)
-    brain = build_brain(draw_person(body), 1.5 if small else 1.0, body)
+    brain = build_brain(draw_person(body), 1.6 if small else 1.0, body)
     scan = scanner.draw_scan(center, settings.randomisation, rng)
     table = tissues(scan.field_t, rng, 0.04 + 0.10 * settings.randomisation)
     stroke = _stroke(entry, center, brain, rng)
@@ -113,7 +113,7 @@ def _diffusion_images(
     if stroke is not None:
         fine.append(stroke.amount * (1 - brain.fluid))
     fine = echo_planar(fine, brain, air, scan.field_t, scan.readout_ms, scan.phase_encoding)
-    factors = (2, 2, 3) if small else (1, 1, 3)
+    factors = scanner.factors_for(grid, brain.lattice)
     affine = scanner.fine_affine(grid, factors)
     size = tuple(n * f for n, f in zip(grid.box_shape, factors, strict=True))
     parts = [
@@ -197,7 +197,7 @@ def _susceptibility_images(
         clot = Tube(to_brain_mm(stroke.clot, brain), stroke.clot_radius_mm, chi, 80.0)
     bias = scanner.coil_bias(brain, scan.bias, rng)
     air_map = brain.lattice.spread(air)
-    echo = acquire(brain, table, tubes, clot, air_map, bias, scan, grid, (1, 1, 2) if small else (1, 1, 1), shift, rng)
+    echo = acquire(brain, table, tubes, clot, air_map, bias, scan, grid, 2 if small else 1, shift, rng)
     _store_susceptibility(phantom, entry, brain, echo, scan, grid, shift)
     if clot is not None and "thrombus" in phantom.truth:
         mask = _largest(echo.clot)

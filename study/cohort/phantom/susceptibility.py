@@ -66,20 +66,23 @@ def acquire(
     bias: Field,
     scan: Scan,
     grid: VoxelGrid,
-    factors: tuple[int, int, int],
+    slices: int,
     shift_mm: npt.NDArray[np.float64],
     rng: np.random.Generator,
 ) -> Echo:
-    """Simulate on a grid `factors` times finer than the voxels, then average the complex signal."""
+    """Simulate with each slice cut into `slices`, then average the complex signal: spins of a voxel dephase."""
+    factors = (1, 1, slices)
     affine, coarse = fine_affine(grid, factors), grid.box_affine
-    size = tuple(n * f for n, f in zip(grid.box_shape, factors, strict=True))
-    magnitude, chi = (sampled(m, brain.lattice, shift_mm, affine, size) for m in _tissue_maps(brain, table, bias, scan))
-    covered = np.zeros(size, np.float32)
+    magnitude, chi, air = (
+        np.repeat(sampled(m, brain.lattice, shift_mm, coarse, grid.box_shape), factors[2], axis=2)
+        for m in (*_tissue_maps(brain, table, bias, scan), air_ppm)
+    )
+    covered = np.zeros_like(chi)
     for body in [*tubes, *([clot] if clot else [])]:
         _paint(body, affine, shift_mm, scan.swan_te_ms, chi, magnitude, covered if body is clot else None)
     direction = np.linalg.solve(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0), [0.0, 0.0, 1.0])
     field = dipole_field(chi, np.linalg.norm(affine[:3, :3], axis=0), direction)
-    field += np.repeat(sampled(air_ppm, brain.lattice, shift_mm, coarse, grid.box_shape), factors[2], axis=2)
+    field += air
     signal = averaged(precession(magnitude, field, scan.field_t, scan.swan_te_ms), factors)
     level = float(np.median(magnitude[magnitude > 0])) / scan.swan_snr
     noise = rng.standard_normal((2, *signal.shape), dtype=np.float32) * np.float32(level)
