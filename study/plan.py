@@ -1,4 +1,4 @@
-"""`python -m study.plan key=value…`: the spacing, patch and network that a study of this configuration would get."""
+"""`python -m study.plan key=value…`: the spacing, patch and network that this configuration would get."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from study.cli import run_command
 from study.composition import compose, help_text
 from study.config import Config
 
-PURPOSE = """Read the training subjects and print what nnU-Net's rules plan from them: spacing, patch, stages, memory.
+PURPOSE = """Read the training subjects and print the spacing, patch and network that nnU-Net's rules plan from them.
 Nothing is trained, and no study is made."""
 
 
@@ -32,18 +32,19 @@ def describe_plan(config: Config) -> str:
     from models import build_model, estimate_memory_gb
     from study.cohort import load_cohort, split_cohort
     from study.imaging.fingerprint import fingerprint
-    from study.preparation import _plan
+    from study.preparation import plan_for
 
     cohort = load_cohort(config)
     found = fingerprint(cohort, split_cohort(cohort, config).train, config)
-    plan = _plan(config, found.median_shape, found.spacing_mm)
+    plan = plan_for(config, found.median_shape, found.spacing_mm)
     with torch.device("meta"):
         network = build_model(config.model.name, plan)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     memory_gb = estimate_memory_gb(config.model.name, plan, config.trainer.batch_size)
+    spacing = " x ".join(f"{mm:.3g}" for mm in found.spacing_mm)
     lines = [
         f"Network {config.model.name} from {found.subjects} training subjects ([slices, rows, columns]):",
-        f"  median shape  {_text(found.median_shape)} at {' x '.join(f'{mm:.3g}' for mm in found.spacing_mm)} mm",
+        f"  median shape  {_text(found.median_shape)} voxels of {spacing} mm",
         f"  patch         {_text(plan.patch_size)}, batch size {config.trainer.batch_size}",
         f"  parameters    {parameters / 1e6:.3g} million",
         f"  memory        {memory_gb:.2g} GB estimated for mixed precision, of {config.model.memory_gb:g} GB",

@@ -46,7 +46,7 @@ def prepare_study(config: Config, folder: StudyFolder) -> list[str]:
     prepared = prepare_cohort(cohort, used, config, spacing, landmarks)
     splits = _without(splits, prepared.skipped)
     if not known:
-        network = _plan(config, found.median_shape, spacing)
+        network = plan_for(config, found.median_shape, spacing)
         folder.path.mkdir(parents=True, exist_ok=True)
         write_splits(folder, cohort, splits)
         write_json(
@@ -93,7 +93,7 @@ def open_study(folder: StudyFolder) -> StudyData:
     )
 
 
-def _plan(
+def plan_for(
     config: Config, median_shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]
 ) -> NetworkPlan:
     model = config.model
@@ -112,7 +112,7 @@ def _plan(
             deep_supervision=model.deep_supervision,
         )
     except ValueError as error:
-        raise ConfigError([f"model: {error}"]) from None
+        raise ConfigError([str(error)]) from None
 
 
 def _without(splits: Splits, skipped: Sequence[str]) -> Splits:

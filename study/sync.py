@@ -28,8 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     from study.config import validate
     from study.errors import ConfigError
     from study.results import StudyFolder, read_json
-    from study.tracking import send_missing, tracking_uri
-    from study.tracking.sender import without_password
+    from study.tracking import send_missing, tracking_uri, without_password
 
     if "study.name" not in given:
         raise ConfigError(["study.name: required and not given"])

@@ -38,7 +38,7 @@ def model_card(
                 _what(manifest),
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
-                "## Data\n\n" + _data(subjects),
+                "## Data\n\n" + _data(subjects, config),
                 "## Results\n\n" + _results(table, config),
                 "## Limits\n\n" + _limits(manifest, config),
                 "## Technical\n\n" + _technical(manifest),
@@ -72,15 +72,15 @@ def _usage(manifest: Manifest) -> str:
     )
 
 
-def _data(subjects: Mapping[str, Mapping[str, int]]) -> str:
+def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
     lines = ["| | subjects | centers |", "|---|---:|---|"]
     for use, label in USES.items():
         centers = subjects.get(use, {})
         listed = ", ".join(f"{center} {count}" for center, count in sorted(centers.items()))
         lines.append(f"| {label} | {sum(centers.values())} | {listed} |")
-    return (
-        "\n".join(lines) + "\n\nCenters are called as in the study; they may be simulated. Split by patient."
-    )
+    sources = ["phantom (simulated scans)" if name == "phantom" else name for name in config.cohort.sources]
+    lines += ["", f"Sources: {', '.join(sources)}. Split by patient; centers are called as in the study."]
+    return "\n".join(lines)
 
 
 def _results(table: pd.DataFrame, config: Config) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RUN_CONTROL = frozenset(
     {"resume", "dry_run", "debug", "study.trials", "study.concurrency"}
 )  # may differ on resuming
+TABLE = "cross_center.json"
 SPLIT_NAMES = ("train", "validation", "test", "unseen")
 
 
@@ -48,6 +49,7 @@ class RunRecord:
     tags: dict[str, str]
     parameters: dict[str, str]
     state: str  # running, interrupted, complete, pruned or failed
+    ended_ms: int | None = None
     points: list[Point] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)  # artifact name to JSON content
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def study_record(
         tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(content),
         state=_study_state(folder, finished, running),
+        ended_ms=finished[-1].time_ms if finished else None,
         points=list(_progress(finished)),
         documents={"config.json": redact(content)},
     )
@@ -85,6 +88,12 @@ def study_record(
         trial = folder.trial(winner)
         record.tags["fadeout.winner"] = str(winner)
         _add_table(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
+        if record.tables:
+            from analysis.tables import to_markdown
+
+            record.tags["mlflow.note.content"] = (
+                f"Winner: trial {winner}\n\n{to_markdown(record.tables[TABLE])}"
+            )
         _add_overlays(record, trial)
     return record
 
@@ -103,6 +112,7 @@ def trial_record(
         tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(settings),
         state=str(result["state"]) if result else ("running" if running else "interrupted"),
+        ended_ms=finished.time_ms if finished else None,
         points=[point for epoch in epochs for point in _epoch_points(epoch)],
     )
     if result is None or finished is None:
@@ -135,6 +145,11 @@ def read_epochs(trial: TrialFolder) -> list[dict[str, Any]]:
         return []
     text = trial.epochs.read_text()
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def begun_ms(first_file: Path) -> int | None:
+    """When a study or trial began: when its first file was written; None if that is not there."""
+    return int(first_file.stat().st_mtime * 1000) if first_file.is_file() else None
 
 
 def digest(*paths: Path, extra: str = "") -> str:
@@ -187,7 +202,10 @@ def _epoch_points(epoch: Mapping[str, Any]) -> Iterator[Point]:
 def _result_metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield from _numbers({key: result.get(key) for key in ("value", "seconds", "epochs")})
     for section, prefix in (("postprocessing", "fitted"), ("crossfit", "crossfit")):
-        for key, value in _numbers(result.get(section) or {}):
+        content = {
+            key: value for key, value in (result.get(section) or {}).items() if not isinstance(value, dict)
+        }
+        for key, value in _numbers(content):
             yield f"{prefix}/{key}", value
 
 
@@ -213,7 +231,7 @@ def _add_table(record: RunRecord, config: Config, trial: TrialFolder, step: int,
     table = cross_center_table(read_rows(trial.rows), config.evaluation.bootstrap, config.study.seed)
     if table.empty:
         return
-    record.tables["cross_center.json"] = table
+    record.tables[TABLE] = table
     for cell in table.to_dict("records"):
         subset = f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"
         if math.isfinite(cell["dice"]):

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from study.config import Config
 from study.errors import StudyError
 from study.results import StudyFolder, read_json
-from study.tracking.sender import Sender, tracking_uri, without_password
+from study.tracking.sender import Sender
+from study.tracking.store import tracking_uri, without_password
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from study.config import Trainer, validate
@@ -45,6 +46,7 @@ def train_distributed(sample: Mapping[str, Any], *, task: Task) -> None:
     """The Tune function of trials with several workers; it trains nothing itself."""
     folder = task.trial(sample["number"])
     start = time.monotonic()
+    _release_resources(folder)
     try:
         if folder.read_result() is None:
             _run_group(task, folder)
@@ -52,6 +54,22 @@ def train_distributed(sample: Mapping[str, Any], *, task: Task) -> None:
         logger.exception("trial %d failed", folder.number)
         if folder.read_result() is None:
             write_failure(folder, _first_cause(error), time.monotonic() - start)
+    finally:
+        _held(folder).unlink(missing_ok=True)
+
+
+def _held(folder: TrialFolder) -> Path:
+    """Names the placement group whose resources the trial's workers hold."""
+    return folder.path / ".placement_group"
+
+
+def _release_resources(folder: TrialFolder) -> None:
+    """If the process of this function was killed before, its workers are gone, but Ray keeps their resources."""
+    from ray._raylet import PlacementGroupID
+    from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+    if _held(folder).is_file():
+        remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(_held(folder).read_text())))
 
 
 def _run_group(task: Task, folder: TrialFolder) -> None:
@@ -109,6 +127,8 @@ def _train_rank(settings: Mapping[str, Any]) -> None:
     task: Task = settings["task"]
     folder = task.trial(settings["number"])
     rank = torch.distributed.get_rank()
+    if rank == 0:
+        _held(folder).write_text(ray.util.get_current_placement_group().id.hex())
 
     def report(epoch: int, metrics: Mapping[str, float]) -> bool:
         return bool(ray.get(settings["desk"].ask.remote(epoch, float(metrics["objective"]))))

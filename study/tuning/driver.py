@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from search_spaces import SearchSpace
@@ -18,8 +18,9 @@ from study.errors import StudyError
 from study.results import StudyFolder
 from study.training.rungs import rung_epochs
 from study.tuning.cluster import ray_for
+from study.tuning.events import TrialEvents
 from study.tuning.ledger import Ledger
-from study.tuning.trainable import RunTrial, Task
+from study.tuning.trainable import RunTrial, Task, train_alone
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,13 @@ def run_search(
         ConfigError: Ray has not the resources for one trial.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, with everything stored that `resume=true` needs.
     """
-    with _only_driver(folder):
+    with _only_driver(folder), closing(TrialEvents(on_trial)) as events:
         ledger = Ledger(config, folder)
+        for number in ledger.settled:
+            events.changed(number)
         remaining = max(config.study.trials - ledger.ended, ledger.interrupted)
         if remaining > 0:
-            _search(config, folder, ledger, remaining, on_trial, run_trial)
+            _search(config, folder, ledger, remaining, events, run_trial)
         if ledger.ended < config.study.trials:
             raise StudyError(
                 f"{ledger.ended} of {config.study.trials} trials have ended, the others could not be run; "
@@ -62,7 +65,7 @@ def _search(
     folder: StudyFolder,
     ledger: Ledger,
     remaining: int,
-    on_trial: Callable[[int], None],
+    events: TrialEvents,
     run_trial: RunTrial | None,
 ) -> None:
     scratch = folder.path / ".tune"
@@ -72,11 +75,7 @@ def _search(
     )
     try:
         with ray_for(config, scratch) as concurrency, _terminate_as_interrupt():
-            from study.tuning.events import TrialEvents
-
-            events = TrialEvents(on_trial)
             _tune(config, folder, ledger, task, min(remaining, concurrency), remaining, events)
-            events.close()
     except KeyboardInterrupt:
         logger.warning(
             "interrupted: %d of %d trials have ended; go on with the same command and resume=true",
@@ -94,13 +93,12 @@ def _tune(
     task: Task,
     concurrency: int,
     remaining: int,
-    events: Any,
+    events: TrialEvents,
 ) -> None:
     from ray import tune
 
     from study.tuning.distributed import train_distributed
     from study.tuning.search import StudySearch
-    from study.tuning.trainable import train_alone
 
     trainer = config.trainer
     alone = trainer.workers == 1
@@ -109,7 +107,7 @@ def _tune(
     tune.run(
         function,
         name=config.study.name,
-        search_alg=StudySearch(SearchSpace.parse(config.search_space, config).outer, ledger, folder),
+        search_alg=StudySearch(SearchSpace.parse(config.search_space, config).outer, ledger, folder, events),
         scheduler=_scheduler(config, folder, ledger),
         num_samples=remaining,
         max_concurrent_trials=concurrency,
@@ -117,7 +115,6 @@ def _tune(
         reuse_actors=True,
         max_failures=config.tuning.max_failures,
         storage_path=str((folder.path / ".tune").absolute()),
-        callbacks=[events],
         raise_on_failed_trial=False,
         verbose=0,
     )

@@ -6,19 +6,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any
-
-from ray.tune.progress_reporter import TrialProgressCallback
 
 logger = logging.getLogger(__name__)
 
 
-class TrialEvents(TrialProgressCallback):  # type: ignore[misc]
+class TrialEvents:
     """Calls `on_trial(number)` after each report and each end of a trial, one call at a time.
 
     Trainings wait until Tune has taken their report, and what listens (tracking) may be slow, or fail: it
     gets a thread of its own, changes of one trial that pile up become one call, and its errors are logged.
-    As it stands in the place of Ray's own progress callback, that one is not added and prints nothing.
     """
 
     def __init__(self, on_trial: Callable[[int], None]) -> None:
@@ -35,18 +31,6 @@ class TrialEvents(TrialProgressCallback):  # type: ignore[misc]
         """Return when everything noted so far was passed on."""
         self._changed.put(None)
         self._thread.join()
-
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-        """After the ledger has stored the report."""
-        self.changed(trial.config["number"])
-
-    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """After the ledger has stored the end."""
-        self.changed(trial.config["number"])
-
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """After the ledger has stored the failure."""
-        self.changed(trial.config["number"])
 
     def _listen(self) -> None:
         closing = False

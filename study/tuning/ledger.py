@@ -37,7 +37,7 @@ class Ledger:
         self._folder = folder
         self._study = _open(config, folder)
         self._trials: dict[int, optuna.Trial] = {}
-        self._settle()
+        self.settled = self._settle()  # ended on disk while a driver died; told to the database just now
         self._interrupted = [trial for trial in self.trials() if trial.state.name == "RUNNING"]
 
     @property
@@ -90,14 +90,16 @@ class Ledger:
             )
         self._tell(self._trials[number], folder)
 
-    def _settle(self) -> None:
-        """Trials that ended on disk while the driver died are told to the database."""
+    def _settle(self) -> list[int]:
         import optuna
 
+        settled = []
         for frozen in self.trials():
             folder = self._folder.trial(frozen.number)
             if frozen.state.name == "RUNNING" and folder.read_result() is not None:
                 self._tell(optuna.Trial(self._study, frozen._trial_id), folder)
+                settled.append(frozen.number)
+        return settled
 
     def _tell(self, trial: optuna.Trial, folder: TrialFolder) -> None:
         import optuna

@@ -64,6 +64,7 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
     assert "| trained on | 1 | CHSF 1 |" in card
     assert "| tested on, unseen centers | 1 | ISLES 1 |" in card
     assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 |" in card
+    assert "Sources: phantom (simulated scans)." in card
     assert "no medical device" in card
 
 

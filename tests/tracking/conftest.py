@@ -60,7 +60,15 @@ def add_trial(folder: StudyFolder, number: int, value: float, state: str = "comp
     error = f"{PRIVATE[0]}: /data/{PRIVATE[3]}/{PRIVATE[2]}: broken" if state == "failed" else None
     result = {"trial": number, "state": state, "value": value if state != "failed" else None, "epochs": 4}
     result |= {"seconds": 12.5, "postprocessing": {"threshold": 0.4, "min_volume_ml": 0.1}, "device": "cpu"}
-    write_json(trial.result, {**result, "crossfit": {"crossfit_score": 0.5}, "scores": {}, "error": error})
+    write_json(
+        trial.result,
+        {
+            **result,
+            "crossfit": {"crossfit_score": 0.5, "best": {"threshold": 0.4}},
+            "scores": {},
+            "error": error,
+        },
+    )
 
 
 def _make_study(root: Path) -> tuple[Config, StudyFolder]:

@@ -53,6 +53,11 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
         "test_dice/CHSF/without_B0": 0.63,
         "test_dice/ISLES/all": 0.63,
     }
+    assert {point.key for point in record.points if point.key.startswith(("crossfit", "fitted"))} == {
+        "crossfit/crossfit_score",
+        "fitted/threshold",
+        "fitted/min_volume_ml",
+    }
     assert set(record.pictures) == {"training_curves.png", "overlays/ISLES.png"}
 
 
@@ -68,6 +73,12 @@ def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: Study
     assert _series(record, "best_value") == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5), (5, 0.6)]
     assert _series(record, "trials_complete") == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)]
     assert _series(record, "trials_failed") == [(1, 0), (2, 0), (3, 1), (4, 1), (5, 0)]
+
+
+def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFolder) -> None:
+    record = study_record(config, folder, _ended(folder).finished, running=False)
+    assert record.tags["fadeout.winner"] == "0"
+    assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 |" in record.tags["mlflow.note.content"]
 
 
 def test_a_study_that_stopped_too_early_is_not_called_complete(config: Config, folder: StudyFolder) -> None:

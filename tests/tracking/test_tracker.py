@@ -78,7 +78,7 @@ class Tracked:
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory, make_study: Any) -> Tracked:
-    config, folder = make_study(tmp_path_factory.mktemp("tracked"))
+    config, folder = make_study(tmp_path_factory.mktemp("a folder with spaces"))
     tracker = Tracker(config, folder)
     tracker.begin()
     tracker.trial_changed(0)
@@ -106,6 +106,9 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
     }
     assert {runs[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}
     assert runs["1"][1] == "FAILED"
+    for run, *_ in runs.values():
+        info = _client(tracked.config, tracked.folder).get_run(run).info
+        assert info.start_time <= info.end_time
     assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(runs["0"][4])
 
 

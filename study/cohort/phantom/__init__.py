@@ -1,8 +1,8 @@
-"""Simulated stroke patients: procedural brains, MR physics, six centers (see docs of each module).
+"""Simulated stroke patients: procedural brains, MR physics, six centers (each explained in its module).
 
-Read in this order: centers (who), roster (which files), anatomy and cortex (brains), tissue and physics
-(signals), vessels, lesions and distractors (what is wrong), acquisition (scanners), simulate (one subject),
-write (files).
+Read in this order: centers (who), roster (which files), brain, shapes, cortex and anatomy (healthy brains), tissue and
+physics (signals), vessels, lesions and distractors (what is wrong), acquisition and distortion (scanners), session,
+diffusion and susceptibility (images), simulate (one subject), write (files).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,15 +30,12 @@ class Scan:
     bias: float
     readout_ms: float
     phase_encoding: int
+    psf_mm: float
     swan_te_ms: float
     swan_tr_ms: float
     swan_flip_deg: float
     swan_snr: float
     adc_unit: str
-
-    def told(self) -> dict[str, Any]:
-        """For the truth file."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,11 @@ def draw_scan(center: Center, randomisation: float, rng: np.random.Generator) ->
         directions=3,
         snr=value(center.snr) * (1.15 if high else 1.0),
         gain=float(np.exp(rng.normal({"GE": 7.6, "Siemens": 6.3, "Philips": 6.6}[vendor], 0.25))),
-        bias=float(rng.uniform(0.05, 0.16) * (1.5 if high else 1.0) * (1 + randomisation * rng.uniform(0, 1.5))),
+        bias=float(
+            rng.uniform(0.05, 0.16) * (1.5 if high else 1.0) * (1 + randomisation * rng.uniform(0, 1.5))
+        ),
         readout_ms=value((22, 48)),
+        psf_mm=value((0.75, 1.25)),
         phase_encoding=1 if rng.random() < 0.7 else -1,
         swan_te_ms=value((20, 24) if high else (32, 40)),
         swan_tr_ms=value((30, 42) if high else (50, 78)),
@@ -132,14 +132,19 @@ def draw_grid(
 ) -> VoxelGrid:
     """A grid that covers the brain, its axes along the rotated body axes, stored in that orientation."""
     stretch = np.exp(randomisation * rng.normal(0, 0.2, 2))
-    in_plane, between = rng.uniform(*limits.in_plane_mm) * stretch[0], rng.uniform(*limits.slice_mm) * stretch[1]
+    in_plane, between = (
+        rng.uniform(*limits.in_plane_mm) * stretch[0],
+        rng.uniform(*limits.slice_mm) * stretch[1],
+    )
     lattice = brain.lattice
     index = np.unravel_index(lattice.where[brain.inside < 0][::20], lattice.shape)
     inside = np.stack(index, axis=1) * lattice.step_mm + lattice.origin_mm
     along = inside @ rotation
     low, high = along.min(axis=0) - 4, along.max(axis=0) + 4
     matrix = None
-    if limits.matrix is not None:  # the matrix whose voxels come nearest to that spacing with a usual field of view
+    if (
+        limits.matrix is not None
+    ):  # the matrix whose voxels come nearest to that spacing with a usual field of view
         matrix = min(limits.matrix, key=lambda size: abs(np.log(size * in_plane / 235)))
         in_plane = float(np.clip(in_plane, (high - low)[:2].max() / matrix, 260 / matrix))
         count = int(np.clip(np.ceil((high - low)[2] / between), *limits.slices))
@@ -188,13 +193,16 @@ def fine_affine(grid: VoxelGrid, factors: tuple[int, int, int]) -> Matrix:
     return fine
 
 
-def sampled(volume: Field, lattice: Lattice, shift_mm: npt.NDArray[np.float64], affine: Matrix, shape: tuple[int, ...]) -> Field:
+def sampled(
+    volume: Field, lattice: Lattice, shift_mm: npt.NDArray[np.float64], affine: Matrix, shape: tuple[int, ...]
+) -> Field:
     """A map on the whole lattice at the points of another grid (linear)."""
     from scipy import ndimage
 
     offset = (affine[:3, 3] - shift_mm - lattice.origin_mm) / lattice.step_mm
     return np.asarray(
-        ndimage.affine_transform(volume, affine[:3, :3] / lattice.step_mm, offset, shape, order=1, cval=0.0), np.float32
+        ndimage.affine_transform(volume, affine[:3, :3] / lattice.step_mm, offset, shape, order=1, cval=0.0),
+        np.float32,
     )
 
 

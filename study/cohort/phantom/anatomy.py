@@ -38,7 +38,7 @@ def build_brain(person: Person, step_mm: float, rng: np.random.Generator) -> Bra
     lattice, points = _lattice(person, step_mm, rng)
     x, y, z = points
     half = (np.abs(x), y, z)
-    cerebrum, temporal, cerebellum, stem = _hulls(half)
+    cerebrum, cerebellum, stem = _hulls(half)
     pial, fissures = folded(lattice, half, np.sign(x), cerebrum, person, rng)
     brain = Brain(
         person=person,
@@ -66,11 +66,15 @@ def _lattice(person: Person, step_mm: float, rng: np.random.Generator) -> tuple[
     low, high = _LOW * person.scale, _HIGH * person.scale
     shape = np.ceil((high - low) / step_mm / _BLOCK).astype(int) * _BLOCK
     axes = [low[i] + step_mm * np.arange(shape[i]) for i in range(3)]
-    columns = np.ix_(*[(axis / scale).astype(np.float32) for axis, scale in zip(axes, person.scale, strict=True)])
-    bent = [column + 1.8 * smooth_noise(axes, 90, rng) + 0.4 * smooth_noise(axes, 30, rng) for column in columns]
+    columns = np.ix_(
+        *[(axis / scale).astype(np.float32) for axis, scale in zip(axes, person.scale, strict=True)]
+    )
+    bent = [
+        column + 1.8 * smooth_noise(axes, 90, rng) + 0.4 * smooth_noise(axes, 30, rng) for column in columns
+    ]
     middle = (slice(_BLOCK // 2, None, _BLOCK),) * 3
     x, y, z = (coordinate[middle] for coordinate in bent)
-    cerebrum, _, cerebellum, stem = _hulls((np.abs(x), y, z))
+    cerebrum, cerebellum, stem = _hulls((np.abs(x), y, z))
     near = _join(cerebrum, cerebellum, stem) < 6 + 1.5 * _BLOCK * step_mm
     for axis in range(3):
         near = np.repeat(near, _BLOCK, axis)
@@ -82,17 +86,21 @@ def _lattice(person: Person, step_mm: float, rng: np.random.Generator) -> tuple[
 
 def _join(cerebrum: Field, cerebellum: Field, stem: Field) -> Field:
     """The outer surface, with the cisterns between the parts filled."""
-    return smooth_union(cerebrum, smooth_union(cerebellum, stem, 16), 13)
+    return smooth_union(cerebrum, smooth_union(cerebellum, stem, 16), 18)
 
 
-def _outline(cerebrum: Field, cerebellum: Field, stem: Field, lattice: Lattice, rng: np.random.Generator) -> Field:
+def _outline(
+    cerebrum: Field, cerebellum: Field, stem: Field, lattice: Lattice, rng: np.random.Generator
+) -> Field:
     """Distance to where skull-stripping cuts: a little rough, up to a millimetre or two outside the pial surface."""
     rough = 0.5 * lattice.noise(16, rng) + 0.2 * lattice.noise(8, rng)
-    return np.asarray(_join(cerebrum, cerebellum, stem) + rough - np.float32(rng.uniform(-0.2, 1.2)), np.float32)
+    return np.asarray(
+        _join(cerebrum, cerebellum, stem) + rough - np.float32(rng.uniform(-0.2, 1.2)), np.float32
+    )
 
 
-def _hulls(half: Points) -> tuple[Field, Field, Field, Field]:
-    """Distances to cerebrum, temporal lobe, cerebellum and brain stem."""
+def _hulls(half: Points) -> tuple[Field, Field, Field]:
+    """Distances to cerebrum, cerebellum and brain stem."""
     frontal = ellipsoid(half, (11, 16, 19), (46, 57, 46))
     parietal = ellipsoid(half, (24, -26, 25), (44, 54, 51))
     occipital = ellipsoid(half, (14, -58, 14), (42, 48, 37))
@@ -100,22 +108,28 @@ def _hulls(half: Points) -> tuple[Field, Field, Field, Field]:
         ellipsoid(half, (45, -6, -19), (20, 33, 21)), ellipsoid(half, (46, -38, -8), (22, 34, 21)), 8
     )
     cerebrum = smooth_union(smooth_union(frontal, parietal, 22), occipital, 18)
-    _, y, z = half
-    floor = (-25 - z) + np.maximum(0, -(y + 20)) * np.float32(0.28)  # skull base and tentorium
+    x, y, z = half
+    between = 1 / (1 + np.exp((y + 40) / 4)) / (1 + np.exp((-72 - y) / 3))
+    roof = 11 * np.exp(-((x / 15) ** 2)) * between  # of the tentorium, highest in the midline
+    floor = (-25 - z) + np.maximum(0, -(y + 20)) * np.float32(0.28) + roof
     cerebrum = -smooth_union(-cerebrum, -floor, 4)
     cerebrum = smooth_union(cerebrum, temporal, 6)
     cerebellum = smooth_union(
-        ellipsoid(half, (24, -62, -42), (28, 26, 20)), ellipsoid(half, (0, -64, -37), (14, 23, 19)), 6
+        ellipsoid(half, (23, -62, -39), (29, 27, 22)), ellipsoid(half, (0, -60, -28), (17, 23, 25)), 8
     )
     stem = smooth_union(
-        smooth_union(ellipsoid(half, (0, -25, -34), (17, 12, 16)), tube(half, [(10, -16, -6), (6, -20, -20)], 9), 5),
+        smooth_union(
+            ellipsoid(half, (0, -25, -34), (17, 12, 16)), tube(half, [(10, -16, -6), (6, -20, -20)], 9), 5
+        ),
         tube(half, [(0, -26, -8), (0, -32, -40), (0, -40, -60)], 7.5),
         6,
     )
-    return cerebrum, temporal, cerebellum, stem
+    return cerebrum, cerebellum, stem
 
 
-def _lower_brain(brain: Brain, half: Points, cerebellum: Field, stem: Field, rng: np.random.Generator) -> None:
+def _lower_brain(
+    brain: Brain, half: Points, cerebellum: Field, stem: Field, rng: np.random.Generator
+) -> None:
     """Cerebellum with its folia, and brain stem, in place of fluid."""
     step, (_, y, z) = brain.lattice.step_mm, half
     angle = np.arctan2(z + 44, y + 40)
@@ -179,13 +193,15 @@ def _ventricles(person: Person, half: Points, side: Field, rng: np.random.Genera
     wide, (_, y, z) = person.ventricle, half
     uneven = np.float32(rng.normal(0, 0.12)) * side
     horn = tube(half, [(7, 31, 4), (9, 20, 12), (11, 0, 21), (15, -22, 21), (24, -40, 12)], 3.6)
-    atrium = np.minimum(ellipsoid(half, (24, -42, 10), (6, 9, 9)), tube(half, [(25, -44, 9), (23, -66, 7)], 2.4))
+    atrium = np.minimum(
+        ellipsoid(half, (24, -42, 10), (6, 9, 9)), tube(half, [(25, -44, 9), (23, -66, 7)], 2.4)
+    )
     temporal = tube(half, [(26, -40, 6), (33, -26, -11), (31, -10, -19)], 1.6)
-    lateral = smooth_union(np.minimum(horn, temporal), atrium, 4) - np.float32(4.2 * (wide - 0.9)) * (1 + uneven)
+    lateral = smooth_union(np.minimum(horn, temporal), atrium, 4) - np.float32(4.2 * (wide - 0.9)) * (
+        1 + uneven
+    )
     lateral = np.maximum(lateral, np.float32(0.9) - half[0])  # septum pellucidum
     lateral = np.maximum(lateral, arch(y, z) + np.float32(5.0 - 1.5 * person.atrophy) - 60 * (half[0] > 16))
     third = ellipsoid(half, (0, -12, 2), (1.2 + 1.9 * wide, 17, 12))
     fourth = ellipsoid(half, (0, -43, -33), (4 + 2 * wide, 5, 9))
     return np.asarray(np.minimum(np.minimum(lateral, third), fourth), np.float32)
-
-

@@ -1,7 +1,9 @@
 """The six centers: who is scanned there, how, and with what kind of stroke.
 
-Numbers of subjects, modalities, grids and mean volumes follow the published description of the cohorts
-(Vargas-Ibarra et al. 2025, table 1); echo times, b-values and field strengths are typical of the vendors.
+From the papers' description of the cohorts (Vargas-Ibarra et al.): numbers of subjects, modalities, grids, mean
+volumes, proximal or distal clots, time since onset, and the shares of vendors and field strengths at JHU and FOCH.
+Assumed, because it is not told: how many scans of MATAR are controls, lesion volumes at FOCH, clot volumes at ISLES and
+JHU, the mix of SWI and SWAN at JHU, and echo times, noise, spacings, tilts, orientations and units of ADC everywhere.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class Center:
 
 ADC_UNIT = {"1e-3 mm2/s": 1.0, "mm2/s": 1e-3, "1e-6 mm2/s": 1e3}
 
-_SMALL_GE = (GridRange((2.3, 2.6), (4.5, 5.0)), GridRange((1.6, 1.8), (2.2, 2.6)))
+_SMALL_GE = (GridRange((2.3, 2.6), (4.5, 5.0)), GridRange((1.75, 1.95), (2.5, 3.0)))
 _FULL_GE = (
     GridRange((0.90, 0.98), (3.8, 5.0), (256,), (24, 40)),
     GridRange((0.43, 0.50), (0.8, 2.0), (512,), (72, 232)),
@@ -101,7 +103,7 @@ CENTERS: dict[str, Center] = {
             lesion_ml=31.77,
             thrombus_ml=0.23,
             occlusion="proximal",
-            phases=(("hyperacute", 0.6), ("acute", 0.4)),
+            phases=(("hyperacute", 1.0),),
             vendors=(("GE", 1.0),),
             fields_t=((3.0, 0.5), (1.5, 0.5)),
             te_ms=(70, 85),
@@ -125,7 +127,7 @@ CENTERS: dict[str, Center] = {
             lesion_ml=5.01,
             thrombus_ml=0.08,
             occlusion="distal",
-            phases=(("hyperacute", 0.5), ("acute", 0.4), ("early_subacute", 0.1)),
+            phases=(("hyperacute", 1.0),),
             vendors=(("GE", 1.0),),
             fields_t=((1.5, 0.7), (3.0, 0.3)),
             te_ms=(72, 90),
@@ -149,7 +151,7 @@ CENTERS: dict[str, Center] = {
             lesion_ml=6.0,
             thrombus_ml=0.09,
             occlusion="distal",
-            phases=(("hyperacute", 0.4), ("acute", 0.45), ("early_subacute", 0.15)),
+            phases=(("hyperacute", 1.0),),
             vendors=(("GE", 1.0),),
             fields_t=((3.0, 0.7), (1.5, 0.3)),
             te_ms=(68, 82),
@@ -179,7 +181,7 @@ CENTERS: dict[str, Center] = {
             te_ms=(55, 95),
             tr_ms=(3200, 8000),
             b_values=((1000, 1.0),),
-            snr=(14, 28),
+            snr=(12, 24),
             adc_units=(("1e-3 mm2/s", 0.65), ("mm2/s", 0.35)),
             orientation="LAS",
             tilt_deg=(-16, 4),
@@ -191,15 +193,15 @@ CENTERS: dict[str, Center] = {
             small=Counts(10, control=2),
             full=Counts(1877, control=1011),
             diffusion=("ADC", "B0", "DWI"),
-            susceptibility=((("SWI",), 0.6), (("SWAN",), 0.4)),
+            susceptibility=((("SWI",), 0.92), (("SWAN",), 0.08)),
             lesion_masks=True,
             thrombus_masks=0.0,
             lesion_ml=23.0,
             thrombus_ml=0.15,
             occlusion="any",
-            phases=(("hyperacute", 0.1), ("acute", 0.65), ("early_subacute", 0.2), ("late_subacute", 0.05)),
-            vendors=(("Siemens", 0.8), ("Philips", 0.1), ("GE", 0.1)),
-            fields_t=((1.5, 0.6), (3.0, 0.4)),
+            phases=(("acute", 1.0),),
+            vendors=(("Siemens", 0.92), ("Philips", 0.07), ("GE", 0.01)),
+            fields_t=((1.5, 0.61), (3.0, 0.39)),
             te_ms=(80, 105),
             tr_ms=(5500, 9000),
             b_values=((1000, 1.0),),
@@ -207,7 +209,7 @@ CENTERS: dict[str, Center] = {
             adc_units=(("1e-6 mm2/s", 0.8), ("1e-3 mm2/s", 0.2)),
             orientation="LPS",
             tilt_deg=(-18, 6),
-            small_grids=(GridRange((2.2, 2.8), (4.5, 5.5)), GridRange((1.7, 2.0), (2.4, 3.0))),
+            small_grids=(GridRange((2.2, 2.8), (4.5, 5.5)), GridRange((1.75, 2.0), (2.6, 3.0))),
             full_grids=(
                 GridRange((0.75, 1.8), (1.8, 6.0), (128, 192, 256, 384), (21, 81)),
                 GridRange((0.6, 0.95), (1.2, 3.0), (256, 320), (48, 120)),
@@ -224,8 +226,8 @@ CENTERS: dict[str, Center] = {
             lesion_ml=25.0,
             thrombus_ml=0.31,
             occlusion="any",
-            phases=(("hyperacute", 0.6), ("acute", 0.4)),
-            vendors=(("GE", 0.7), ("Siemens", 0.2), ("Philips", 0.1)),
+            phases=(("hyperacute", 1.0),),
+            vendors=(("GE", 0.44), ("Siemens", 0.40), ("Philips", 0.16)),
             fields_t=((1.5, 0.6), (3.0, 0.4)),
             te_ms=(65, 100),
             tr_ms=(4000, 8000),
@@ -234,7 +236,7 @@ CENTERS: dict[str, Center] = {
             adc_units=(("1e-6 mm2/s", 1.0),),
             orientation="LAS",
             tilt_deg=(-20, 8),
-            small_grids=(GridRange((2.2, 3.0), (5.0, 6.0)), GridRange((1.6, 2.0), (2.4, 3.2))),
+            small_grids=(GridRange((2.2, 3.0), (5.0, 6.0)), GridRange((1.75, 2.0), (2.5, 3.2))),
             full_grids=(
                 GridRange((0.47, 1.8), (3.0, 6.0), (128, 256, 512), (20, 52)),
                 GridRange((0.25, 0.95), (1.2, 5.0), (256, 512, 1024), (24, 130)),

@@ -28,9 +28,13 @@ def folded(
     pial = np.maximum(cerebrum, -fissures)
     for wavelength, depth, share in _SULCI:
         near = np.flatnonzero((cerebrum < 1) & (pial > -depth - 9))
-        sheet = _sheets(lattice, half, side, -cerebrum, near, wavelength, depth, share * person.sulcus_mm, rng)
+        sheet = _sheets(
+            lattice, half, side, -cerebrum, near, wavelength, depth, share * person.sulcus_mm, rng
+        )
         pial[near] = np.maximum(pial[near], -sheet)
-    return pial, np.asarray(np.clip(0.5 - fissures / np.float32(lattice.step_mm), 0, 1) * (cerebrum < 2), np.float32)
+    return pial, np.asarray(
+        np.clip(0.5 - fissures / np.float32(lattice.step_mm), 0, 1) * (cerebrum < 2), np.float32
+    )
 
 
 def _sheets(
@@ -50,14 +54,18 @@ def _sheets(
     cube = band_noise(64, wavelength / _CELL_MM, 0.16, rng)
     on_surface, low = _projected(tuple(coordinate[near] for coordinate in half))
     places = [c + 0.22 * wavelength * side[near] * lattice.noise(45, rng)[near] for c in on_surface]
-    value = ndimage.map_coordinates(cube, [c / np.float32(_CELL_MM) for c in places], order=1, mode="grid-wrap")
+    value = ndimage.map_coordinates(
+        cube, [c / np.float32(_CELL_MM) for c in places], order=1, mode="grid-wrap"
+    )
     noise = np.zeros(lattice.shape, np.float32)
     flat = lattice.where[near]
     noise.reshape(-1)[flat] = value
     slope = np.sqrt(sum(np.square(g.ravel()[flat]) for g in np.gradient(noise, np.float32(lattice.step_mm))))
     slope = np.maximum(slope, np.float32(0.35 * 2 * np.pi / wavelength))
     reach = depth_mm * (1 - 0.45 * low) * (1 + np.float32(0.3) * lattice.noise(18, rng)[near])
-    narrowing = 1.15 - 0.5 * np.clip(depth[near] / depth_mm, 0, 1)
+    narrowing = (1.15 - 0.5 * np.clip(depth[near] / depth_mm, 0, 1)) * np.exp(
+        0.45 * lattice.noise(24, rng)[near] - 0.15
+    )
     across = np.abs(value) / slope - np.float32(width_mm / 2) * narrowing
     down = depth[near] - reach
     return np.asarray(np.where(down > 0, np.hypot(np.maximum(across, 0), down), across), np.float32)
@@ -69,8 +77,10 @@ def _projected(points: tuple[Field, ...]) -> tuple[Points, Field]:
     The axis and the surface's radius (40 mm, 32 mm in the temporal lobe) pass smoothly from one lobe to the other; the
     share of the temporal lobe comes second.
     """
-    x, y, z = points
-    low = 1 / (1 + np.exp((z + 10 + 0.15 * (y + 10)) / 4)) / (1 + np.exp((-y - 60) / 6))  # 1 in the temporal lobe
+    _, y, z = points
+    low = (
+        1 / (1 + np.exp((z + 10 + 0.15 * (y + 10)) / 4)) / (1 + np.exp((-y - 60) / 6))
+    )  # 1 in the temporal lobe
     axis = (22 + 22 * low, np.clip(y, -58, 26), 18 - 36 * low)
     rays = [point - centre for point, centre in zip(points, axis, strict=True)]
     reach = (40 - 8 * low) / (np.sqrt(sum(ray * ray for ray in rays)) + np.float32(1e-3))

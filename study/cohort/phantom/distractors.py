@@ -1,4 +1,4 @@
-"""What looks like a stroke or a clot and is none: old infarcts, white-matter hyperintensities, cysts, calcium, blood."""
+"""What looks like a stroke or a clot and is none: old infarcts, hyperintensities, cysts, calcium, blood."""
 
 from __future__ import annotations
 
@@ -83,7 +83,11 @@ def _old_lesion(brain: Brain, changes: Changes, rng: np.random.Generator) -> dic
     distance += 0.25 * radius * brain.lattice.noise(2.0 * radius + 3, rng)
     amount = np.clip(0.5 - distance / 2.0, 0, 1).astype(np.float32)
     gliosis = rng.random() < 0.65
-    t2, adc = (rng.uniform(1.6, 2.3), rng.uniform(1.15, 1.6)) if gliosis else (rng.uniform(2, 4), rng.uniform(1.9, 3.2))
+    t2, adc = (
+        (rng.uniform(1.6, 2.3), rng.uniform(1.15, 1.6))
+        if gliosis
+        else (rng.uniform(2, 4), rng.uniform(1.9, 3.2))
+    )
     changes.t2 *= 1 + (t2 - 1) * amount
     changes.adc *= 1 + (adc - 1) * amount
     return {
@@ -110,13 +114,17 @@ def _plexus_cysts(brain: Brain, changes: Changes, rng: np.random.Generator) -> N
 def _bodies(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     """Calcifications (diamagnetic) and microbleeds (paramagnetic)."""
     if rng.random() < 0.7:
-        changes.bodies.append(((0.0, -31.0, 3.0), float(rng.uniform(1.2, 2.6)), float(rng.uniform(-2.2, -1.0))))
+        changes.bodies.append(
+            ((0.0, -31.0, 3.0), float(rng.uniform(1.2, 2.6)), float(rng.uniform(-2.2, -1.0)))
+        )
     for side in (-1.0, 1.0):
         if rng.random() < 0.6:
             at = (24 * side, -43.0 + float(rng.normal()), 10.0)
             changes.bodies.append((at, float(rng.uniform(1.2, 2.4)), float(rng.uniform(-2.0, -0.8))))
         if rng.random() < 0.2:
-            changes.bodies.append(((20 * side, -1.0, -1.0), float(rng.uniform(1.5, 3)), float(rng.uniform(-1.2, -0.4))))
+            changes.bodies.append(
+                ((20 * side, -1.0, -1.0), float(rng.uniform(1.5, 3)), float(rng.uniform(-1.2, -0.4)))
+            )
     solid = np.flatnonzero((brain.fluid < 0.3) & (brain.inside < -6))
     for _ in range(int(rng.poisson(0.3 + 1.2 * brain.person.atrophy))):
         spot = int(solid[int(rng.integers(len(solid)))])

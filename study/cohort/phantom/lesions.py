@@ -18,7 +18,7 @@ from study.cohort.phantom.vessels import LACUNES, SITES, Path, Site, in_territor
 Flat = npt.NDArray[np.float32]
 
 # ADC and T2 relative to the same tissue in health, and the soft edge in mm, by time since onset
-# (ADC: Schlaug 1997, Lansberg 2001; T2 and its shine-through: Burdette 1999)
+# (chosen to follow the known course: ADC falls first and normalises in the second week, T2 rises after some hours)
 _CHANGES: dict[Phase, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "hyperacute": ((0.52, 0.74), (1.00, 1.06), (2.0, 4.0)),
     "acute": ((0.42, 0.66), (1.10, 1.40), (1.5, 3.0)),
@@ -58,7 +58,7 @@ class Stroke:
 def lesion_volume_ml(mean_ml: float, rank: int, ranks: int) -> float:
     """Volume at a rank of a log-normal distribution whose sample mean over all ranks is the given one.
 
-    The spread (1.25 in the logarithm) is that of published series, where the median is under half the mean.
+    The spread (1.25 in the logarithm) is assumed: most infarcts small, the mean carried by a few large ones.
     """
     from scipy import special
 
@@ -66,7 +66,9 @@ def lesion_volume_ml(mean_ml: float, rank: int, ranks: int) -> float:
     return float(mean_ml * quantiles[rank] / quantiles.mean())
 
 
-def draw_stroke(brain: Brain, center: Center, volume_ml: float, clot_ml: float, rng: np.random.Generator) -> Stroke:
+def draw_stroke(
+    brain: Brain, center: Center, volume_ml: float, clot_ml: float, rng: np.random.Generator
+) -> Stroke:
     """A stroke of that volume, as the center sees them."""
     phases = [phase for phase, _ in center.phases]
     phase = phases[int(rng.choice(len(phases), p=[share for _, share in center.phases]))]
@@ -121,12 +123,23 @@ def _site(center: Center, kind: str, rng: np.random.Generator) -> Site:
 
 
 def _grown(
-    brain: Brain, kind: str, site: Site, sign: float, volume_ml: float, edge_mm: float, rng: np.random.Generator
+    brain: Brain,
+    kind: str,
+    site: Site,
+    sign: float,
+    volume_ml: float,
+    edge_mm: float,
+    rng: np.random.Generator,
 ) -> tuple[Field, int]:
     """Infarcted share of each voxel, and the number of seeds."""
     territory = "any" if kind in ("lacunar", "striatocapsular") else site.territory
     scattered = kind == "embolic" and rng.random() < 0.3
-    allowed = (brain.fluid < 0.5) & (brain.inside < -0.5) & in_territory("any" if scattered else territory, brain.points)
+    x, y, z = (coordinate + 4 * brain.lattice.noise(20, rng) for coordinate in brain.points)  # borders vary
+    allowed = (
+        in_territory("any" if scattered else territory, (x, y, z))
+        & (brain.fluid < 0.5)
+        & (brain.inside < -0.5)
+    )
     if not scattered:
         allowed &= brain.points[0] * sign > 0.5
     where = np.flatnonzero(allowed)
@@ -167,7 +180,9 @@ def _score(
         stretch = rng.uniform(0.7, 1.4, 3)
         return _away(points, np.asarray(place) * mirror + rng.normal(0, 1.5, 3), stretch) + 0.5 * fine, 1
     if kind == "striatocapsular":
-        return _away(points, np.array([25.0, 0, 7]) * mirror, np.array([0.6, 1.4, 1.2])) + 0.15 * size * coarse + fine, 1
+        return _away(
+            points, np.array([25.0, 0, 7]) * mirror, np.array([0.6, 1.4, 1.2])
+        ) + 0.15 * size * coarse + fine, 1
     if kind == "embolic":
         count = int(np.clip(rng.poisson(3 + 1.2 * volume_ml) + 2, 2, 30))
         return _emboli(points, seed, count, size, grey, rng) + 0.5 * fine, count
@@ -210,5 +225,7 @@ def _emboli(
     score = np.full(points.shape[1], 1e3, np.float32)
     for spot, radius in zip(spots, radii, strict=True):
         stretch = rng.uniform(0.7, 1.4, 3)
-        np.minimum(score, _away(points, points[:, spot].astype(float), stretch) - np.float32(radius), out=score)
+        np.minimum(
+            score, _away(points, points[:, spot].astype(float), stretch) - np.float32(radius), out=score
+        )
     return score

@@ -13,7 +13,9 @@ GYROMAGNETIC_MHZ_PER_T = 42.577478518  # proton, CODATA 2018
 
 def spin_echo(pd: Array, t1_ms: Array, t2_ms: Array, te_ms: float, tr_ms: float) -> Array:
     """B0 image: PD · exp(−TE/T2) · (1 − exp(−TR/T1))."""
-    return np.asarray(pd * np.exp(-np.float32(te_ms) / t2_ms) * (1 - np.exp(-np.float32(tr_ms) / t1_ms)), np.float32)
+    return np.asarray(
+        pd * np.exp(-np.float32(te_ms) / t2_ms) * (1 - np.exp(-np.float32(tr_ms) / t1_ms)), np.float32
+    )
 
 
 def diffusion(b0: Array, adc: Array, b_s_per_mm2: float) -> Array:
@@ -32,7 +34,9 @@ def gradient_echo(pd: Array, t1_ms: Array, tr_ms: float, flip_deg: float) -> Arr
     """Spoiled gradient echo at TE = 0 (Ernst): PD · sin α · (1 − E1) / (1 − cos α · E1)."""
     e1 = np.exp(-np.float32(tr_ms) / t1_ms)
     angle = np.deg2rad(flip_deg)
-    return np.asarray(pd * np.float32(np.sin(angle)) * (1 - e1) / (1 - np.float32(np.cos(angle)) * e1), np.float32)
+    return np.asarray(
+        pd * np.float32(np.sin(angle)) * (1 - e1) / (1 - np.float32(np.cos(angle)) * e1), np.float32
+    )
 
 
 def dipole_field(chi_ppm: Array, voxel_mm: npt.ArrayLike, direction: npt.ArrayLike) -> Array:
@@ -66,6 +70,15 @@ def precession(magnitude: Array, field_ppm: Array, field_t: float, te_ms: float)
     return np.asarray(magnitude * np.exp(np.complex64(2j * np.pi) * turns * field_ppm), np.complex64)
 
 
+def dephasing(field_ppm: Array, field_t: float, te_ms: float) -> Array:
+    """What is left of the signal of voxels across which a smooth field changes: the sinc of the turns, per axis."""
+    turns = np.float32(GYROMAGNETIC_MHZ_PER_T * field_t * te_ms * 1e-3)
+    left = np.ones_like(field_ppm)
+    for slope in np.gradient(field_ppm):
+        left *= np.abs(np.sinc(turns * slope))
+    return left
+
+
 def high_pass_phase(signal: Complex, width_voxels: float) -> Array:
     """Phase in radians after homodyne division by the low-passed image (Noll 1991; Haacke 2004)."""
     from scipy import ndimage
@@ -84,8 +97,16 @@ def susceptibility_weighted(magnitude: Array, phase: Array, power: int = 4) -> A
     return np.asarray(magnitude * mask**power, np.float32)
 
 
-def rician(signal: Array, sigma: float, rng: np.random.Generator) -> Array:
-    """Magnitude of the signal with Gaussian noise in both channels (Gudbjartsson and Patz 1995)."""
-    real = signal + np.float32(sigma) * rng.standard_normal(signal.shape, dtype=np.float32)
-    imaginary = np.float32(sigma) * rng.standard_normal(signal.shape, dtype=np.float32)
-    return np.asarray(np.hypot(real, imaginary), np.float32)
+def rician(signal: Array, sigma: float, rng: np.random.Generator, grain_voxels: float = 0.0) -> Array:
+    """Magnitude of the signal with Gaussian noise in both channels (Gudbjartsson and Patz 1995).
+
+    `grain_voxels` is the in-plane width over which noise is alike, as where the scanner interpolates.
+    """
+    from scipy import ndimage
+
+    channels = rng.standard_normal((2, *signal.shape), dtype=np.float32)
+    if grain_voxels > 0:
+        channels = ndimage.gaussian_filter(channels, (0, grain_voxels, grain_voxels, 0))
+        channels /= channels.std()
+    channels *= np.float32(sigma)
+    return np.asarray(np.hypot(signal + channels[0], channels[1]), np.float32)

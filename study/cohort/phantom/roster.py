@@ -41,7 +41,9 @@ class Entry:
         return CENTERS[self.center].diffusion + self.susceptibility
 
 
-def pick(options: tuple[tuple[str, float], ...] | tuple[tuple[tuple[str, ...], float], ...], place: float) -> int:
+def pick(
+    options: tuple[tuple[str, float], ...] | tuple[tuple[tuple[str, ...], float], ...], place: float
+) -> int:
     """Index of the option in whose share the place in [0, 1) falls."""
     total = 0.0
     for index, (_, share) in enumerate(options):
@@ -101,8 +103,12 @@ def _scaled(counts: Counts, wanted: int | None) -> Counts:
 
 def _entries(center: Center, settings: Phantom) -> list[Entry]:
     counts = _scaled(getattr(center, settings.size), settings.subjects_per_center)
-    kinds: list[Kind] = ["annotated"] * counts.annotated
-    kinds += ["control"] * counts.control + ["unannotated"] * counts.unannotated
+    numbers: list[tuple[Kind, int]] = [
+        ("annotated", counts.annotated),
+        ("control", counts.control),
+        ("unannotated", counts.unannotated),
+    ]
+    kinds = [kind for kind, number in numbers for _ in range(number)]
     found = []
     for index, kind in enumerate(kinds):
         number = index + 1

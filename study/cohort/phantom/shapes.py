@@ -5,6 +5,8 @@ Coordinates are arrays in mm; distances are negative inside. A `Points` triple h
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,12 +17,12 @@ Triple = tuple[float, float, float]
 
 def ellipsoid(points: Points, center: Triple, radii: Triple) -> Field:
     """Distance to an axis-aligned ellipsoid, exact on its surface and to first order near it."""
-    near, far = np.float32(0), np.float32(0)
+    near, far = np.zeros(1, np.float32), np.zeros(1, np.float32)
     for coordinate, middle, radius in zip(points, center, radii, strict=True):
         offset = (coordinate - np.float32(middle)) / np.float32(radius)
         offset *= offset
-        near = near + offset
-        far = far + offset / np.float32(radius**2)
+        near = np.asarray(near + offset, np.float32)
+        far = np.asarray(far + offset / np.float32(radius**2), np.float32)
     near = np.sqrt(near)
     return np.asarray(near * (near - 1) / np.sqrt(np.maximum(far, 1e-12)), np.float32)
 
@@ -32,7 +34,9 @@ def capsule(points: Points, start: Triple, end: Triple, radius: float) -> Field:
     offsets = [coordinate - np.float32(first) for coordinate, first in zip(points, start, strict=True)]
     along = sum(offset * np.float32(part / length) for offset, part in zip(offsets, axis, strict=True))
     along = np.clip(along, 0, 1)
-    squared = sum((offset - along * np.float32(part)) ** 2 for offset, part in zip(offsets, axis, strict=True))
+    squared = sum(
+        (offset - along * np.float32(part)) ** 2 for offset, part in zip(offsets, axis, strict=True)
+    )
     return np.asarray(np.sqrt(squared) - np.float32(radius), np.float32)
 
 
@@ -40,7 +44,7 @@ def tube(points: Points, path: npt.ArrayLike, radius: float) -> Field:
     """Distance to a polyline `[n, 3]` of constant radius."""
     knots = np.asarray(path, float)
     distance = capsule(points, tuple(knots[0]), tuple(knots[1]), radius)
-    for start, end in zip(knots[1:-1], knots[2:], strict=True):
+    for start, end in pairwise(knots[1:]):
         np.minimum(distance, capsule(points, tuple(start), tuple(end), radius), out=distance)
     return distance
 
@@ -56,7 +60,9 @@ def coverage(distance: Field, step_mm: float) -> Field:
     return np.asarray(np.clip(0.5 - distance / np.float32(step_mm), 0, 1), np.float32)
 
 
-def smooth_noise(axes: list[npt.NDArray[np.float64]], wavelength_mm: float, rng: np.random.Generator) -> Field:
+def smooth_noise(
+    axes: list[npt.NDArray[np.float64]], wavelength_mm: float, rng: np.random.Generator
+) -> Field:
     """Random field of unit variance on the grid of three axes, smooth over about a wavelength.
 
     White noise on a lattice, weighted by Gaussians of the distance along each axis.

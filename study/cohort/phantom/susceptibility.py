@@ -1,4 +1,4 @@
-"""SWAN, SWI and PHASE: gradient echoes in the field that tissue, veins, clots and calcium make."""
+"""SWAN, SWI and PHASE of a session: gradient echoes in the field that tissue, veins, clots and calcium make."""
 
 from __future__ import annotations
 
@@ -7,23 +7,36 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from study.cohort.phantom.acquisition import Matrix, Scan, VoxelGrid, averaged, fine_affine, sampled
+from study.cohort.phantom.acquisition import (
+    Matrix,
+    Scan,
+    VoxelGrid,
+    averaged,
+    coil_bias,
+    fine_affine,
+    sampled,
+)
 from study.cohort.phantom.brain import Brain
 from study.cohort.phantom.physics import (
+    Complex,
+    dephasing,
     dipole_field,
     gradient_echo,
     high_pass_phase,
     precession,
     susceptibility_weighted,
 )
+from study.cohort.phantom.session import Phantom, Session, largest
 from study.cohort.phantom.shapes import Field, capsule
 from study.cohort.phantom.tissue import Tissue
-from study.cohort.phantom.vessels import Path
+from study.cohort.phantom.vessels import Path, draw_veins
+
+_PART_MM = 1.25  # thickness in which slices are simulated
 
 
 @dataclass(frozen=True)
-class Tube:
-    """A vessel, clot, or (with one point) a ball: centre line in brain mm, radius, susceptibility, R2*."""
+class Body:
+    """A vessel, a clot or (with one point) a ball: centre line in brain mm, radius, susceptibility, R2*."""
 
     path: Path
     radius_mm: float
@@ -31,21 +44,101 @@ class Tube:
     r2_star: float
 
 
-@dataclass(frozen=True)
-class Echo:
-    """Images on the box of a grid, before gain: magnitude (SWAN), phase in radians, SWI; and the clot's share."""
+def add_susceptibility(phantom: Phantom, session: Session, grid: VoxelGrid, rng: np.random.Generator) -> None:
+    """Put the center's susceptibility images and the thrombus mask into the phantom."""
+    bodies, clot = _bodies(session, rng), _clot(session, rng)
+    signal, covered = acquire(session, bodies, clot, grid, rng)
+    magnitude = np.abs(signal).astype(np.float32)
+    phase = high_pass_phase(signal, 7.0 / float(grid.spacing_mm[0]))
+    lattice = session.brain.lattice
+    outline = lattice.spread(-session.brain.inside, -6)
+    inside = sampled(outline, lattice, session.shift_mm, grid.box_affine, grid.box_shape) > 0
+    scale = 0.5 * session.scan.gain / float(np.median(magnitude[inside])) * inside
+    stored = {
+        "SWAN": np.rint(magnitude * scale).clip(0, 32767),
+        "SWI": np.rint(susceptibility_weighted(magnitude, phase) * scale).clip(0, 32767),
+        "PHASE": np.rint(phase * 1000 * inside),
+    }
+    for name in session.entry.susceptibility:
+        phantom.images[name] = (grid.embed(stored[name].astype(np.int16)), grid.affine)
+    mask = largest(covered) if clot is not None else np.zeros(grid.box_shape, bool)
+    phantom.masks["thrombus"] = (grid.embed(mask), grid.affine)
+    if clot is not None:
+        phantom.truth["thrombus"] |= {
+            "chi_ppm": clot.chi_ppm,
+            "mask_ml": float(mask.sum()) * float(np.prod(grid.spacing_mm)) / 1000,
+            "position_mm": clot.path.mean(axis=0) + session.shift_mm,
+        }
 
-    magnitude: Field
-    phase: Field
-    weighted: Field
-    clot: Field
+
+def acquire(
+    session: Session, bodies: list[Body], clot: Body | None, grid: VoxelGrid, rng: np.random.Generator
+) -> tuple[Complex, Field]:
+    """Complex signal on the box of a grid, and the share of the clot in each voxel.
+
+    Each slice is simulated in parts and averaged afterwards, so that spins of a voxel dephase.
+    """
+    scan, lattice, shift = session.scan, session.brain.lattice, session.shift_mm
+    parts = max(1, round(float(grid.spacing_mm[2]) / _PART_MM))
+    factors = (1, 1, parts)
+    affine = fine_affine(grid, factors)
+    magnitude, chi, air = (
+        sampled(volume, lattice, shift, grid.box_affine, grid.box_shape)
+        for volume in _maps(session, coil_bias(session.brain, scan.bias, rng))
+    )
+    magnitude *= dephasing(air, scan.field_t, scan.swan_te_ms)
+    magnitude, chi, air = (np.repeat(volume, parts, axis=2) for volume in (magnitude, chi, air))
+    covered = np.zeros_like(chi)
+    for body in [*bodies, *([clot] if clot else [])]:
+        paint(body, affine, shift, scan.swan_te_ms, chi, magnitude, covered if body is clot else None)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    field = dipole_field(chi, spacing, np.linalg.solve(affine[:3, :3] / spacing, [0.0, 0.0, 1.0]))
+    signal = averaged(precession(magnitude, field + air, scan.field_t, scan.swan_te_ms), factors)
+    level = np.float32(np.median(magnitude[magnitude > 0]) / scan.swan_snr)
+    noise = rng.standard_normal((2, *signal.shape), dtype=np.float32) * level
+    return np.asarray(signal + noise[0] + 1j * noise[1], np.complex64), averaged(covered, factors)
+
+
+def paint(
+    body: Body,
+    affine: Matrix,
+    shift_mm: npt.NDArray[np.float64],
+    te_ms: float,
+    chi: Field,
+    magnitude: Field,
+    covered: Field | None,
+) -> None:
+    """Put a body into the maps in place, with partial volume at its rim."""
+    inverse, lost = np.linalg.inv(affine), np.float32(1 - np.exp(-1e-3 * te_ms * body.r2_star))
+    knots = (body.path if len(body.path) > 1 else np.repeat(body.path, 2, axis=0)) + shift_mm
+    step = float(np.linalg.norm(affine[:3, :3], axis=0).mean())
+    reach = np.abs(inverse[:3, :3]).sum(axis=1) * (body.radius_mm + step)
+    index = knots @ inverse[:3, :3].T + inverse[:3, 3]
+    for start, end, first, last in zip(knots[:-1], knots[1:], index[:-1], index[1:], strict=True):
+        low = np.maximum(np.floor(np.minimum(first, last) - reach).astype(int), 0)
+        high = np.minimum(np.ceil(np.maximum(first, last) + reach).astype(int) + 1, chi.shape)
+        if (low >= high).any():
+            continue
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        i, j, k = np.ogrid[box]
+        x, y, z = (
+            np.asarray(row[0] * i + row[1] * j + row[2] * k + row[3], np.float32) for row in affine[:3]
+        )
+        distance = capsule(
+            (x, y, z), (start[0], start[1], start[2]), (end[0], end[1], end[2]), body.radius_mm
+        )
+        share = np.clip(0.5 - distance / np.float32(step), 0, 1)
+        share *= np.float32(min(1.0, (2 * body.radius_mm / step) ** 2))  # thinner than the grid: diluted
+        chi[box] += share * (np.float32(body.chi_ppm) - chi[box])
+        magnitude[box] *= 1 - share * lost
+        if covered is not None:
+            np.maximum(covered[box], share, out=covered[box])
 
 
 def to_brain_mm(path: npt.ArrayLike, brain: Brain) -> Path:
     """Brain coordinates of template points `[n, 3]`: the warp of the brain, inverted by iteration."""
-    wanted = np.atleast_2d(np.asarray(path, float))
+    wanted, lattice = np.atleast_2d(np.asarray(path, float)), brain.lattice
     place = wanted * brain.person.scale
-    lattice = brain.lattice
     limits = np.array(lattice.shape) - 1
     for _ in range(4):
         index = np.clip(np.rint((place - lattice.origin_mm) / lattice.step_mm).astype(int), 0, limits)
@@ -57,88 +150,43 @@ def to_brain_mm(path: npt.ArrayLike, brain: Brain) -> Path:
     return place
 
 
-def acquire(
-    brain: Brain,
-    table: dict[str, Tissue],
-    tubes: list[Tube],
-    clot: Tube | None,
-    air_ppm: Field,
-    bias: Field,
-    scan: Scan,
-    grid: VoxelGrid,
-    slices: int,
-    shift_mm: npt.NDArray[np.float64],
-    rng: np.random.Generator,
-) -> Echo:
-    """Simulate with each slice cut into `slices`, then average the complex signal: spins of a voxel dephase."""
-    factors = (1, 1, slices)
-    affine, coarse = fine_affine(grid, factors), grid.box_affine
-    magnitude, chi, air = (
-        np.repeat(sampled(m, brain.lattice, shift_mm, coarse, grid.box_shape), factors[2], axis=2)
-        for m in (*_tissue_maps(brain, table, bias, scan), air_ppm)
+def _bodies(session: Session, rng: np.random.Generator) -> list[Body]:
+    """Veins, darker on the side of the stroke where more oxygen is taken, calcifications and microbleeds."""
+    brain, stroke = session.brain, session.stroke
+    side = 0.0 if stroke is None else (1.0 if stroke.side == "right" else -1.0)
+    chi = float(rng.uniform(0.32, 0.46))
+    bodies = [
+        Body(to_brain_mm(path, brain), radius, chi * (1.25 if side * path[0, 0] > 4 else 1.0), 30.0)
+        for path, radius in draw_veins(brain.points, brain.fluid, brain.inside, rng)
+    ]
+    bodies += [Body(to_brain_mm(at, brain), radius, ppm, 60.0) for at, radius, ppm in session.changes.bodies]
+    return bodies
+
+
+def _clot(session: Session, rng: np.random.Generator) -> Body | None:
+    stroke = session.stroke
+    if stroke is None or stroke.clot is None:
+        return None
+    return Body(
+        to_brain_mm(stroke.clot, session.brain), stroke.clot_radius_mm, float(rng.uniform(0.6, 1.6)), 80.0
     )
-    covered = np.zeros_like(chi)
-    for body in [*tubes, *([clot] if clot else [])]:
-        _paint(body, affine, shift_mm, scan.swan_te_ms, chi, magnitude, covered if body is clot else None)
-    direction = np.linalg.solve(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0), [0.0, 0.0, 1.0])
-    field = dipole_field(chi, np.linalg.norm(affine[:3, :3], axis=0), direction)
-    field += air
-    signal = averaged(precession(magnitude, field, scan.field_t, scan.swan_te_ms), factors)
-    level = float(np.median(magnitude[magnitude > 0])) / scan.swan_snr
-    noise = rng.standard_normal((2, *signal.shape), dtype=np.float32) * np.float32(level)
-    signal = signal + noise[0] + 1j * noise[1]
-    phase = high_pass_phase(signal.astype(np.complex64), 7.0 / float(grid.spacing_mm[0]))
-    size_now = np.abs(signal).astype(np.float32)
-    return Echo(size_now, phase, susceptibility_weighted(size_now, phase), averaged(covered, factors))
 
 
-def _tissue_maps(brain: Brain, table: dict[str, Tissue], bias: Field, scan: Scan) -> tuple[Field, Field]:
-    """Magnitude at the echo and susceptibility in ppm on the whole lattice, without vessels."""
-    start = {name: _at_once(tissue, scan) for name, tissue in table.items()}
-    late = {name: start[name] * float(np.exp(-1e-3 * scan.swan_te_ms * t.r2_star)) for name, t in table.items()}
-    chi = {name: tissue.chi_ppm for name, tissue in table.items()}
+def _maps(session: Session, bias: Field) -> tuple[Field, Field, Field]:
+    """Magnitude at the echo, susceptibility and the field of air, both in ppm, on the whole lattice; no vessels."""
+    brain, scan = session.brain, session.scan
+    magnitude = {name: _level(tissue, scan) for name, tissue in session.tissues.items()}
+    chi = {name: tissue.chi_ppm for name, tissue in session.tissues.items()}
     within = brain.inside < 0.5
     maps = []
-    for values, factor in ((late, bias), (chi, np.float32(1))):
+    for values, factor in ((magnitude, bias), (chi, np.float32(1))):
         solid = brain.parenchyma(values)
-        maps.append(brain.lattice.spread((solid + brain.fluid * (np.float32(values["fluid"]) - solid)) * factor * within))
-    return maps[0], maps[1]
+        maps.append((solid + brain.fluid * (np.float32(values["fluid"]) - solid)) * factor * within)
+    return brain.lattice.spread(maps[0]), brain.lattice.spread(maps[1]), brain.lattice.spread(session.air_ppm)
 
 
-def _at_once(tissue: Tissue, scan: Scan) -> float:
-    """Signal at TE = 0."""
+def _level(tissue: Tissue, scan: Scan) -> float:
+    """Gradient-echo signal of a tissue at the echo, without any dephasing between voxels."""
     pd, t1 = np.array([tissue.pd], np.float32), np.array([tissue.t1_ms], np.float32)
-    return float(gradient_echo(pd, t1, scan.swan_tr_ms, scan.swan_flip_deg)[0])
-
-
-def _paint(
-    body: Tube,
-    affine: Matrix,
-    shift_mm: npt.NDArray[np.float64],
-    te_ms: float,
-    chi: Field,
-    magnitude: Field,
-    covered: Field | None,
-) -> None:
-    """Put a body into the maps, with partial volume at its rim."""
-    inverse, lost = np.linalg.inv(affine), np.float32(1 - np.exp(-1e-3 * te_ms * body.r2_star))
-    knots = body.path if len(body.path) > 1 else np.repeat(body.path, 2, axis=0)
-    step = float(np.linalg.norm(affine[:3, :3], axis=0).mean())
-    spread = np.abs(inverse[:3, :3]).sum(axis=1) * (body.radius_mm + step)
-    for start, end in zip(knots[:-1], knots[1:], strict=True):
-        ends = np.stack([start, end]) + shift_mm
-        index = ends @ inverse[:3, :3].T + inverse[:3, 3]
-        low = np.maximum(np.floor(index.min(axis=0) - spread).astype(int), 0)
-        high = np.minimum(np.ceil(index.max(axis=0) + spread).astype(int) + 1, chi.shape)
-        if (low >= high).any():
-            continue
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        grid = np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(low, high, strict=True)], indexing="ij"), -1)
-        place = (grid @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32)
-        distance = capsule((place[..., 0], place[..., 1], place[..., 2]), tuple(ends[0]), tuple(ends[1]), body.radius_mm)
-        share = np.clip(0.5 - distance / np.float32(step), 0, 1)
-        share *= min(1.0, (2 * body.radius_mm / step) ** 2)  # thinner than the grid: diluted
-        chi[box] += share * (np.float32(body.chi_ppm) - chi[box])
-        magnitude[box] *= 1 - share * lost
-        if covered is not None:
-            np.maximum(covered[box], share, out=covered[box])
+    start = float(gradient_echo(pd, t1, scan.swan_tr_ms, scan.swan_flip_deg)[0])
+    return start * float(np.exp(-1e-3 * scan.swan_te_ms * tissue.r2_star))

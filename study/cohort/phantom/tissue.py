@@ -1,8 +1,9 @@
 """What tissue is like: proton density, relaxation, diffusion and susceptibility by field strength.
 
-Relaxation times: Stanisz et al. 2005 (white and grey matter), Lu et al. 2005 and Wansapura et al. 1999 (1.5 and
-3 T); R2* of the deep nuclei: Peters et al. 2007; ADC: Helenius et al. 2002; susceptibility: Li et al. 2011, relative
-to cerebrospinal fluid. Values are rounded and vary by subject.
+Rounded textbook values, then adjusted by eye and by intensity percentiles to a few real scans: they are plausible, not
+measured. ADC of white and deep grey matter is that of healthy adults (Helenius et al. 2002: 0.70 and 0.75); cortex has
+0.79 instead of their 0.89, because the simulated voxels hold fluid of their own as the measured ones did.
+Susceptibility is relative to cerebrospinal fluid.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class Tissue:
 
 
 _TABLE = {  # PD, T1 at 1.5 and 3 T, T2 at 1.5 and 3 T, ADC, chi, R2* at 1.5 and 3 T
-    "white": (0.71, 650, 880, 79, 71, 0.74, -0.030, 15.0, 20.0),
-    "grey": (0.81, 1080, 1380, 93, 85, 0.83, 0.015, 12.5, 16.5),
-    "striatum": (0.79, 1000, 1270, 86, 76, 0.75, 0.060, 16.5, 24.0),
-    "pallidum": (0.74, 820, 1060, 68, 58, 0.77, 0.140, 26.0, 42.0),
+    "white": (0.71, 650, 880, 77, 70, 0.71, -0.030, 15.0, 20.0),
+    "grey": (0.81, 1080, 1380, 97, 89, 0.79, 0.015, 12.5, 16.5),
+    "striatum": (0.79, 1000, 1270, 84, 73, 0.75, 0.060, 16.5, 24.0),
+    "pallidum": (0.73, 820, 1060, 64, 53, 0.77, 0.140, 26.0, 42.0),
     "thalamus": (0.77, 880, 1160, 84, 75, 0.77, 0.020, 15.0, 21.0),
     "cerebellum": (0.82, 1060, 1350, 96, 88, 0.75, 0.010, 12.5, 16.5),
     "brainstem": (0.74, 760, 1000, 86, 77, 0.75, -0.010, 14.5, 19.0),

@@ -33,51 +33,75 @@ class Site:
 
 SITES = (
     Site(
-        "M1", True, 0.6,
+        "M1",
+        True,
+        0.6,
         ((10, 5, -15), (18, 4, -15), (27, 4, -14), (35, 2, -11), (41, 2, -4), (43, -4, 6), (50, -16, 14)),
-        (3, 12), "MCA",
+        (3, 12),
+        "MCA",
         ((46, 4, 10), (27, 2, 8), (52, 14, 18), (56, -32, 24), (58, -20, -4), (40, 30, 20)),
     ),
     Site(
-        "ICA", True, 0.25,
+        "ICA",
+        True,
+        0.25,
         ((15, 10, -26), (13, 6, -18), (18, 4, -15), (27, 4, -14), (35, 2, -11), (42, 2, -2)),
-        (0, 5), "MCA+ACA",
+        (0, 5),
+        "MCA+ACA",
         ((44, 4, 10), (28, 4, 8), (52, 8, 22), (50, -30, 26), (24, 34, 30)),
     ),
     Site(
-        "P1", True, 0.15,
+        "P1",
+        True,
+        0.15,
         ((2, -18, -15), (9, -20, -14), (17, -26, -10), (21, -36, -6), (20, -50, -2), (17, -66, 2)),
-        (0, 6), "PCA",
+        (0, 6),
+        "PCA",
         ((16, -80, 4), (24, -64, -6), (26, -44, -10), (11, -20, 6)),
     ),
     Site(
-        "M2 superior", False, 0.3,
+        "M2 superior",
+        False,
+        0.3,
         ((35, 2, -11), (40, 5, -2), (43, 4, 8), (50, 2, 18), (57, -2, 28), (56, -8, 38)),
-        (2, 16), "MCA",
+        (2, 16),
+        "MCA",
         ((54, -2, 34), (52, 12, 26), (50, -14, 44), (44, 20, 34)),
     ),
     Site(
-        "M2 inferior", False, 0.3,
+        "M2 inferior",
+        False,
+        0.3,
         ((35, 2, -11), (41, -6, -5), (44, -18, 4), (52, -32, 12), (58, -44, 20), (54, -58, 26)),
-        (2, 18), "MCA",
+        (2, 18),
+        "MCA",
         ((58, -36, 16), (54, -52, 28), (60, -24, 2), (48, -62, 14)),
     ),
     Site(
-        "M2 anterior", False, 0.15,
+        "M2 anterior",
+        False,
+        0.15,
         ((35, 2, -11), (40, 10, -2), (43, 20, 8), (46, 30, 18), (42, 38, 24)),
-        (2, 14), "MCA",
+        (2, 14),
+        "MCA",
         ((46, 30, 14), (42, 40, 12), (48, 20, 26)),
     ),
     Site(
-        "A2", False, 0.1,
+        "A2",
+        False,
+        0.1,
         ((3, 12, -13), (3, 24, -9), (3, 36, 4), (3, 36, 20), (3, 22, 32), (3, 0, 40), (4, -20, 46)),
-        (4, 24), "ACA",
+        (4, 24),
+        "ACA",
         ((8, 36, 30), (8, 8, 56), (8, -20, 58), (8, 50, 10)),
     ),
     Site(
-        "P2", False, 0.15,
+        "P2",
+        False,
+        0.15,
         ((17, -26, -10), (21, -36, -6), (20, -50, -2), (17, -66, 2), (14, -80, 4)),
-        (0, 14), "PCA",
+        (0, 14),
+        "PCA",
         ((14, -82, 6), (20, -70, -4), (12, -64, 10)),
     ),
 )
@@ -144,7 +168,9 @@ def tube_length_mm(volume_ml: float, radius_mm: float) -> float:
     return max(0.0, float(volume_ml * 1000 / (np.pi * radius_mm**2) - 4 / 3 * radius_mm))
 
 
-def draw_veins(points: Points, fluid: Field, inside: Field, rng: np.random.Generator) -> list[tuple[Path, float]]:
+def draw_veins(
+    points: Points, fluid: Field, inside: Field, rng: np.random.Generator
+) -> list[tuple[Path, float]]:
     """Deep, medullary and cortical veins of both sides as centre lines in template mm, with radii."""
     veins: list[tuple[Path, float]] = []
     for side in (-1.0, 1.0):
@@ -178,4 +204,4 @@ def _chain(start: npt.NDArray[np.float64], cloud: Path) -> Path:
         if np.linalg.norm(following - chain[-1]) < 2 or following[0] * start[0] < 0:
             break
         chain.append(following)
-    return np.stack(chain) if len(chain) > 1 else np.stack([start, start + [0.0, 0.5, 2.0]])
+    return np.stack(chain) if len(chain) > 1 else np.stack([start, start + np.array([0.0, 0.5, 2.0])])

@@ -16,7 +16,7 @@ import nibabel
 import numpy as np
 
 from study.cohort.phantom.roster import Entry, entries, phantom_folder, subject_of
-from study.cohort.phantom.simulate import Phantom, simulate
+from study.cohort.phantom.simulate import simulate
 from study.config import Config
 from study.config import Phantom as Settings
 
@@ -29,7 +29,8 @@ def write_cohort(config: Config) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     missing = [entry for entry in entries(settings) if not _complete(folder, entry)]
-    processes = min(len(os.sched_getaffinity(0)), len(missing))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = min(cores, len(missing))
     if processes <= 1:
         for entry in missing:
             write_subject(entry, settings, folder)

@@ -1,0 +1,96 @@
+"""Who is in the simulated cohort, known before anything is simulated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from study.cohort.phantom import list_phantoms, phantom_folder
+from study.cohort.phantom.roster import entries
+from study.config import Config, Phantom, validate
+
+
+def config(root: Path, **phantom: object) -> Config:
+    return validate({"study": {"name": "test", "root": str(root)}, "cohort": {"phantom": phantom}})
+
+
+def test_small_cohort_has_all_centers_and_fifty_to_sixty_subjects(tmp_path: Path) -> None:
+    counts = Counter(subject.center for subject in list_phantoms(config(tmp_path)))
+    assert set(counts) == {"CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"}
+    assert 50 <= counts.total() <= 60
+
+
+def test_full_cohort_has_the_published_numbers() -> None:
+    found = Counter(entry.center for entry in entries(Phantom(size="full")))
+    assert found == {"CHSF": 65, "MATAR": 125, "MATAR2": 281, "ISLES": 250, "JHU": 2888, "FOCH": 87}
+
+
+def test_full_cohort_is_annotated_as_published() -> None:
+    full = entries(Phantom(size="full"))
+    assert sum("lesion" in entry.masks for entry in full if entry.center == "MATAR2") == 156
+    assert sum("thrombus" in entry.masks for entry in full if entry.center == "FOCH") == 43
+    assert not any("lesion" in entry.masks for entry in full if entry.center == "FOCH")
+    assert not any("thrombus" in entry.masks for entry in full if entry.center in ("ISLES", "JHU"))
+    ischemic = sum(entry.kind == "annotated" for entry in full if entry.center == "JHU")
+    assert ischemic / 2888 == pytest.approx(0.65, abs=0.001)
+
+
+def test_modalities_are_those_of_the_centers() -> None:
+    found: dict[str, set[tuple[str, ...]]] = {}
+    full = entries(Phantom(size="full"))
+    for entry in full:
+        found.setdefault(entry.center, set()).add(tuple(sorted(entry.modalities)))
+    assert found["CHSF"] == found["MATAR"] == found["MATAR2"] == {("ADC", "B0", "DWI", "PHASE", "SWAN")}
+    assert found["ISLES"] == {("ADC", "DWI")}
+    assert found["JHU"] == {("ADC", "B0", "DWI", "SWI"), ("ADC", "B0", "DWI", "SWAN")}
+    assert found["FOCH"] == {("B0", "DWI", "SWAN"), ("B0", "DWI", "SWI")}
+    swan = sum("SWAN" in entry.modalities for entry in full if entry.center == "FOCH")
+    assert swan / 87 == pytest.approx(0.72, abs=0.02)
+
+
+def test_a_control_scan_is_a_second_look_at_an_annotated_patient() -> None:
+    matar = [entry for entry in entries(Phantom()) if entry.center == "MATAR"]
+    annotated = {entry.patient for entry in matar if entry.kind == "annotated"}
+    controls = [entry for entry in matar if entry.kind == "control"]
+    assert controls
+    assert all(
+        entry.patient in annotated and {"lesion", "thrombus"} <= set(entry.masks) for entry in controls
+    )
+
+
+def test_subjects_per_center_and_centers_are_respected(tmp_path: Path) -> None:
+    subjects = list_phantoms(config(tmp_path, centers=["ISLES", "JHU"], subjects_per_center=3))
+    assert Counter(subject.center for subject in subjects) == {"ISLES": 3, "JHU": 3}
+
+
+def test_one_subject_per_center_is_an_annotated_one() -> None:
+    assert {entry.kind for entry in entries(Phantom(subjects_per_center=1))} == {"annotated"}
+
+
+def test_every_subject_has_its_own_files_under_the_cohorts_folder(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    files = [path for s in list_phantoms(settings) for path in [*s.images.values(), *s.masks.values()]]
+    assert len(set(files)) == len(files)
+    assert all(path.is_relative_to(phantom_folder(settings)) for path in files)
+    assert phantom_folder(settings).parent == tmp_path / "phantoms"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": "full"}, {"randomisation": 0.5}, {"subjects_per_center": 2}]
+)
+def test_other_settings_lie_in_another_folder(tmp_path: Path, change: dict[str, object]) -> None:
+    assert phantom_folder(config(tmp_path)) != phantom_folder(config(tmp_path, **change))
+
+
+def test_listing_loads_no_array_library() -> None:
+    code = (
+        "import sys; import study.cohort.phantom; "
+        "sys.exit(str({'scipy', 'nibabel', 'torch', 'pandas'} & set(sys.modules)) if "
+        "{'scipy', 'nibabel', 'torch', 'pandas'} & set(sys.modules) else 0)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
