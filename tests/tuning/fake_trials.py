@@ -78,21 +78,3 @@ def sums_ranks(config: Config, folder: TrialFolder, report: Any) -> Any:
                 "epochs": epoch,
             },
         )
-
-
-def slow_ranks(config: Config, folder: TrialFolder, report: Any) -> Any:
-    import torch.distributed as dist
-
-    rank = dist.get_rank()
-    done = json.loads(folder.checkpoint.read_text()) if folder.checkpoint.is_file() else 0
-    for epoch in range(done + 1, config.trainer.epochs + 1):
-        time.sleep(0.5)
-        dist.barrier()
-        if rank == 0:
-            write_json(folder.checkpoint, epoch)
-            report(epoch, {"objective": 1.0})
-    if rank == 0:
-        write_json(
-            folder.result,
-            {"trial": folder.number, "state": "complete", "value": 1.0, "done": done, "epochs": epoch},
-        )

@@ -1,0 +1,101 @@
+"""One training through the command, in this process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from study import export, predict, train
+from study.cli import run_command
+from study.evaluation.metrics import dice
+from study.results import StudyFolder, read_json, read_rows
+
+Rows = list[dict[str, str]]
+Arguments = Callable[..., list[str]]
+CHOSEN = ("value", "postprocessing", "crossfit", "epochs", "state")
+
+
+def train_study(arguments: list[str], tmp_path: Path, name: str) -> StudyFolder:
+    run_command(train.main, [*arguments, f"study.name={name}"])
+    return StudyFolder.find(tmp_path / "studies", name)
+
+
+def test_rows_hold_each_center_with_all_it_has_and_with_the_droppable_modality_removed(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "rows")
+    rows = read_rows(folder.trial(0).rows)
+    found = set(rows[["center", "seen", "subset", "removed"]].itertuples(index=False, name=None))
+    seen = {
+        (center, True, *given)
+        for center in ("North", "South")
+        for given in (("DWI+ADC+B0", ""), ("DWI+ADC", "B0"))
+    }
+    assert found == seen | {("Abroad", False, "DWI+ADC", "")}
+    assert set(rows["split"]) == {"test"}
+
+
+def test_the_same_command_gives_the_same_rows(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> None:
+    first, second = (
+        train_study(arguments(hospitals, "trainer.deterministic=true"), tmp_path, name)
+        for name in ("one", "two")
+    )
+    pd.testing.assert_frame_equal(read_rows(first.trial(0).rows), read_rows(second.trial(0).rows))
+
+
+def test_labels_of_test_subjects_change_no_choice(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    first = train_study(arguments(hospitals), tmp_path, "true-labels")
+    splits = read_json(first.splits)
+    subjects = pd.read_csv(first.subjects).set_index("key")
+    for key in (*splits["test"], *splits["unseen"]):
+        path = next(row["lesion"] for row in hospitals if row["subject"] == subjects.loc[key, "id"])
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(1 - np.asarray(image.dataobj), image.affine), path)
+    second = train_study(arguments(hospitals), tmp_path, "false-labels")
+    one, other = (folder.trial(0).read_result() or {} for folder in (first, second))
+    assert {key: one[key] for key in CHOSEN} == {key: other[key] for key in CHOSEN}
+    assert (first.trial(0).weights).read_bytes() == (second.trial(0).weights).read_bytes()
+    assert one["scores"] != other["scores"]
+
+
+def test_a_bundle_needs_nothing_of_its_study_and_writes_on_the_inputs_grid(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "bundled")
+    run_command(
+        export.main,
+        [f"study.root={tmp_path / 'studies'}", "study.name=bundled", f"out={tmp_path / 'bundle'}"],
+    )
+    shutil.rmtree(folder.path)
+    out = tmp_path / "mask.nii.gz"
+    given = hospitals[-1]["DWI"]
+    run_command(predict.main, [f"bundle={tmp_path / 'bundle'}", f"DWI={given}", f"out={out}"])
+    mask, image = nib.load(out), nib.load(given)
+    assert mask.shape == image.shape
+    np.testing.assert_allclose(mask.affine, image.affine)
+    assert set(np.unique(np.asarray(mask.dataobj))) <= {0, 1}
+
+
+def test_predicted_masks_have_the_dice_of_the_rows(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "same")
+    where = [f"study.root={tmp_path / 'studies'}", "study.name=same"]
+    run_command(export.main, [*where, f"out={tmp_path / 'bundle.zip'}"])
+    subjects = pd.read_csv(folder.subjects).set_index("key")
+    rows = read_rows(folder.trial(0).rows)
+    for row in rows[rows["center"] == "Abroad"].itertuples():
+        files = next(one for one in hospitals if one["subject"] == subjects.loc[row.subject, "id"])
+        out = tmp_path / f"{row.subject}.nii.gz"
+        images = [f"{name}={files[name]}" for name in ("DWI", "ADC")]
+        run_command(predict.main, [f"bundle={tmp_path / 'bundle.zip'}", *images, f"out={out}"])
+        reference, mask = (np.asarray(nib.load(path).dataobj) for path in (files["lesion"], out))
+        assert dice(reference, mask, "one") == pytest.approx(row.dice, abs=1e-4)
