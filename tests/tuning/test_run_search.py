@@ -53,7 +53,7 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weak_trials_are_pruned_and_every_end_reaches_database_and_listener(tmp_path: Path) -> None:
-    config = make_config(tmp_path)
+    config = make_config(tmp_path, tuning={"first_rung": 0.5})
     folder = prepared(config)
     heard: list[tuple[int, str]] = []
 
@@ -75,7 +75,8 @@ def test_weak_trials_are_pruned_and_every_end_reaches_database_and_listener(tmp_
         assert trial.value == pytest.approx(trial.params["trainer.learning_rate"])
         assert list(trial.intermediate_values) == list(range(1, result["epochs"] + 1))
         assert (trial.number, result["state"]) in heard
-        assert (result["epochs"] == 4) == (result["state"] == "complete")
+        # A report returns after the scheduler has judged it: no epoch is trained beyond the rung.
+        assert result["epochs"] == (4 if result["state"] == "complete" else 2)
     assert not (folder.path / ".tune").exists()
     heard.clear()
     run_search(
