@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError, Problem
-from study.imaging.parallel import map_processes
 from study.imaging.prepare import Landmarks, prepare_subject
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
+from study.parallel import map_processes
 from study.results import read_json, write_json
 
 CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays

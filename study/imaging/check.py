@@ -12,11 +12,11 @@ from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError, Problem
 from study.imaging.geometry import describe, same_grid
-from study.imaging.parallel import map_processes
 from study.imaging.prepare import stack
 from study.imaging.read import read_mask
 from study.imaging.scan import Scan, read_scan
 from study.imaging.volume import Grid, Volume
+from study.parallel import map_processes
 
 MOST_GRIDS = 8  # listed per center
 

@@ -11,9 +11,9 @@ import numpy as np
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError, Problem
-from study.imaging.parallel import map_processes
 from study.imaging.scan import read_scan
 from study.imaging.volume import Grid
+from study.parallel import map_processes
 
 ANISOTROPY = (
     3.0  # nnU-Net (Isensee 2021, doi:10.1038/s41592-020-01008-z): from here on an axis counts as coarse

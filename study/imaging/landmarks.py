@@ -13,9 +13,9 @@ import numpy as np
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError
-from study.imaging.parallel import map_processes
 from study.imaging.prepare import stack
 from study.imaging.scan import read_scan
+from study.parallel import map_processes
 
 
 def learn_landmarks(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import os
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from study.cohort.phantom.roster import Entry, entries, phantom_folder, subject_
 from study.cohort.phantom.simulate import simulate
 from study.config import Config
 from study.config import Phantom as Settings
+from study.parallel import map_processes
 
 
 def write_cohort(config: Config) -> None:
@@ -29,20 +28,7 @@ def write_cohort(config: Config) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     missing = [entry for entry in entries(settings) if not _complete(folder, entry)]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = min(cores, len(missing))
-    if processes <= 1:
-        for entry in missing:
-            write_subject(entry, settings, folder)
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            tasks = [pool.submit(write_subject, entry, settings, folder) for entry in missing]
-            try:
-                for task in tasks:
-                    task.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    map_processes(partial(write_subject, settings=settings, folder=folder), missing)
     _write_atomically(table, _participants(settings).encode())
 
 
