@@ -9,7 +9,7 @@ from study.cli import parse_pairs, run_command, usage
 from study.composition import compose
 from study.config import Config, validate
 from study.errors import ConfigError
-from study.results import StudyFolder, read_json, write_rows
+from study.results import StudyFolder, find_winner, read_json, read_rows, write_rows
 
 KEYS = {
     "study.name": "the study",
@@ -68,7 +68,6 @@ def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
     from study.preparation import open_study
-    from study.report import find_winner
     from study.trial import load_network
 
     trial = find_winner(folder) if number is None else folder.trial(number)
@@ -96,8 +95,6 @@ def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str
     ]
     path = trial.path / f"evaluation-{name}.parquet"
     write_rows(path, rows)
-    from study.results import read_rows
-
     print(f"trial {trial.number}, Dice, mean with 95 % bootstrap interval over subjects")
     print(to_text(cross_center_table(read_rows(path), config.evaluation.bootstrap, config.study.seed)))
     print(f"\nrows: {path}")

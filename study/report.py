@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
-from analysis.tables import cross_center_table, to_text
+from analysis.tables import average_table, cross_center_table, to_text
 from study.config import Config
 from study.errors import StudyError
-from study.results import StudyFolder, TrialFolder, read_json, read_rows
-
-
-def find_winner(folder: StudyFolder) -> TrialFolder:
-    """The complete trial with the highest objective; ties go to the lower number.
-
-    Raises:
-        StudyError: no trial is complete.
-    """
-    ended = [(trial, trial.read_result()) for trial in folder.trials()]
-    complete = [
-        (float(result["value"]), -trial.number, trial)
-        for trial, result in ended
-        if result is not None and result["state"] == "complete" and math.isfinite(result["value"])
-    ]
-    if not complete:
-        raise StudyError(f"{folder.path}: no trial is complete yet; go on with resume=true")
-    return max(complete, key=lambda entry: entry[:2])[2]
+from study.results import StudyFolder, find_winner, read_json, read_rows
+from study.tracking import tracking_uri, without_password
 
 
 def summarise(config: Config, folder: StudyFolder) -> dict[str, Any]:
@@ -68,12 +51,14 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()
     }
     lines += [f"  {path} = {_shown(value)}" for path, value in shown.items()]
-    table = cross_center_table(
-        read_rows(folder.trial(winner["trial"]).rows), config.evaluation.bootstrap, config.study.seed
-    )
+    rows = read_rows(folder.trial(winner["trial"]).rows)
+    tables = [
+        make(rows, config.evaluation.bootstrap, config.study.seed)
+        for make in (cross_center_table, average_table)
+    ]
     lines += ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
     empty = "1" if config.evaluation.empty_dice == "one" else "left out"
-    lines += [f"(no lesion in reference and prediction: {empty})", to_text(table), ""]
+    lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
     return "\n".join([*lines, *_next_steps(config, folder)])
 
 
@@ -81,8 +66,9 @@ def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
     where = f"study.name={config.study.name} study.root={config.study.root}"
     present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
     lines = [f"Everything lies in {folder.path}", "Next:"]
-    if config.tracking.enabled and (folder.path / "mlflow.db").exists():
-        lines.append(f"  mlflow ui --workers 1 --backend-store-uri sqlite:///{folder.path / 'mlflow.db'}")
+    if config.tracking.enabled:
+        uri = tracking_uri(config, folder)
+        lines.append(f"  mlflow ui --workers 1 --backend-store-uri {without_password(uri, uri)}")
     lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
     lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
     return lines

@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -154,3 +155,20 @@ class TrialFolder:
         if not self.epochs.is_file():
             return []
         return [json.loads(line) for line in self.epochs.read_text().splitlines()]
+
+
+def find_winner(folder: StudyFolder) -> TrialFolder:
+    """The complete trial with the highest objective; ties go to the lower number.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    ended = [(trial, trial.read_result()) for trial in folder.trials()]
+    complete = [
+        (float(result["value"]), -trial.number, trial)
+        for trial, result in ended
+        if result is not None and result["state"] == "complete" and math.isfinite(result["value"])
+    ]
+    if not complete:
+        raise StudyError(f"{folder.path}: no trial is complete yet; go on with resume=true")
+    return max(complete, key=lambda entry: entry[:2])[2]

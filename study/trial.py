@@ -20,6 +20,7 @@ from study.evaluation.cross_center import Judge
 from study.evaluation.kept import KeptCase, keep, write_kept
 from study.evaluation.metrics import dice
 from study.evaluation.objective import objective_score
+from study.evaluation.postprocessing import postprocess
 from study.evaluation.search import PostprocessingFit, search_postprocessing
 from study.imaging.prepare import Prepared
 from study.preparation import StudyData, open_study
@@ -186,7 +187,8 @@ def _test(
             rows.append(judge.row(folder.number, "test", seen, prepared, subset, native, settings))
             center = data.centers[prepared.key]
             if not subset.removed and _shows_more(prepared, pictures.get(center)):
-                pictures[center] = (prepared, subset.name, probability >= settings.threshold)
+                voxel_ml = float(np.prod(prepared.grid.spacing_mm)) / 1000
+                pictures[center] = (prepared, subset.name, postprocess(probability, settings, voxel_ml))
     _write_overlays(folder, judge.config.cohort.modalities, pictures)
     return rows
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import StudyError
-from study.results import Row, StudyFolder, atomic, read_rows, write_json, write_rows
+from study.results import Row, StudyFolder, atomic, find_winner, read_rows, write_json, write_rows
 
 ROW = Row(
     trial=3,
@@ -57,3 +57,14 @@ def test_trials_are_listed_by_number(tmp_path: Path) -> None:
         write_json(folder.trial(number).parameters, {})
     assert [trial.number for trial in folder.trials()] == [2, 10]
     assert folder.trial(2).read_result() is None
+
+
+def test_the_winner_is_the_complete_trial_of_the_highest_objective_the_first_in_a_tie(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path, "s")
+    with pytest.raises(StudyError, match="no trial is complete yet"):
+        find_winner(folder)
+    ends = [("complete", 0.5), ("pruned", 0.9), ("complete", 0.7), ("complete", 0.7), ("complete", math.nan)]
+    for number, (state, value) in enumerate(ends):
+        write_json(folder.trial(number).result, {"state": state, "value": value})
+    write_json(folder.trial(7).parameters, {})
+    assert find_winner(folder).number == 2

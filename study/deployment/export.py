@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from importlib import metadata
@@ -15,7 +14,7 @@ from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.errors import StudyError
-from study.results import StudyFolder, TrialFolder, read_json, read_rows
+from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
 
@@ -25,7 +24,7 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
 
     Raises StudyError if the trial is not complete or `out` exists, BundleError if weights and plan differ.
     """
-    number = winner(folder) if trial is None else trial
+    number = find_winner(folder).number if trial is None else trial
     chosen = _complete_trial(folder, number)
     result = chosen.read_result() or {}
     searched = read_json(chosen.parameters) if chosen.parameters.is_file() else {}
@@ -38,22 +37,6 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     build_network(Contents(manifest, weights, card, f"trial {number}"))
     write_bundle(out, manifest, weights, card)
     return number
-
-
-def winner(folder: StudyFolder) -> int:
-    """The trial that the study's summary names, else the complete one with the highest value."""
-    named = read_json(folder.summary).get("winner") if folder.summary.is_file() else None
-    if named is not None:
-        return int(named["trial"])
-    results = {trial.number: trial.read_result() for trial in folder.trials()}
-    values = {
-        number: float(result["value"])
-        for number, result in results.items()
-        if result and result["state"] == "complete" and math.isfinite(result["value"])
-    }
-    if not values:
-        raise StudyError(f"{folder.path}: no trial is complete yet; go on with the study by resume=true")
-    return max(values, key=lambda number: (values[number], -number))
 
 
 def _complete_trial(folder: StudyFolder, number: int) -> TrialFolder:

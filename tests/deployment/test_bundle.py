@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from study.deployment.bundle import CARD, MANIFEST, WEIGHTS, build_network, read_bundle, write_bundle
-from study.deployment.export import export_bundle, winner
+from study.deployment.export import export_bundle
 from study.deployment.manifest import to_text
 from study.errors import BundleError, StudyError
-from study.results import StudyFolder, write_json
 
 
 @pytest.fixture
@@ -164,14 +163,6 @@ def test_names_in_a_zip_do_not_leave_it(bundle: Path, tmp_path: Path) -> None:
             archive.write(path, path.name)
     read_bundle(tmp_path / "b.zip")
     assert not (tmp_path.parent / "outside").exists()
-
-
-def test_the_summary_names_the_winner_else_the_highest_value_wins(tiny: Any, tmp_path: Path) -> None:
-    folder = StudyFolder(tmp_path, "tiny")
-    shutil.copytree(tiny.folder.path, folder.path)
-    assert winner(folder) == 2
-    write_json(folder.summary, {"winner": {"trial": 0}})
-    assert winner(folder) == 0
 
 
 def test_only_complete_trials_are_exported(tiny: Any, tmp_path: Path) -> None:

@@ -58,7 +58,11 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
     settings = arguments(
-        hospitals, "study.trials=4", "trainer.epochs=20", "trainer.iterations_per_epoch=8", "tuning.scheduler=none"
+        hospitals,
+        "study.trials=4",
+        "trainer.epochs=20",
+        "trainer.iterations_per_epoch=8",
+        "tuning.scheduler=none",
     )
     folder = StudyFolder(tmp_path / "studies", "gradual")
 
@@ -72,7 +76,9 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     before = {trial.number: trial.read_epochs() for trial in folder.trials()}
-    results = {trial.number: trial.result.stat().st_mtime_ns for trial in folder.trials() if trial.result.exists()}
+    results = {
+        trial.number: trial.result.stat().st_mtime_ns for trial in folder.trials() if trial.result.exists()
+    }
     assert results
     assert len(results) < 4
 
@@ -104,7 +110,12 @@ def test_a_deterministic_study_gives_the_same_rows_again(
 ) -> None:
     tables, parameters = [], []
     for name in ("one", "two"):
-        more = ["study.trials=3", "study.concurrency=1", "trainer.deterministic=true", "tracking.enabled=false"]
+        more = [
+            "study.trials=3",
+            "study.concurrency=1",
+            "trainer.deterministic=true",
+            "tracking.enabled=false",
+        ]
         finish(start([*arguments(hospitals, *more), f"study.name={name}"]))
         folder = StudyFolder(tmp_path / "studies", name)
         parameters.append([read_json(trial.parameters) for trial in folder.trials()])
@@ -130,7 +141,10 @@ def test_two_workers_learn_what_one_with_the_doubled_batch_learns(
 def test_nothing_private_reaches_the_tracking(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> None:
     finish(start(arguments(hospitals, "study.trials=1")))
     folder = StudyFolder(tmp_path / "studies", "gradual")
-    tracked = [folder.path / "mlflow.db", *(p for p in (folder.path / "mlartifacts").rglob("*") if p.is_file())]
+    tracked = [
+        folder.path / "mlflow.db",
+        *(p for p in (folder.path / "mlartifacts").rglob("*") if p.is_file()),
+    ]
     assert len(tracked) > 5
     for path in tracked:
         content = path.read_bytes()
