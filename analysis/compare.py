@@ -1,0 +1,157 @@
+"""`python -m analysis.compare gradual=studies/gradual none=studies/none`: two studies' winners on the same subjects.
+
+Several runs of one side (other seeds) are joined by commas: `gradual=studies/g0,studies/g1`. Each subject then counts
+with its mean over the runs; the intervals are over subjects and do not hold the spread between seeds, which is shown
+run by run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.significance import Interval, bootstrap_mean, paired_difference
+from study.cli import parse_pairs, run_command
+from study.errors import ConfigError
+from study.results import StudyFolder, find_winner, read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+RESAMPLES = 10_000
+LEGAL = {"out": "a picture of the comparison (PNG)"}
+COLORS = ("#D55E00", "#666666")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One group of test subjects under one availability subset, on both sides.
+
+    Attributes:
+        group: which subjects, with what.
+        runs: mean Dice of each run, by side.
+        means: mean Dice over subjects with its interval, by side.
+        difference: first side minus second, paired by subject.
+    """
+
+    group: str
+    runs: Mapping[str, tuple[float, ...]]
+    means: Mapping[str, Interval]
+    difference: Interval
+
+
+def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
+    """Compare two sides, each one table of rows per run, group by group."""
+    import pandas as pd
+
+    pooled = {name: pd.concat(tables) for name, tables in sides.items()}
+    some = next(iter(pooled.values()))
+    groups = some[["seen", "removed"]].drop_duplicates().sort_values(["seen", "removed"])
+    return [_compare_group(sides, pooled, bool(seen), str(removed)) for seen, removed in groups.to_numpy()]
+
+
+def _compare_group(
+    sides: Mapping[str, Sequence[pd.DataFrame]], pooled: Mapping[str, pd.DataFrame], seen: bool, removed: str
+) -> Comparison:
+    def part(table: pd.DataFrame) -> pd.DataFrame:
+        return table[(table["seen"] == seen) & (table["removed"] == removed)]
+
+    by_subject = {
+        name: part(table).groupby(["subject", "removed"])[["dice"]].mean().reset_index()
+        for name, table in pooled.items()
+    }
+    first, second = by_subject.values()
+    return Comparison(
+        group=f"{'seen' if seen else 'unseen'} centers, {f'without {removed}' if removed else 'with all they have'}",
+        runs={
+            name: tuple(float(part(table)["dice"].mean()) for table in runs) for name, runs in sides.items()
+        },
+        means={
+            name: bootstrap_mean(table["dice"].to_numpy(), RESAMPLES, 0) for name, table in by_subject.items()
+        },
+        difference=paired_difference(first, second, RESAMPLES, 0),
+    )
+
+
+def to_markdown(comparisons: Sequence[Comparison]) -> str:
+    """The comparison as a Markdown table."""
+    names = list(comparisons[0].means)
+    header = [
+        "test subjects",
+        "n",
+        *names,
+        f"{names[0]} − {names[1]} (95 %)",
+        *(f"runs of {name}" for name in names),
+    ]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    for each in comparisons:
+        cells = [each.group, str(each.difference.n), *(_shown(each.means[name]) for name in names)]
+        cells += [_shown(each.difference, signed=True)]
+        cells += [" ".join(f"{value:.3f}" for value in each.runs[name]) for name in names]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def figure_of(comparisons: Sequence[Comparison]) -> Figure:
+    """Dice of both sides by group: the mean with its interval, and each run as a small dot."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 0.9 + 0.75 * len(comparisons)), layout="constrained")
+    axes = figure.subplots()
+    for row, each in enumerate(comparisons):
+        for side, (name, mean) in enumerate(each.means.items()):
+            at = row + (0.16 if side else -0.16)
+            label = name if row == 0 else None
+            axes.plot([mean.low, mean.high], [at, at], color=COLORS[side], linewidth=2.5, alpha=0.5)
+            axes.plot([mean.mean], [at], "o", color=COLORS[side], markersize=7, label=label)
+            axes.plot(each.runs[name], [at] * len(each.runs[name]), "|", color=COLORS[side], markersize=9)
+    axes.set_yticks(
+        range(len(comparisons)), [f"{each.group} (n = {each.difference.n})" for each in comparisons]
+    )
+    axes.set_ylim(len(comparisons) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("Dice of the winner; bar: 95 % bootstrap interval over subjects; ticks: single runs")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    axes.grid(axis="x", alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command; see the top of this file."""
+    if not arguments or "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(f"{__doc__}\n  out=compare.png  {LEGAL['out']}\n")
+        return
+    pairs = parse_pairs(arguments, LEGAL, others=True)
+    out = pairs.pop("out", None)
+    if len(pairs) != 2:
+        raise ConfigError(
+            [f"two sides are compared, label=folder[,folder…]; got {', '.join(pairs) or 'none'}"]
+        )
+    sides = {
+        name: [_winner_rows(Path(path)) for path in folders.split(",")] for name, folders in pairs.items()
+    }
+    comparisons = compare(sides)
+    sys.stdout.write(to_markdown(comparisons) + "\n")
+    if out:
+        figure_of(comparisons).savefig(out, dpi=150)
+
+
+def _winner_rows(path: Path) -> pd.DataFrame:
+    folder = StudyFolder.find(path.parent, path.name)
+    rows = read_rows(find_winner(folder).rows)
+    return rows[rows["split"] == "test"]
+
+
+def _shown(interval: Interval, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{interval.mean:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+
+
+if __name__ == "__main__":
+    run_command(main)
