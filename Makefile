@@ -6,6 +6,8 @@ BIN := .venv/bin
 study: .venv/installed
 	$(BIN)/python -m study.run search_space=gradual $(ARGS)
 
+# Several test processes share the cores, so each computes on one thread.
+test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 	$(BIN)/python -m pytest -m slow
