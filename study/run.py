@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 
 from study.cli import run_command
@@ -82,5 +81,4 @@ def _announce(config: Config, folder: StudyFolder, track: Callable[[int], None])
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     run_command(main)

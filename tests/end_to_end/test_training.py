@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study import export, predict, train
+from study import evaluate, export, plan, predict, train
 from study.cli import run_command
 from study.evaluation.metrics import dice
 from study.results import StudyFolder, read_json, read_rows
@@ -99,3 +99,39 @@ def test_predicted_masks_have_the_dice_of_the_rows(
         run_command(predict.main, [f"bundle={tmp_path / 'bundle.zip'}", *images, f"out={out}"])
         reference, mask = (np.asarray(nib.load(path).dataobj) for path in (files["lesion"], out))
         assert dice(reference, mask, "one") == pytest.approx(row.dice, abs=1e-4)
+
+
+def test_evaluating_again_gives_the_rows_of_the_trial(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "again")
+    run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=again"])
+    first, second = (
+        read_rows(folder.trial(0).path / name) for name in ("rows.parquet", "evaluation-own.parquet")
+    )
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_network_is_evaluated_on_a_cohort_that_the_study_did_not_have(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = train_study(arguments(hospitals[:10], "cohort.unseen=[]"), tmp_path, "seen-only")
+    given = arguments(hospitals[10:], name="elsewhere")
+    cohort = [argument for argument in given if argument.startswith(("cohort=", "cohort.path="))]
+    run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=seen-only", *cohort])
+    rows = read_rows(folder.trial(0).path / "evaluation-cohort.parquet")
+    assert set(rows[["center", "seen", "subset"]].itertuples(index=False, name=None)) == {
+        ("Abroad", False, "DWI+ADC")
+    }
+    assert len(rows) == 5
+    assert "Abroad" in capsys.readouterr().out
+
+
+def test_the_plan_is_printed_without_making_a_study(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(plan.main, arguments(hospitals))
+    said = capsys.readouterr().out
+    assert "8 x 16 x 16" in said
+    assert "4 x 3 x 3 mm" in said
+    assert not list((tmp_path / "studies").glob("gradual*"))
