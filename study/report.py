@@ -68,9 +68,8 @@ def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
     lines = [f"Everything lies in {folder.path}", "Next:"]
     if config.tracking.enabled:
         uri = tracking_uri(config, folder)
-        lines.append(
-            f"  MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --backend-store-uri {without_password(uri, uri)}"
-        )
+        server = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1"
+        lines.append(f"  {server} --backend-store-uri {without_password(uri, uri)}")
     lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
     lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
     return lines
