@@ -114,7 +114,7 @@ def figure_of(comparisons: Sequence[Comparison]) -> Figure:
     )
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("Dice of the winner; bar: 95 % bootstrap interval over subjects; ticks: single runs")
+    axes.set_xlabel("Dice: mean, 95 % interval, single runs (ticks)")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
