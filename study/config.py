@@ -244,19 +244,11 @@ class Trainer(Section):
     workers: Count = 1
     cpus_per_worker: Count = 1
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
-    validate_every: Count = 50
+    validate_every: Count = Field(50, description="epochs; the last one and the rungs are validated anyway")
     loader_workers: Annotated[int, Field(ge=0, le=64)] = Field(
         0, description="processes that draw patches ahead; 0: in the training process"
     )
     deterministic: bool = False
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Trainer:
-        if self.validate_every > self.epochs:
-            raise ValueError(
-                f"validate_every must be at most epochs={self.epochs}, got {self.validate_every}"
-            )
-        return self
 
 
 class Postprocessing(Section):

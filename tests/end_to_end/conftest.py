@@ -71,6 +71,7 @@ def arguments(tmp_path: Path) -> Callable[..., list[str]]:
             f"study.root={tmp_path / 'studies'}",
             "trainer.epochs=4",
             "trainer.iterations_per_epoch=3",
+            "trainer.validate_every=2",
             "trainer.batch_size=2",
             "trainer.augmentation=none",
             "model.patch_size=[8,16,16]",
