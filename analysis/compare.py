@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from analysis.significance import Interval, bootstrap_mean, paired_difference
 from study.cli import parse_pairs, run_command
 from study.errors import ConfigError
-from study.results import StudyFolder, find_winner, read_rows
+from study.results import StudyFolder, winning_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _winner_rows(path: Path) -> pd.DataFrame:
     folder = StudyFolder.find(path.parent, path.name)
-    rows = read_rows(find_winner(folder).rows)
+    rows = winning_rows(folder)
     return rows[rows["split"] == "test"]
 
 

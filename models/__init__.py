@@ -1,53 +1,111 @@
 """Published networks, one per file, named as in their papers.
 
-Every network takes a `NetworkPlan`, and its forward is the same::
+Every network is built from a plan (`models.plan.Plan`), and its forward is the same::
 
     forward(x [B, M, D, H, W], present [B, M] | None) -> logits [B, K, D, H, W]
 
-An absent modality is an all-zero channel of `x`; `present` says which are there, for networks that want to
-know. In training with deep supervision the result is a list of logits, highest resolution first.
+An absent modality is an all-zero channel of `x`; `present` says which are there (None: all), for networks that
+want to know. In training a network may return more: a list of logits, highest resolution first, with deep
+supervision; a `models.urn.Unified` with what its loss needs. Networks of one slice or of a stack of slices take and
+give the same shapes: slices are folded into the batch inside.
 
-To add a network: its file, its line in `MODELS`, and its line in `models.planning.RECIPES`;
-`tests/models/test_contract.py` then tries it on every subset of modalities.
+To add a network: its file, its planner, and its line in `MODELS`; `tests/models/test_contract.py` then tries it on
+every subset of modalities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from models.planning import NetworkPlan, estimate_memory_gb, plan_network
+from models.plan import Plan, Scans
+from models.unet_planning import UNetPlan
+from models.unet_planning import plan_from_settings as plan_unet
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["MODELS", "NetworkPlan", "build_model", "estimate_memory_gb", "plan_network"]
+__all__ = ["MODELS", "Network", "Plan", "Scans", "build_model", "plan_model", "read_plan"]
 
 
-def _nnunet(plan: NetworkPlan) -> nn.Module:
+@dataclass(frozen=True)
+class Network:
+    """One line of `MODELS`.
+
+    Attributes:
+        plan: from the model's name, the `model.` section of a configuration and the scans to a plan; imports no
+            torch, and raises ValueError that names the setting and what would do.
+        plan_type: what `plan` returns.
+        build: the network of a plan, freshly initialised.
+    """
+
+    plan: Callable[[str, Mapping[str, Any], Scans], Plan]
+    plan_type: type[Plan]
+    build: Callable[[Any], nn.Module]
+
+
+def _nnunet(plan: UNetPlan) -> nn.Module:
     from models.nnunet import PlainConvUNet
 
     return PlainConvUNet(plan)
 
 
-def _resenc_unet(plan: NetworkPlan) -> nn.Module:
+def _resenc_unet(plan: UNetPlan) -> nn.Module:
     from models.resenc_unet import ResidualEncoderUNet
 
     return ResidualEncoderUNet(plan)
 
 
-MODELS: dict[str, Callable[[NetworkPlan], nn.Module]] = {
-    "nnunet": _nnunet,
-    "resenc_unet": _resenc_unet,
+MODELS: dict[str, Network] = {
+    "nnunet": Network(plan_unet, UNetPlan, _nnunet),
+    "resenc_unet": Network(plan_unet, UNetPlan, _resenc_unet),
 }
 
 
-def build_model(name: str, plan: NetworkPlan) -> nn.Module:
-    """The network called `name`, freshly initialised.
+def plan_model(name: str, settings: Mapping[str, Any], scans: Scans) -> Plan:
+    """The plan of the network called `name` for these scans.
+
+    Args:
+        name: key of `MODELS`.
+        settings: the `model.` section of a configuration, nested.
+        scans: what is to be learnt from.
 
     Raises:
-        ValueError: there is no such network.
+        ValueError: no such network, or the settings do not fit the scans; says what would.
     """
+    return _network(name).plan(name, settings, scans)
+
+
+def read_plan(name: str, content: Mapping[str, Any]) -> Plan:
+    """The plan that `Plan.to_dict` gave.
+
+    Raises:
+        ValueError: no such network, or no plan of this network.
+    """
+    return _network(name).plan_type.from_dict(content)
+
+
+def build_model(name: str, plan: Plan, head: str | None = None) -> nn.Module:
+    """The network called `name`, freshly initialised.
+
+    Args:
+        name: key of `MODELS`.
+        plan: of this network.
+        head: None, or how ModDrop+'s dynamic head begins (`identity`, `paper`); see `models.head`.
+
+    Raises:
+        ValueError: there is no such network, or the head cannot be plugged into it.
+    """
+    network = _network(name).build(plan)
+    if head is None:
+        return network
+    from models.head import DynamicHead
+
+    return DynamicHead(network, plan, head)
+
+
+def _network(name: str) -> Network:
     if name not in MODELS:
         raise ValueError(f"model.name: no network '{name}'; there are {', '.join(sorted(MODELS))}")
-    return MODELS[name](plan)
+    return MODELS[name]

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.instance_norm import SLOPE, InstanceNormAct
-from models.planning import NetworkPlan
 from models.topology import Size
+from models.unet_planning import UNetPlan
 
 
 class Conv3d(nn.Conv3d):
@@ -59,7 +59,7 @@ class Decoder(nn.Module):
     convolution), else only the highest.
     """
 
-    def __init__(self, plan: NetworkPlan) -> None:
+    def __init__(self, plan: UNetPlan) -> None:
         super().__init__()
         self.ups = nn.ModuleList()
         self.stages = nn.ModuleList()
@@ -99,7 +99,7 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def arrange_input(x: Tensor, plan: NetworkPlan) -> Tensor:
+def arrange_input(x: Tensor, plan: UNetPlan) -> Tensor:
     """The input in the memory order that convolutions are fastest in: channels last on CPUs.
 
     Raises:

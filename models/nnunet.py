@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from models.blocks import Decoder, arrange_input, conv_stack, initialise
-from models.planning import NetworkPlan
+from models.unet_planning import UNetPlan
 
 
 class PlainConvUNet(nn.Module):
     """U-Net of convolutions with instance normalisation and leaky ReLU, strided down, transposed up."""
 
-    def __init__(self, plan: NetworkPlan) -> None:
+    def __init__(self, plan: UNetPlan) -> None:
         super().__init__()
         self.plan = plan
         inputs = (plan.n_inputs, *plan.features)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from models.blocks import ConvNormAct, Decoder, arrange_input, initialise
 from models.instance_norm import SLOPE
-from models.planning import NetworkPlan
 from models.topology import Size
+from models.unet_planning import UNetPlan
 
 
 class ResidualBlock(nn.Module):
@@ -40,7 +40,7 @@ class ResidualBlock(nn.Module):
 class ResidualEncoderUNet(nn.Module):
     """U-Net with a stem and residual blocks in the encoder, plain convolutions in the decoder."""
 
-    def __init__(self, plan: NetworkPlan) -> None:
+    def __init__(self, plan: UNetPlan) -> None:
         super().__init__()
         self.plan = plan
         self.stem = ConvNormAct(plan.n_inputs, plan.features[0], plan.kernel_sizes[0])

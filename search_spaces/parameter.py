@@ -16,7 +16,8 @@ class Parameter:
     """A setting that the search sets, by its dotted path in the configuration.
 
     `kind` says which of the other fields count: float and int have low, high (both included), step and log;
-    categorical has choices; fixed has value. With `size`, the value is a list of so many independent entries.
+    categorical has choices, tried one trial after the other if `in_turn`; fixed has value. With `size`, the value
+    is a list of so many independent entries.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     value: Any = None
     size: int | None = None
+    in_turn: bool = False
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def suggest(self, trial: optuna.Trial) -> Any:

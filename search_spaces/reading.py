@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search_spaces.parameter import Parameter
 from study.config import legal_keys
 
-# One plan of the network, one cache and one objective serve all trials; rungs need one number of epochs.
+# One cache, one start and one objective serve all trials; rungs need one number of epochs.
 SHARED = (
     "study",
     "objective",
     "cohort",
     "imaging",
-    "model",
+    "transfer",
     "tuning",
     "tracking",
     "search_space",
@@ -33,19 +33,29 @@ _KEYS = {
     "float": ("low", "high", "step", "log"),
     "int": ("low", "high", "step", "log"),
     "categorical": ("choices",),
+    "subsets": (),
     "fixed": ("value",),
 }
 _REQUIRED = {
     "float": ("low", "high"),
     "int": ("low", "high"),
     "categorical": ("choices",),
+    "subsets": (),
     "fixed": ("value",),
 }
 
 
-def read_parameters(content: Mapping[str, Any], problems: list[str]) -> list[Parameter]:
-    """The parameters that are well formed, by path; for each of the others a line is added to `problems`."""
-    read = (_read_leaf(path, leaf, problems) for path, leaf in _leaves(content, "", problems))
+def read_parameters(
+    content: Mapping[str, Any], problems: list[str], subsets: Sequence[str] = ()
+) -> list[Parameter]:
+    """The parameters that are well formed, by path; for each of the others a line is added to `problems`.
+
+    Args:
+        content: of the file.
+        problems: grows.
+        subsets: what `type: subsets` stands for.
+    """
+    read = (_read_leaf(path, leaf, problems, subsets) for path, leaf in _leaves(content, "", problems))
     return sorted((parameter for parameter in read if parameter), key=lambda parameter: parameter.path)
 
 
@@ -75,7 +85,7 @@ def _leaves(content: Mapping[str, Any], parent: str, problems: list[str]) -> Ite
             )
 
 
-def _read_leaf(path: str, leaf: Any, problems: list[str]) -> Parameter | None:
+def _read_leaf(path: str, leaf: Any, problems: list[str], subsets: Sequence[str]) -> Parameter | None:
     if not isinstance(leaf, Mapping):
         return Parameter(path, "fixed", value=leaf)
     kind = leaf.get("type")
@@ -90,9 +100,13 @@ def _read_leaf(path: str, leaf: Any, problems: list[str]) -> Parameter | None:
     if not found:
         found += _choice_problems(leaf["choices"]) if kind == "categorical" else []
         found += _range_problems(kind, leaf) if kind in ("float", "int") else []
+    if kind == "subsets" and path != "model.inputs":
+        found.append("type: subsets is for model.inputs alone")
     problems += [f"search_space.{path}.{problem}" for problem in found]
     if found:
         return None
+    if kind == "subsets":
+        return Parameter(path, "categorical", choices=tuple(subsets), in_turn=True)
     fields: dict[str, Any] = {key: leaf[key] for key in (*_KEYS[kind], "size") if key in leaf}
     if kind == "categorical":
         fields["choices"] = tuple(leaf["choices"])

@@ -7,13 +7,15 @@
       exponent: {type: float, low: 0.5, high: 4.0, when: {schedule.shape: [polynomial]}}
       end: 0.0                                            # a plain value is fixed for all trials
       drops: {type: float, low: 0.1, high: 1.0, size: 3}  # a list of three
+    model:
+      inputs: {type: subsets}                             # every availability subset, one trial after the other
 
 Keys under `postprocessing.` are searched on kept probabilities inside each trial and cost no training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, product
@@ -44,7 +46,7 @@ class SearchSpace:
     def parse(cls, content: Mapping[str, Any], config: Config) -> SearchSpace:
         """Read a space; raises ConfigError that lists every mistake with its path `search_space.…`."""
         problems: list[str] = []
-        parameters = read_parameters(content, problems)
+        parameters = read_parameters(content, problems, availability_subsets(config))
         by_path = {parameter.path: parameter for parameter in parameters}
         found = [line for parameter in parameters for line in _condition_problems(parameter, by_path, config)]
         try:
@@ -66,6 +68,20 @@ class SearchSpace:
             if all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items()):
                 values[parameter.path] = parameter.suggest(trial)
         return values
+
+    def probes(self, config: Config, prefix: str) -> Iterator[dict[str, Any]]:
+        """Values by path for each end of each parameter under `prefix`, with what its conditions ask for."""
+        checker = _Checker({parameter.path: parameter for parameter in self.parameters}, config)
+        for parameter in self.parameters:
+            if parameter.path.startswith(prefix):
+                for _, value in parameter.probes():
+                    if (values := checker.values([(parameter, value)])) is not None:
+                        yield values
+
+    @property
+    def in_turn(self) -> Parameter | None:
+        """The parameter whose choices are gone through one trial after the other, if there is one."""
+        return next((parameter for parameter in self.parameters if parameter.in_turn), None)
 
     @property
     def outer(self) -> SearchSpace:
@@ -108,8 +124,8 @@ class _Checker:
                     break
         return problems
 
-    def _refusal(self, probed: list[tuple[Parameter, Any]]) -> str | None:
-        """Why the configuration refuses these values; None where it accepts them or they never meet."""
+    def values(self, probed: list[tuple[Parameter, Any]]) -> dict[str, Any] | None:
+        """These values with what their conditions ask for, and all fixed ones; None where they never meet."""
         required: _Required | None = {parameter.path: (value,) for parameter, value in probed}
         for parameter, _ in probed:
             required = _merge(required, self._conditions(parameter))
@@ -121,6 +137,13 @@ class _Checker:
                 values.get(p, _value(self._config, p)) in allowed for p, allowed in parameter.when.items()
             ):
                 values.setdefault(parameter.path, parameter.value)
+        return values
+
+    def _refusal(self, probed: list[tuple[Parameter, Any]]) -> str | None:
+        """Why the configuration refuses these values; None where it accepts them or they never meet."""
+        values = self.values(probed)
+        if values is None:
+            return None
         try:
             self._config.with_values(values)
         except ConfigError as error:
@@ -137,6 +160,19 @@ class _Checker:
     def _choose(self, path: str, allowed: tuple[Any, ...]) -> Any:
         configured = _value(self._config, path)
         return configured if path not in self._by_path and configured in allowed else allowed[0]
+
+
+def availability_subsets(config: Config) -> tuple[str, ...]:
+    """Every availability subset that `evaluation.subsets` asks for, named as `model.inputs`, largest first.
+
+    With `droppable` these are all modalities, and all but a droppable one in turn; with `all`, every non-empty one.
+    """
+    names = config.cohort.modalities
+    if config.evaluation.subsets == "all":
+        gone = [set(some) for size in range(len(names)) for some in combinations(names, size)]
+    else:
+        gone = [set(), *({name} for name in config.modality_dropout.droppable if len(names) > 1)]
+    return tuple("+".join(name for name in names if name not in some) for some in gone)
 
 
 def _complaint(parameter: Parameter, key: str, value: Any, refusal: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 CONF = Path(__file__).parent / "conf"
-GROUPS = ("cohort", "model", "trainer", "schedule", "search_space", "experiment")
+GROUPS = ("cohort", "model", "trainer", "schedule", "technique", "search_space", "experiment")
 
 
 def compose(arguments: Sequence[str]) -> Config:
@@ -28,7 +28,11 @@ def compose(arguments: Sequence[str]) -> Config:
     """
     overrides, directories = _split_arguments(arguments)
     composed = _compose(overrides, directories)
-    return validate(composed)
+    config = validate(composed)
+    if "trials" in composed["study"] or not isinstance(composed.get("search_space"), Mapping):
+        return config
+    in_turn = search_spaces.SearchSpace.parse(config.search_space, config).in_turn
+    return config if in_turn is None else config.with_values({"study.trials": len(in_turn.choices)})
 
 
 def choices(directories: Sequence[Path] = ()) -> dict[str, list[str]]:
@@ -112,7 +116,8 @@ def _compose(overrides: Sequence[str], directories: Sequence[Path]) -> Mapping[s
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             composed: DictConfig = hydra_compose("config", overrides=prepared, return_hydra_config=True)
-        chosen = composed.hydra.runtime.choices.search_space
+        picked = composed.hydra.runtime.choices
+        chosen = (picked.technique, picked.search_space)
         sections = [str(key) for key in composed if key != "hydra"]
         plain = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections))
     except (HydraException, OmegaConfBaseException) as error:
@@ -121,8 +126,9 @@ def _compose(overrides: Sequence[str], directories: Sequence[Path]) -> Mapping[s
         {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
     )
     content.pop("experiment", None)
+    content.pop("technique", None)
     if isinstance(content.get("study"), dict):
-        content["study"].setdefault("name", chosen)
+        content["study"].setdefault("name", "-".join(dict.fromkeys(filter(None, chosen))))
     return content
 
 

@@ -213,16 +213,115 @@ class Schedule(Section):
         return self
 
 
-class Model(Section):
-    """The network. What is null is planned from the training subjects by nnU-Net's rules."""
+class Recurrent(Section):
+    """The recurrent part of the thrombus networks (Vargas-Ibarra 2024, section 2.2.2)."""
 
-    name: str = "nnunet"
+    kind: Literal["llstm", "clstm"] = "llstm"
+    conv_channels: Count = Field(4, description="n_c; of clstm: all its channels")
+    logic_scales: Annotated[int, Field(ge=1, le=12)] = Field(8, description="k, window sizes of the pooling")
+    multiplicity: Count = Field(3, description="m, channels per window size; n_l = k m")
+    kernel_size: Literal[1, 3, 5, 7] = Field(3, description="w; the papers do not say")
+    second_pass: Literal["forward", "reverse", "none"] = "forward"
+    recompute: bool = Field(True, description="keep less memory in training, compute a part twice")
+
+
+class Attention(Section):
+    """The cross-attention of the thrombus networks (Vargas-Ibarra 2024, section 2.2.1)."""
+
+    dwi: str = Field("DWI", description="the modality that guides")
+    susceptibility: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("SWAN", "PHASE"), description="the modalities that are segmented on"
+    )
+    patch_dwi: Count = 32
+    patch_swan: Count = 4
+    channels: Count = Field(32, description="d")
+    second_skip: Literal["susceptibility", "attended"] = "susceptibility"
+
+
+class Unified(Section):
+    """The unified representation network (Lau 2019)."""
+
+    fusion: Literal["mean", "log_mean_exp"] = "mean"
+    channels: Count = Field(16, description="of the representation")
+    decoder_channels: Count = 32
+    variance_weight: Annotated[float, Field(ge=0)] = 1e-4
+    synthesis_weight: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="of the synthesis beside the segmentation in end-to-end training"
+    )
+    pretraining_epochs: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs of synthesis alone, after which encoders are frozen; 0: end to end"
+    )
+    pretraining_rate: Annotated[float, Field(gt=0, le=1)] = 3e-5
+    pretraining_theta: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
+class DenseNet(Section):
+    """The 2.5D fully convolutional DenseNet (Liu 2022; Jégou 2017)."""
+
+    first_channels: Count = 48
+    growth: Count = 12
+    layers: Count = Field(4, description="of each dense block")
+    blocks: Annotated[int, Field(ge=1, le=7)] = Field(5, description="on the way down, and on the way up")
+    slices: Literal[1, 3, 5, 7] = Field(3, description="neighbouring slices of each modality, as channels")
+
+
+def _known_model(name: str) -> str:
+    from models import MODELS
+
+    if name not in MODELS:
+        raise ValueError(f"no such network; there are {', '.join(sorted(MODELS))}")
+    return name
+
+
+class Model(Section):
+    """The network. What is null is planned from the training subjects."""
+
+    name: Annotated[str, AfterValidator(_known_model)] = "nnunet"
+    inputs: str | None = Field(
+        None,
+        description="modalities the network is built for, such as DWI+ADC: one model of technique=independent; "
+        "null: all",
+    )
     base_channels: Count = 32
     max_channels: Count = 320
     stages: Annotated[int, Field(ge=2, le=8)] | None = None
     patch_size: tuple[Count, Count, Count] | None = None
     memory_gb: Positive = Field(8.0, description="the planner shrinks the patch until training fits in it")
     deep_supervision: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="of multiunet and tiramisu")
+    slices: Annotated[int, Field(ge=2, le=64)] = Field(12, description="s, of the recurrent networks")
+    recurrent: Recurrent = Recurrent()
+    attention: Attention = Attention()
+    unified: Unified = Unified()
+    densenet: DenseNet = DenseNet()
+
+
+class Head(Section):
+    """ModDrop+'s dynamic head before the first convolution (Liu 2022, section 2.2)."""
+
+    kind: Literal["none", "dynamic"] = "none"
+    code: Literal["binary", "gradual"] = Field(
+        "binary", description="what a fading modality counts as: 1 until it is gone, or its g(t)"
+    )
+    init: Literal["identity", "paper"] = "identity"
+
+
+class Cotraining(Section):
+    """ModDrop++'s intra-subject co-training (Liu 2022, section 2.3)."""
+
+    enabled: bool = False
+    full_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="α")
+    reduced_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="β")
+    similarity_weight: Annotated[float, Field(ge=0)] = Field(
+        0.05, description="γ; 0.02 in the published code"
+    )
+
+
+class Transfer(Section):
+    """Start from the weights of a finished study or of a bundle (Vargas-Ibarra, Table 7)."""
+
+    source: LocalPath | None = Field(None, description="folder of a study, or a bundle; null: start anew")
+    trial: Annotated[int, Field(ge=0)] | None = Field(None, description="of a study; null: its winner")
 
 
 class Trainer(Section):
@@ -233,12 +332,22 @@ class Trainer(Section):
     batch_size: Count = Field(2, description="per worker")
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="of sgd")
+    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of adam and adamw")
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 3e-5
+    decay: Literal["poly", "linear", "step", "none"] = Field("poly", description="of the learning rate")
+    decay_from: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="fraction of the epochs after which it decays"
+    )
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="of decay=step")
     poly_exponent: Annotated[float, Field(ge=0)] = 0.9
     gradient_clip: Positive = 12.0
+    loss: Literal["dice_ce", "dice", "ce", "focal"] = "dice_ce"
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+    focal_alpha: Fraction = 0.25
     foreground_fraction: Fraction = 0.5
-    augmentation: Literal["nnunet", "none"] = "nnunet"
+    balance_centers: bool = Field(False, description="draw every center equally often, whatever its size")
+    augmentation: Literal["nnunet", "rotate90", "flip_noise", "none"] = "nnunet"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Count = 1
@@ -301,6 +410,9 @@ class Config(Section):
     modality_dropout: ModalityDropout = ModalityDropout()
     schedule: Schedule = Schedule()
     model: Model = Model()
+    head: Head = Head()
+    cotraining: Cotraining = Cotraining()
+    transfer: Transfer = Transfer()
     trainer: Trainer = Trainer()
     postprocessing: Postprocessing = Postprocessing()
     evaluation: Evaluation = Evaluation()
@@ -329,6 +441,13 @@ class Config(Section):
                 f"imaging.reference: {self.imaging.reference} is not among "
                 f"cohort.modalities ({', '.join(cohort.modalities)})"
             )
+        if self.model.inputs is not None:
+            named = self.model.inputs.split("+")
+            if named != [name for name in cohort.modalities if name in named]:
+                raise ValueError(
+                    f"model.inputs: must be some of {'+'.join(cohort.modalities)}, in this order and joined by +, "
+                    f"got {self.model.inputs}"
+                )
         if self.objective.centers is not None and (
             leaked := sorted(set(self.objective.centers) & set(cohort.unseen))
         ):
@@ -337,6 +456,26 @@ class Config(Section):
                 "the objective may read only validation subjects of seen centers"
             )
         return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The modalities that the network is built for, in the cohort's order."""
+        return self.cohort.modalities if self.model.inputs is None else tuple(self.model.inputs.split("+"))
+
+    def narrowed(self) -> Config:
+        """The configuration of an independent model (`model.inputs`): as if there were only its own modalities."""
+        if self.model.inputs is None:
+            return self
+        reference = self.imaging.reference if self.imaging.reference in self.inputs else None
+        return self.with_values(
+            {
+                "cohort.modalities": self.inputs,
+                "imaging.reference": reference,
+                "modality_dropout.droppable": (),
+                "modality_dropout.keep_at_least": 1,
+                "evaluation.subsets": "droppable",
+            }
+        )
 
     @property
     def cache_root(self) -> Path:
@@ -350,6 +489,8 @@ class Config(Section):
 
     def with_values(self, values: Mapping[str, Any]) -> Config:
         """A copy in which each dotted path has its new value; raises ConfigError like `validate`."""
+        if not values:
+            return self
         content = self.model_dump(mode="json")
         for path, value in values.items():
             *parents, last = path.split(".")

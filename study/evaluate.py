@@ -9,7 +9,8 @@ from study.cli import parse_pairs, run_command, usage
 from study.composition import compose
 from study.config import Config, validate
 from study.errors import ConfigError
-from study.results import StudyFolder, find_winner, read_json, read_rows, write_rows
+from study.preparation import trial_config
+from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
 
 KEYS = {
     "study.name": "the study",
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str]) -> None:
     if "study.name" not in pairs:
         raise ConfigError(["study.name: required; usage: python -m study.evaluate study.name=…"])
     folder = StudyFolder.find(Path(pairs.get("study.root", "studies")), pairs["study.name"])
-    config = validate(read_json(folder.config))
+    number = _number(pairs.get("trial"))
+    trial = find_winner(folder) if number is None else folder.trial(number)
+    config = trial_config(folder, trial)
     if "evaluation.subsets" in pairs:
         config = config.with_values({"evaluation.subsets": pairs["evaluation.subsets"]})
     others = [argument for argument in arguments if argument not in own]
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
         config = _with_cohort(
             config, compose(["study.name=other", f"study.root={folder.path.parent}", *others])
         )
-    _evaluate(config, folder, _number(pairs.get("trial")), name)
+    _evaluate(config, folder, trial, name)
 
 
 def _number(text: str | None) -> int | None:
@@ -59,7 +62,7 @@ def _with_cohort(config: Config, other: Config) -> Config:
     return validate(config.model_dump(mode="json") | {"cohort": cohort})
 
 
-def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str) -> None:
+def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str) -> None:
     import torch
 
     from analysis.tables import cross_center_table, to_text
@@ -68,11 +71,10 @@ def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
     from study.preparation import open_study
-    from study.trial import load_network
+    from study.weights import load_network
 
-    trial = find_winner(folder) if number is None else folder.trial(number)
-    data = open_study(folder)
-    network = load_network(config, data, trial)
+    data = open_study(folder, config)
+    network = load_network(config, data.plan, trial)
     settings = Postprocessing.model_validate((trial.read_result() or {})["postprocessing"])
     if name == "own":
         subjects = data.prepared((*data.splits.test, *data.splits.unseen))
@@ -86,7 +88,7 @@ def _evaluate(config: Config, folder: StudyFolder, number: int | None, name: str
         centers = {subject.key: subject.center for subject in cohort.subjects}
     seen = {data.centers[key] for key in data.splits.train}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    judge = Judge(config, data.network.patch_size, centers, device)
+    judge = Judge(config, data.plan.patch_size, centers, device, withheld=data.withheld)
     rows = [
         judge.row(
             trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), settings

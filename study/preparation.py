@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.planning import NetworkPlan, plan_network
+from models import Plan, Scans, plan_model
+from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, read_splits, split_cohort, write_splits
 from study.cohort.records import Cohort, Splits
-from study.config import Config
+from study.config import Config, validate
 from study.errors import ConfigError
-from study.imaging.cache import open_prepared, prepare_cohort
+from study.imaging.cache import PreparedCohort, open_prepared, prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
 from study.imaging.prepare import Prepared
-from study.results import StudyFolder, read_json, write_json
+from study.results import StudyFolder, TrialFolder, read_json, write_json
+from study.weights import Start, check_network, check_start, write_start
 
 
-def prepare_study(config: Config, folder: StudyFolder) -> list[str]:
+def prepare_study(config: Config, folder: StudyFolder, start: Start | None = None) -> list[str]:
     """Read all scans, split, plan, fill the cache, and only then make the study's folder.
 
-    A study that is gone on with keeps its splits and its plan; its cache is filled again where it was lost.
+    A study that is gone on with keeps its splits and what networks are planned from; its cache is filled again
+    where it was lost.
+
+    Args:
+        config: of the study.
+        folder: of the study.
+        start: weights that its trials start from.
 
     Returns:
         Lines that say what was found.
 
     Raises:
         CohortError: every problem of every subject, unless `cohort.on_error=skip`.
-        ConfigError: splits or plan do not fit the cohort.
+        ConfigError: splits, networks or weights do not fit the cohort.
     """
     cohort = load_cohort(config)
     known = folder.config.is_file()
@@ -44,16 +52,18 @@ def prepare_study(config: Config, folder: StudyFolder) -> list[str]:
         spacing = found.spacing_mm
         landmarks = learn_landmarks(cohort, splits.train, config, spacing)
     prepared = prepare_cohort(cohort, used, config, spacing, landmarks)
-    splits = _without(splits, prepared.skipped)
+    splits = _without(splits, prepared.skipped, "cohort.on_error: skipping the faulty subjects")
     if not known:
-        network = plan_for(config, found.median_shape, spacing)
+        _check_networks(config, found.median_shape, spacing, prepared, start)
         folder.path.mkdir(parents=True, exist_ok=True)
+        if start is not None:
+            write_start(folder, start)
         write_splits(folder, cohort, splits)
         write_json(
             folder.plan,
             {
                 "spacing_mm": spacing,
-                "network": network.to_dict(),
+                "median_shape": found.median_shape,
                 "cache": {key: str(path) for key, path in prepared.entries.items()},
                 "centers": {subject.key: subject.center for subject in cohort.subjects},
                 "landmarks": landmarks,
@@ -61,7 +71,7 @@ def prepare_study(config: Config, folder: StudyFolder) -> list[str]:
             },
         )
         write_json(folder.config, config.model_dump(mode="json"))
-    return _notes(cohort, splits, len(prepared.skipped), read_json(folder.plan))
+    return _notes(cohort, splits, len(prepared.skipped), read_json(folder.plan), config)
 
 
 @dataclass(frozen=True)
@@ -69,54 +79,122 @@ class StudyData:
     """What trials learn from and are judged on; arrays are memory-mapped and shared through the page cache."""
 
     splits: Splits
-    network: NetworkPlan
+    plan: Plan
     spacing_mm: tuple[float, float, float]
     subjects: dict[str, Prepared]
     centers: dict[str, str]
+    withheld: dict[str, str]  # what a subject has and an independent model is not given, "B0"; else ""
 
     def prepared(self, keys: Sequence[str]) -> list[Prepared]:
         """The subjects with these keys, in this order."""
         return [self.subjects[key] for key in keys]
 
 
-def open_study(folder: StudyFolder) -> StudyData:
-    """What `prepare_study` left, for a trial in any process of this machine."""
-    plan: dict[str, Any] = read_json(folder.plan)
+def open_study(folder: StudyFolder, config: Config) -> StudyData:
+    """What `prepare_study` left, for a trial in any process of this machine.
+
+    Args:
+        folder: of the study.
+        config: the trial's. Where it is for an independent model (`Config.narrowed`), it is given only the
+            model's own modalities, and only the subjects that have all of them.
+
+    Raises:
+        ConfigError: the network does not fit the cohort, or no subject has the model's modalities.
+    """
+    found: dict[str, Any] = read_json(folder.plan)
     splits = read_splits(folder)
     used = (*splits.train, *splits.validation, *splits.test, *splits.unseen)
+    subjects = {key: open_prepared(Path(found["cache"][key]), key) for key in used}
+    withheld = dict.fromkeys(used, "")
+    modalities = tuple(read_json(folder.config)["cohort"]["modalities"])
+    if config.model.inputs is not None:
+        inputs = [modalities.index(name) for name in config.cohort.modalities]
+        withheld = {
+            key: "+".join(
+                name
+                for name, there in zip(modalities, subject.present, strict=True)
+                if there and name not in config.cohort.modalities
+            )
+            for key, subject in subjects.items()
+        }
+        subjects = {
+            key: subject.select(inputs)
+            for key, subject in subjects.items()
+            if all(subject.present[index] for index in inputs)
+        }
+        splits = _without(splits, set(used) - set(subjects), f"model.inputs: {config.model.inputs}")
     return StudyData(
         splits=splits,
-        network=NetworkPlan.from_dict(plan["network"]),
-        spacing_mm=tuple(plan["spacing_mm"]),
-        subjects={key: open_prepared(Path(plan["cache"][key]), key) for key in used},
-        centers=plan["centers"],
+        plan=plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"])),
+        spacing_mm=tuple(found["spacing_mm"]),
+        subjects=subjects,
+        centers=found["centers"],
+        withheld=withheld,
     )
 
 
-def plan_for(
+def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
+    """The configuration that a trial ran with."""
+    searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
+    return validate(read_json(folder.config)).with_values(searched).narrowed()
+
+
+def plan_network(
     config: Config, median_shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]
-) -> NetworkPlan:
-    model = config.model
+) -> Plan:
+    """The network's plan, a pure function of the configuration and the training subjects' fingerprint.
+
+    Raises:
+        ConfigError: the settings do not fit the scans.
+    """
+    scans = Scans(config.inputs, median_shape, spacing_mm, config.trainer.batch_size)
     try:
-        return plan_network(
-            model.name,
-            median_shape=median_shape,
-            spacing_mm=spacing_mm,
-            n_inputs=len(config.cohort.modalities),
-            base_channels=model.base_channels,
-            max_channels=model.max_channels,
-            stages=model.stages,
-            patch_size=model.patch_size,
-            batch_size=config.trainer.batch_size,
-            memory_gb=model.memory_gb,
-            deep_supervision=model.deep_supervision,
-        )
+        return plan_model(config.model.name, config.model.model_dump(), scans)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
 
 
-def _without(splits: Splits, skipped: Sequence[str]) -> Splits:
-    gone = set(skipped)
+def _check_networks(
+    config: Config,
+    median_shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+    prepared: PreparedCohort,
+    start: Start | None,
+) -> None:
+    """Plan and check the configured network, and those at the ends of what the search space may choose."""
+    problems = []
+    for values in [{}, *SearchSpace.parse(config.search_space, config).probes(config, "model.")]:
+        candidate = config.with_values(values).narrowed()
+        try:
+            plan = plan_network(candidate, median_shape, spacing_mm)
+            check_network(candidate, plan)
+            _check_slices(plan, prepared)
+            if start is not None:
+                check_start(start, candidate, plan)
+        except ConfigError as error:
+            chosen = ", ".join(f"{path}={value}" for path, value in values.items())
+            where = f"search_space with {chosen}: " if values else ""
+            problems += [f"{where}{problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _check_slices(plan: Plan, prepared: PreparedCohort) -> None:
+    """Networks that run over a stack of slices need subjects that have so many."""
+    slices = {key: prepared[key].grid.shape[0] for key in prepared}
+    fewest = min(slices, key=slices.__getitem__)
+    if slices[fewest] < plan.minimum_slices:
+        short = sum(count < plan.minimum_slices for count in slices.values())
+        raise ConfigError(
+            [
+                f"model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices at "
+                f"this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
+                "or choose a finer imaging.spacing_mm"
+            ]
+        )
+
+
+def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     kept = Splits(
         *(
             tuple(key for key in keys if key not in gone)
@@ -124,13 +202,11 @@ def _without(splits: Splits, skipped: Sequence[str]) -> Splits:
         )
     )
     if not (kept.train and kept.validation):
-        raise ConfigError(
-            ["cohort.on_error: skipping the faulty subjects leaves nobody to train or to validate on"]
-        )
+        raise ConfigError([f"{reason}: too few subjects are left, nobody to train or to validate on"])
     return kept
 
 
-def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any]) -> list[str]:
+def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
     uses = {
         "train": splits.train,
         "validation": splits.validation,
@@ -153,6 +229,9 @@ def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any]) -
     if skipped + cohort.skipped:
         lines.append(f"  skipped because of problems: {skipped + cohort.skipped} subjects")
     spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
-    patch = " x ".join(map(str, plan["network"]["patch_size"]))
-    lines.append(f"  spacing {spacing} mm, patch {patch} voxels (slices x rows x columns)")
+    planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
+    patch = " x ".join(map(str, planned.patch_size))
+    lines.append(
+        f"  spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)"
+    )
     return lines

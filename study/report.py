@@ -8,7 +8,7 @@ from typing import Any
 from analysis.tables import average_table, cross_center_table, to_text
 from study.config import Config
 from study.errors import StudyError
-from study.results import StudyFolder, find_winner, read_json, read_rows
+from study.results import StudyFolder, find_winner, find_winners, read_json, winning_rows
 from study.tracking import tracking_uri, without_password
 
 
@@ -25,7 +25,7 @@ def summarise(config: Config, folder: StudyFolder) -> dict[str, Any]:
     except StudyError:
         return summary
     result = trial.read_result() or {}
-    table = cross_center_table(read_rows(trial.rows), config.evaluation.bootstrap, config.study.seed)
+    table = cross_center_table(winning_rows(folder), config.evaluation.bootstrap, config.study.seed)
     summary["winner"] = {
         "trial": trial.number,
         "objective": result["value"],
@@ -33,6 +33,9 @@ def summarise(config: Config, folder: StudyFolder) -> dict[str, Any]:
         "postprocessing": result["postprocessing"],
         "table": table.to_dict("records"),
     }
+    winners = find_winners(folder)
+    if len(winners) > 1:
+        summary["independent"] = {inputs: winner.number for inputs, winner in sorted(winners.items())}
     return summary
 
 
@@ -51,7 +54,10 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()
     }
     lines += [f"  {path} = {_shown(value)}" for path, value in shown.items()]
-    rows = read_rows(folder.trial(winner["trial"]).rows)
+    if independent := summary.get("independent"):
+        lines += ["", "Best model for each availability subset (export one with trial=…):"]
+        lines += [f"  {inputs}: trial {number}" for inputs, number in independent.items()]
+    rows = winning_rows(folder)
     tables = [
         make(rows, config.evaluation.bootstrap, config.study.seed)
         for make in (cross_center_table, average_table)

@@ -6,7 +6,8 @@
       config.json              the resolved configuration
       splits.json              subject keys by use
       subjects.csv             key, id, patient, center: private, never tracked nor exported
-      plan.json                spacing, patch, network planned from the training subjects
+      plan.json                spacing and median shape of the training subjects, which networks are planned from
+      start.json  start.safetensors   weights that trials start from (transfer.source)
       optuna.db  mlflow.db     the search, the tracking
       trials/0003/
         parameters.json        what was searched, by dotted path
@@ -107,6 +108,8 @@ class StudyFolder:
         self.splits = self.path / "splits.json"
         self.subjects = self.path / "subjects.csv"
         self.plan = self.path / "plan.json"
+        self.start = self.path / "start.json"
+        self.start_weights = self.path / "start.safetensors"
         self.summary = self.path / "summary.json"
 
     @classmethod
@@ -163,12 +166,40 @@ def find_winner(folder: StudyFolder) -> TrialFolder:
     Raises:
         StudyError: no trial is complete.
     """
+    return _by_rank(folder)[0]
+
+
+def find_winners(folder: StudyFolder) -> dict[str, TrialFolder]:
+    """The best complete trial for each `model.inputs` (independent models); under "" the winner of any other study.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    winners: dict[str, TrialFolder] = {}
+    for trial in _by_rank(folder):
+        searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
+        winners.setdefault(searched.get("model.inputs") or "", trial)
+    return winners
+
+
+def winning_rows(folder: StudyFolder) -> pd.DataFrame:
+    """The rows of `find_winners` as those of one trial, the winner: independent models count as one method.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    rows = read_rows(*(trial.rows for trial in find_winners(folder).values()))
+    return rows.assign(trial=find_winner(folder).number)
+
+
+def _by_rank(folder: StudyFolder) -> list[TrialFolder]:
+    """The complete trials, best first."""
     ended = [(trial, trial.read_result()) for trial in folder.trials()]
     complete = [
-        (float(result["value"]), -trial.number, trial)
+        (-float(result["value"]), trial.number, trial)
         for trial, result in ended
         if result is not None and result["state"] == "complete" and math.isfinite(result["value"])
     ]
     if not complete:
         raise StudyError(f"{folder.path}: no trial is complete yet; go on with resume=true")
-    return max(complete, key=lambda entry: entry[:2])[2]
+    return [trial for _, _, trial in sorted(complete, key=lambda entry: entry[:2])]

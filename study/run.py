@@ -43,12 +43,14 @@ def run_study(config: Config) -> None:
     check_resumable(config, folder)
     from study.preparation import prepare_study
     from study.report import final_report, summarise
+    from study.starting import find_start
     from study.tracking import Tracker
     from study.tuning import run_search
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    start = find_start(config)
     print(f"study {config.study.name}: preparing the scans", flush=True)
-    print("\n".join(prepare_study(config, folder)), flush=True)
+    print("\n".join(prepare_study(config, folder, start)), flush=True)
     tracker = Tracker(config, folder)
     tracker.begin()
     try:

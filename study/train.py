@@ -35,9 +35,10 @@ def main(arguments: Sequence[str]) -> None:
     check_resumable(config, folder)
     from study.preparation import prepare_study
     from study.report import final_report, summarise
+    from study.starting import find_start
     from study.trial import run_trial
 
-    print("\n".join(prepare_study(config, folder)), flush=True)
+    print("\n".join(prepare_study(config, folder, find_start(config))), flush=True)
     trial = folder.trial(0)
     write_json(trial.parameters, {})
     run_trial(config, trial, _print_epoch)

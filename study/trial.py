@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models import build_model
 from search_spaces.space import SearchSpace
 from study.config import Config, Postprocessing
-from study.errors import StudyError
 from study.evaluation.cross_center import Judge
 from study.evaluation.kept import KeptCase, keep, write_kept
 from study.evaluation.metrics import dice
@@ -27,8 +25,10 @@ from study.preparation import StudyData, open_study
 from study.results import Row, StudyFolder, TrialFolder, atomic, write_json, write_rows
 from study.training.batches import Samples
 from study.training.loop import Outcome, Report, choose_device, choose_precision, train
+from study.training.objectives import training_objective
 from study.training.ranks import Ranks
 from study.training.rungs import rung_epochs
+from study.weights import apply_start, build_network, read_start, save_weights
 
 
 def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, Any] | None:
@@ -44,32 +44,39 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, 
 
     Raises:
         TrainingError: see `study.training.loop.train`.
+        ConfigError: the network does not fit the cohort.
     """
     began = time.perf_counter()
-    data = open_study(StudyFolder(folder.path.parent.parent.parent, folder.path.parent.parent.name))
+    config = config.narrowed()
+    study = StudyFolder(folder.path.parent.parent.parent, folder.path.parent.parent.name)
+    data = open_study(study, config)
     trainer = config.trainer
     torch.manual_seed(config.study.seed)
-    network = build_model(config.model.name, data.network)
+    network = build_network(config, data.plan)
+    if (start := read_start(study)) is not None:
+        apply_start(start, network, config, data.plan)
     device = choose_device(trainer)
     precision = choose_precision(trainer, device)
     judge = Judge(
         config,
-        data.network.patch_size,
+        data.plan.patch_size,
         data.centers,
         device,
         None if precision == torch.float32 else precision,
+        data.withheld,
     )
     rungs = rung_epochs(
         trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every
     )
     ranks = Ranks.current()
-    samples = Samples(config, data.prepared(data.splits.train), data.network.patch_size, rungs, ranks.world)
+    samples = Samples(config, data.prepared(data.splits.train), data.plan.patch_size, rungs, ranks.world)
     watched = data.prepared(data.splits.validation)
 
     def validate(trained: nn.Module) -> Mapping[str, float]:
         return _validate(judge, trained, watched, ranks)
 
-    outcome = train(network, samples, folder.checkpoint, folder.epochs, validate, report)
+    objective = training_objective(config, network)
+    outcome = train(network, samples, folder.checkpoint, folder.epochs, objective, validate, report)
     if not ranks.first:
         return None
     result = (
@@ -138,7 +145,7 @@ def _judge_trial(
         bootstrap=config.evaluation.bootstrap,
     )
     rows = _test(folder, data, judge, network, fit.best)
-    save_weights(folder, network)
+    save_weights(folder.weights, network)
     write_rows(folder.rows, rows)
     return {
         "state": "complete",
@@ -214,15 +221,6 @@ def _write_overlays(
         np.savez_compressed(file, **arrays)
 
 
-def save_weights(folder: TrialFolder, network: nn.Module) -> None:
-    """Write the network's parameters as safetensors."""
-    from safetensors.torch import save_file
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with atomic(folder.weights) as temporary:
-        save_file(tensors, temporary)
-
-
 def _scores(rows: Sequence[Row]) -> dict[str, float]:
     """Mean Dice on test subjects by center and subset, for the tracking."""
     groups: dict[str, list[float]] = {}
@@ -230,20 +228,3 @@ def _scores(rows: Sequence[Row]) -> dict[str, float]:
         groups.setdefault(f"test_dice.{row.center}.{row.subset}", []).append(row.dice)
     means = {name: float(np.nanmean(values)) for name, values in groups.items() if not np.isnan(values).all()}
     return dict(sorted(means.items()))
-
-
-def load_network(config: Config, data: StudyData, folder: TrialFolder) -> nn.Module:
-    """The trained network of a complete trial, in evaluation mode, on the CPU.
-
-    Raises:
-        StudyError: the trial has no weights.
-    """
-    from safetensors.torch import load_file
-
-    if not folder.weights.is_file():
-        raise StudyError(
-            f"{folder.path}: the trial has no weights (it did not complete); choose another trial=…"
-        )
-    network = build_model(config.model.name, data.network)
-    network.load_state_dict(load_file(folder.weights))
-    return network.eval()

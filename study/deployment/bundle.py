@@ -81,11 +81,11 @@ def build_network(contents: Contents) -> nn.Module:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from models import build_model
-    from models.planning import NetworkPlan
+    from models import build_model, read_plan
 
+    manifest = contents.manifest
     try:
-        network = build_model(contents.manifest.model, NetworkPlan.from_dict(contents.manifest.network))
+        network = build_model(manifest.model, read_plan(manifest.model, manifest.network), manifest.head)
         network.load_state_dict(load(contents.weights))
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

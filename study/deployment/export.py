@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.tables import cross_center_table
-from study.config import Config, validate
+from models import Plan
+from study.config import Config
 from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.errors import StudyError
+from study.preparation import plan_network, trial_config
 from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
@@ -27,10 +29,10 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     number = find_winner(folder).number if trial is None else trial
     chosen = _complete_trial(folder, number)
     result = chosen.read_result() or {}
-    searched = read_json(chosen.parameters) if chosen.parameters.is_file() else {}
-    config = validate(read_json(folder.config)).with_values(searched)
+    config = trial_config(folder, chosen)
     plan = read_json(folder.plan)
-    manifest = _manifest(config, plan, number, result)
+    network = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
+    manifest = _manifest(config, plan, network, number, result)
     weights = chosen.weights.read_bytes()
     table = cross_center_table(read_rows(chosen.rows), config.evaluation.bootstrap, config.study.seed)
     card = model_card(manifest, config, table, _subjects(folder, plan))
@@ -49,7 +51,9 @@ def _complete_trial(folder: StudyFolder, number: int) -> TrialFolder:
     return trial
 
 
-def _manifest(config: Config, plan: Mapping[str, Any], number: int, result: Mapping[str, Any]) -> Manifest:
+def _manifest(
+    config: Config, plan: Mapping[str, Any], network: Plan, number: int, result: Mapping[str, Any]
+) -> Manifest:
     return Manifest(
         study=config.study.name,
         trial=number,
@@ -58,7 +62,8 @@ def _manifest(config: Config, plan: Mapping[str, Any], number: int, result: Mapp
         droppable=config.modality_dropout.droppable,
         drop_probability=config.modality_dropout.drop_probability,
         model=config.model.name,
-        network=plan["network"],
+        network=network.to_dict(),
+        head=config.head.init if config.head.kind == "dynamic" else None,
         preparation=Preparation(
             spacing_mm=plan["spacing_mm"],
             reference=config.imaging.reference,

@@ -13,7 +13,7 @@ from study.config import Fraction, Positive, Postprocessing, Section
 from study.errors import BundleError
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -40,7 +40,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[2] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
@@ -49,6 +49,9 @@ class Manifest(Section):
     drop_probability: Fraction
     model: str
     network: dict[str, Any] = Field(description="the plan that the network is built from")
+    head: Literal["identity", "paper"] | None = Field(
+        description="a dynamic head, as it was initialised; or none"
+    )
     preparation: Preparation
     inference: Inference
     postprocessing: Postprocessing

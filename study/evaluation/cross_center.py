@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ class Judge:
         centers: subject key to center.
         device: where the network lies.
         autocast: reduced precision of the network; None for float32.
+        withheld: subject key to what an independent model is not given of what the subject has, "B0".
     """
 
     config: Config
@@ -37,6 +38,7 @@ class Judge:
     centers: Mapping[str, str]
     device: torch.device
     autocast: torch.dtype | None = None
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     def predictions(
         self, network: nn.Module, subjects: Sequence[Prepared]
@@ -90,6 +92,6 @@ class Judge:
             seen=seen,
             subject=prepared.key,
             subset=subset.name,
-            removed=subset.removed,
+            removed=self.withheld.get(prepared.key) or subset.removed,
             **vars(scores),
         )

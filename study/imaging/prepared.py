@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ class Prepared:
     grid: Grid
     native: Grid
     native_target: NDArray[np.uint8] | None
+
+    def select(self, modalities: Sequence[int]) -> Prepared:
+        """The subject with these modalities only, by index, in this order; the grid stays."""
+        return replace(
+            self,
+            image=self.image[list(modalities)],
+            present=tuple(self.present[index] for index in modalities),
+        )
 
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities [D, H, W] from `grid` to `native`, linearly; 0 outside the prepared box."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -23,16 +23,30 @@ class Batch:
     """Samples of one iteration in one process.
 
     Attributes:
-        image: float32 `[B, M, D, H, W]`, augmented, dropped modalities faded, absent ones 0.
+        image: float32 `[B, M, D, H, W]`, augmented, with all that the subject has; absent modalities are 0.
         target: uint8 `[B, D, H, W]`.
-        present: float32 `[B, M]`, 1 where a modality can still be seen.
+        owned: float32 `[B, M]`, 1 where the subject has a modality.
+        factors: float32 `[B, M]`, what a modality is multiplied with: its modality dropout.
+        code: float32 `[B, M]`, 0 where nothing of a modality is left to see; else 1, or with
+            `head.code=gradual` the g(t) of a fading one.
         dropped: float32 `[B, M]`, 1 where a modality was drawn to be dropped.
     """
 
     image: torch.Tensor
     target: torch.Tensor
-    present: torch.Tensor
+    owned: torch.Tensor
+    factors: torch.Tensor
+    code: torch.Tensor
     dropped: torch.Tensor
+
+    @property
+    def reduced(self) -> torch.Tensor:
+        """The image after modality dropout, `[B, M, D, H, W]`."""
+        return self.image * self.factors[:, :, None, None, None]
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
 
 
 class Samples(Dataset[tuple[np.ndarray, ...]]):
@@ -81,9 +95,13 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
             image, target = augment(image, target, present, rng)
         g = self.fade_at(number // self.per_epoch)
         draw = sample_dropout(prepared.present, self.droppable, self.config.modality_dropout, g, rng)
-        image = image * draw.factors[:, None, None, None]
-        visible = present & ~(draw.dropped & (g == 0))
-        return image, target, visible.astype(np.float32), draw.dropped.astype(np.float32)
+        code = np.where(draw.dropped, self._fading(g), present)
+        rest = (present, draw.factors, code, draw.dropped)
+        return image, target, *(flags.astype(np.float32) for flags in rest)
+
+    def _fading(self, g: float) -> float:
+        """What the code says of a dropped modality."""
+        return g if self.config.head.code == "gradual" else float(g > 0)
 
 
 def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:
@@ -100,5 +118,5 @@ def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="forkserver" if trainer.loader_workers else None,
     )
-    for image, target, present, dropped in loader:
-        yield Batch(image, target, present, dropped)
+    for arrays in loader:
+        yield Batch(*arrays)

@@ -16,11 +16,12 @@ from study.config import Trainer
 from study.errors import TrainingError
 from study.training.batches import Batch, Samples, batches
 from study.training.checkpoint import Record, restore_checkpoint, save_checkpoint, write_epochs
-from study.training.losses import DeepSupervisionLoss
 from study.training.ranks import Ranks
+from study.training.rates import build_optimizer, learning_rate
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
 Report = Callable[[int, Mapping[str, float]], bool]
+Objective = Callable[[nn.Module, Batch], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def train(
     samples: Samples,
     checkpoint: Path,
     epochs_path: Path,
+    objective: Objective,
     validate: Validate,
     report: Report,
 ) -> Outcome:
@@ -51,6 +53,7 @@ def train(
         samples: what to learn from, with the configuration.
         checkpoint: written every epoch by the first process.
         epochs_path: the same epochs as JSON lines.
+        objective: the loss of the network on a batch, differentiable; see `study.training.objectives`.
         validate: metrics of the network in evaluation mode; called by every process.
         report: gets finished epochs (1-based) and metrics; True asks for an end. Called by the first process.
 
@@ -69,7 +72,7 @@ def train(
     if history and ranks.first:
         write_epochs(epochs_path, history)
     model = DistributedDataParallel(network) if ranks.world > 1 else network
-    step = Step(model, optimizer, scaler, DeepSupervisionLoss(), trainer.gradient_clip, device, precision)
+    step = Step(model, optimizer, scaler, objective, trainer.gradient_clip, device, precision)
     stream = batches(samples, len(history), ranks)
     for epoch in range(len(history), trainer.epochs):
         record = _run_epoch(epoch, samples, stream, step, ranks)
@@ -93,20 +96,17 @@ class Step:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    loss: DeepSupervisionLoss
+    objective: Objective
     gradient_clip: float
     device: torch.device
     precision: torch.dtype
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """The loss of a batch, detached, after the update."""
-        image = batch.image.to(self.device, non_blocking=True)
-        target = batch.target.to(self.device, non_blocking=True)
-        present = batch.present.to(self.device, non_blocking=True)
+        batch = batch.to(self.device)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            logits = self.model(image, present)
-        loss: torch.Tensor = self.loss(logits, target)
+            loss = self.objective(self.model, batch)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
@@ -136,23 +136,6 @@ def choose_precision(trainer: Trainer, device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def build_optimizer(network: nn.Module, trainer: Trainer) -> torch.optim.Optimizer:
-    """The optimiser over all parameters; SGD with Nesterov momentum is nnU-Net's."""
-    rate, decay = trainer.learning_rate, trainer.weight_decay
-    if trainer.optimizer == "sgd":
-        nesterov = trainer.momentum > 0
-        return torch.optim.SGD(
-            network.parameters(), rate, momentum=trainer.momentum, weight_decay=decay, nesterov=nesterov
-        )
-    kind = torch.optim.Adam if trainer.optimizer == "adam" else torch.optim.AdamW
-    return kind(network.parameters(), rate, weight_decay=decay)
-
-
-def learning_rate(trainer: Trainer, epoch: int) -> float:
-    """The polynomial decay of nnU-Net, per epoch (0-based)."""
-    return trainer.learning_rate * float((1 - epoch / trainer.epochs) ** trainer.poly_exponent)
 
 
 def _run_epoch(epoch: int, samples: Samples, stream: Iterator[Batch], step: Step, ranks: Ranks) -> Record:

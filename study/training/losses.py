@@ -1,43 +1,66 @@
-"""Cross-entropy and soft Dice over several resolutions: nnU-Net's loss (Isensee et al. 2021).
+"""What a segmentation is trained by, over one or several resolutions; `trainer.loss` names the term.
 
 Every term is a mean over samples, so that workers with equal shares of a batch average to the whole batch's
-loss and gradient.
+loss and gradient. With two classes the foreground's softmax is the logistic function of the difference of the
+logits, the margin, which spares the one-hot target and the second channel. A new term is one function and one
+line in `TERMS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["DeepSupervisionLoss", "cross_entropy_minus_dice", "deep_supervision_weights"]
+from study.config import Trainer
+
+__all__ = ["TERMS", "SegmentationLoss", "deep_supervision_weights", "segmentation_loss"]
 
 SMOOTH = 1e-5  # nnU-Net's; makes the Dice of an empty target with an empty prediction 1
 
+Term = Callable[[Tensor, Tensor, Trainer], Tensor]
 
-class DeepSupervisionLoss(nn.Module):
-    """Cross-entropy minus soft Dice, as a weighted mean over heads, each against the target at its size."""
+
+def segmentation_loss(trainer: Trainer) -> SegmentationLoss:
+    """The loss that `trainer.loss` names, as a module: `(logits, target) -> scalar`."""
+    return SegmentationLoss(TERMS[trainer.loss], trainer)
+
+
+class SegmentationLoss(nn.Module):
+    """A term as a weighted mean over heads, each against the target at its size (nnU-Net's deep supervision).
+
+    Args:
+        term: of `TERMS`.
+        trainer: the term's settings.
+    """
+
+    def __init__(self, term: Term, trainer: Trainer) -> None:
+        super().__init__()
+        self.term = term
+        self.trainer = trainer
 
     def forward(self, logits: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
-        """The loss, a scalar, float32.
+        """The loss, a scalar, at least in float32.
 
         Args:
-            logits: `[B, 2, D, H, W]`, or one such per resolution, highest first.
-            target: uint8 `[B, D, H, W]` at the highest resolution; lower heads get it by nearest neighbour.
+            logits: `[B, 2, D, H, W]` of any floating type, or one such per resolution, highest first.
+            target: `[B, D, H, W]`, 0 or 1, at the highest resolution; lower heads get it by nearest neighbour.
 
         Raises:
             ValueError: there are not two classes.
         """
         heads = [logits] if isinstance(logits, Tensor) else list(logits)
-        total = heads[0].new_zeros((), dtype=torch.float32)
+        parts = []
         for head, weight in zip(heads, deep_supervision_weights(len(heads)), strict=True):
+            margin = _margin(head)
             if weight > 0:
-                total = total + weight * cross_entropy_minus_dice(head, _at_size(target, head.shape[2:]))
+                truth = _at_size(target, head.shape[2:]).to(margin.dtype)
+                parts.append(weight * self.term(margin, truth, self.trainer))
             else:  # distributed training wants every output used: a gradient of zeros
-                total = total + 0.0 * head.flatten()[0].float()
-        return total
+                parts.append(0.0 * margin.flatten()[0])
+        return torch.stack(parts).sum()
 
 
 def deep_supervision_weights(heads: int) -> tuple[float, ...]:
@@ -48,29 +71,12 @@ def deep_supervision_weights(heads: int) -> tuple[float, ...]:
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def cross_entropy_minus_dice(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean cross-entropy minus the mean over samples of the foreground's soft Dice: between -1 and infinity.
-
-    With two classes the foreground's softmax is the logistic function of the difference of the logits, which
-    spares the one-hot target and the second channel.
-
-    Args:
-        logits: `[B, 2, D, H, W]`, any floating type; computed in float32.
-        target: `[B, D, H, W]`, 0 or 1.
-
-    Raises:
-        ValueError: there are not two classes.
-    """
+def _margin(logits: Tensor) -> Tensor:
+    """Foreground minus background, `[B, D, H, W]`, at least in float32."""
     if logits.shape[1] != 2:
         raise ValueError(f"logits must have 2 classes (background, foreground), got {logits.shape[1]}")
-    margin = logits[:, 1].float() - logits[:, 0].float()
-    truth = target.to(margin.dtype)
-    cross_entropy = functional.binary_cross_entropy_with_logits(margin, truth)
-    probability = margin.sigmoid().flatten(1)
-    truth = truth.flatten(1)
-    overlap = (probability * truth).sum(1)
-    dice = (2 * overlap + SMOOTH) / (probability.sum(1) + truth.sum(1) + SMOOTH)
-    return cross_entropy - dice.mean()
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits[:, 1] - logits[:, 0]
 
 
 def _at_size(target: Tensor, size: torch.Size) -> Tensor:
@@ -78,3 +84,48 @@ def _at_size(target: Tensor, size: torch.Size) -> Tensor:
     if target.shape[1:] == size:
         return target
     return functional.interpolate(target[:, None], list(size), mode="nearest-exact")[:, 0]
+
+
+def _cross_entropy(margin: Tensor, truth: Tensor, trainer: Trainer) -> Tensor:
+    """Mean over voxels, from 0 to infinity."""
+    return functional.binary_cross_entropy_with_logits(margin, truth)
+
+
+def _soft_dice(margin: Tensor, truth: Tensor) -> Tensor:
+    """Of the foreground, each sample by itself, and their mean: from 0 to 1."""
+    probability, truth = margin.sigmoid().flatten(1), truth.flatten(1)
+    overlap = (probability * truth).sum(1)
+    dice = (2 * overlap + SMOOTH) / (probability.sum(1) + truth.sum(1) + SMOOTH)
+    return dice.mean()
+
+
+def _dice(margin: Tensor, truth: Tensor, trainer: Trainer) -> Tensor:
+    """1 minus soft Dice, from 0 to 1 (MultiUnet, Xu et al. 2024)."""
+    return 1 - _soft_dice(margin, truth)
+
+
+def _cross_entropy_minus_dice(margin: Tensor, truth: Tensor, trainer: Trainer) -> Tensor:
+    """Cross-entropy minus soft Dice, from -1 to infinity (nnU-Net, Isensee et al. 2021)."""
+    return _cross_entropy(margin, truth, trainer) - _soft_dice(margin, truth)
+
+
+def _focal(margin: Tensor, truth: Tensor, trainer: Trainer) -> Tensor:
+    """-α_t (1 - p_t)^γ log p_t, mean over voxels (Lin et al. 2017, eq. 5).
+
+    α_t is α in the foreground and 1 - α in the background. Deviation: Lin et al. divide the sum by the number
+    of foreground anchors; where most patches have no lesion that is no mean. The power is taken as
+    exp(γ log(1 - p_t)), whose gradient stays finite where p_t rounds to 1.
+    """
+    towards_truth = margin * (2 * truth - 1)
+    weight = (1 - trainer.focal_alpha) + (2 * trainer.focal_alpha - 1) * truth
+    modulation = (trainer.focal_gamma * functional.logsigmoid(-towards_truth)).exp()
+    return -(weight * modulation * functional.logsigmoid(towards_truth)).mean()
+
+
+TERMS: dict[str, Term] = {
+    "dice_ce": _cross_entropy_minus_dice,
+    "dice": _dice,
+    "ce": _cross_entropy,
+    "focal": _focal,
+}
+"""From margin `[B, D, H, W]`, truth of the same shape and type, and settings to a scalar, per `trainer.loss`."""

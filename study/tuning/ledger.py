@@ -7,7 +7,8 @@ snapshots. Trial n of the database lies in folder n. States, as Optuna names the
   handed out again under its own number with its own parameters, so that it continues from its checkpoint.
 - COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training could not go on (the loss was
   not finite, the worker died too often); the sampler leaves them out.
-- WAITING: enqueued by hand through Optuna; handed out before anything new is sampled.
+- WAITING: enqueued, by hand through Optuna or because a parameter's choices are gone through in turn; handed out
+  before anything new is sampled.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from search_spaces import SearchSpace
 from study.config import Config, Tuning
 from study.errors import StudyError
 from study.results import StudyFolder, TrialFolder
@@ -36,6 +38,7 @@ class Ledger:
         self._config = config
         self._folder = folder
         self._study = _open(config, folder)
+        self._enqueue_in_turn()
         self._trials: dict[int, optuna.Trial] = {}
         self.settled = self._settle()  # ended on disk while a driver died; told to the database just now
         self._interrupted = [trial for trial in self.trials() if trial.state.name == "RUNNING"]
@@ -66,7 +69,7 @@ class Ledger:
         """
         import optuna
 
-        number = self._interrupted[0].number if self._interrupted else len(self.trials())
+        number = self._interrupted[0].number if self._interrupted else self._next_number()
         self._study.sampler = make_sampler(self._config.tuning, self._config.study.seed, number)
         if self._interrupted:
             trial = optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)
@@ -89,6 +92,19 @@ class Ledger:
                 folder, "the process of the trial died, and its restarts are used up (tuning.max_failures)"
             )
         self._tell(self._trials[number], folder)
+
+    def _next_number(self) -> int:
+        trials = self.trials()
+        return next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+
+    def _enqueue_in_turn(self) -> None:
+        """Each choice of a parameter that is gone through in turn, as often as there are trials for."""
+        parameter = SearchSpace.parse(self._config.search_space, self._config).in_turn
+        if parameter is None:
+            return
+        for number in range(len(self.trials()), self._config.study.trials):
+            choice = parameter.choices[number % len(parameter.choices)]
+            self._study.enqueue_trial({parameter.path: choice})
 
     def _settle(self) -> list[int]:
         import optuna

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from models import build_model
-from models.planning import NetworkPlan
+from models import Plan, build_model
 from study.config import Config, validate
 from study.deployment.export import export_bundle
+from study.preparation import plan_network
 from study.results import Row, StudyFolder, write_json, write_rows
 
 MODALITIES = ("DWI", "ADC", "B0")
@@ -30,7 +30,7 @@ class Tiny:
 
     config: Config
     folder: StudyFolder
-    plan: NetworkPlan
+    plan: Plan
     network: nn.Module
 
 
@@ -74,20 +74,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         {
             "study": {"name": "tiny", "root": str(root)},
             "cohort": {"modalities": list(MODALITIES), "path": f"/data/{PRIVATE[1]}.csv"},
+            "model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False},
             "evaluation": {"bootstrap": 50},
         }
     )
-    plan = NetworkPlan(
-        n_inputs=3,
-        n_classes=2,
-        patch_size=(8, 16, 16),
-        strides=((1, 1, 1), (2, 2, 2)),
-        kernel_sizes=((3, 3, 3), (3, 3, 3)),
-        features=(4, 8),
-        convs_encoder=(1, 1),
-        convs_decoder=(1,),
-        deep_supervision=False,
-    )
+    median_shape, spacing_mm = (9, 16, 16), (4.0, 2.5, 2.5)
+    plan = plan_network(config, median_shape, spacing_mm)
     folder = StudyFolder(root, "tiny")
     folder.path.mkdir(parents=True)
     write_json(folder.config, config.model_dump(mode="json"))
@@ -101,8 +93,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     write_json(
         folder.plan,
         {
-            "spacing_mm": [4.0, 2.5, 2.5],
-            "network": plan.to_dict(),
+            "spacing_mm": spacing_mm,
+            "median_shape": median_shape,
             "cache": cache,
             "centers": centers,
             "landmarks": None,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import NetworkPlan, build_model
-from models.planning import feature_elements
+from models import build_model
+from models.unet_planning import UNetPlan, feature_elements
 
 unet = pytest.importorskip(
     "dynamic_network_architectures.architectures.unet",
@@ -49,18 +49,19 @@ def counterpart(name: str) -> str:
     raise AssertionError(f"{name} has no counterpart")
 
 
-def make_plan(name: str, layout: tuple, *, deep_supervision: bool = True) -> NetworkPlan:
+def make_plan(name: str, layout: tuple, *, deep_supervision: bool = True) -> UNetPlan:
     strides, kernels, patch = layout
     n = len(strides)
     encoder, decoder = CONVS[name]
     # The last two stages have as many channels: their skip is pooled and not projected.
     features = (4, 8, 12, 12)[:n] if n > 3 else (4, 8, 8)
-    return NetworkPlan(
-        3, 2, patch, strides, kernels, features, encoder[:n], decoder[: n - 1], deep_supervision
+    modalities = ("DWI", "ADC", "B0")
+    return UNetPlan(
+        modalities, 2, patch, strides, kernels, features, encoder[:n], decoder[: n - 1], deep_supervision
     )
 
 
-def make_reference(name: str, plan: NetworkPlan) -> nn.Module:
+def make_reference(name: str, plan: UNetPlan) -> nn.Module:
     return getattr(unet, REFERENCES[name])(
         plan.n_inputs,
         plan.stages,
@@ -134,7 +135,9 @@ def test_feature_elements_equal_the_package_s(name: str, layout: tuple) -> None:
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_weights_begin_as_the_package_s(name: str) -> None:
-    plan = NetworkPlan(2, 2, (8, 8, 8), ((1, 1, 1), (2, 2, 2)), ((3, 3, 3),) * 2, (32, 64), (2, 2), (1,))
+    plan = UNetPlan(
+        ("DWI", "ADC"), 2, (8, 8, 8), ((1, 1, 1), (2, 2, 2)), ((3, 3, 3),) * 2, (32, 64), (2, 2), (1,)
+    )
     torch.manual_seed(0)
     ours, reference = build_model(name, plan), make_reference(name, plan)
     reference.apply(reference.initialize)

@@ -92,7 +92,7 @@ def test_only_keys_leave_splits_and_plan(config: Config, folder: StudyFolder) ->
     write_json(folder.splits, {**json.loads(folder.splits.read_text()), "patients": ["Jane Roe"]})
     record = study_record(config, folder, [], running=True)
     assert set(record.documents["splits.json"]) == {"train", "validation", "test", "unseen"}
-    assert set(record.documents["plan.json"]) == {"spacing_mm", "network"}
+    assert set(record.documents["plan.json"]) == {"spacing_mm", "median_shape"}
 
 
 def test_the_order_of_ended_trials_is_kept_whatever_happens_to_file_times(folder: StudyFolder) -> None:

@@ -10,21 +10,19 @@ from typing import Any
 import pytest
 import torch
 
-from models import NetworkPlan, build_model, estimate_memory_gb, plan_network
-from models.planning import RECIPES
+from models import MODELS, Scans, build_model, plan_model
+from models.unet_planning import RECIPES, UNetPlan, estimate_memory_gb, plan_unet
 
 
-def plan(name: str = "nnunet", **changes: Any) -> NetworkPlan:
-    arguments: dict[str, Any] = {
-        "median_shape": (138, 170, 138),
-        "spacing_mm": (1.0, 1.0, 1.0),
-        "n_inputs": 1,
-        "base_channels": 32,
-        "max_channels": 320,
-        "batch_size": 2,
-        "memory_gb": 8.0,
-    }
-    return plan_network(name, **(arguments | changes))
+def plan(
+    name: str = "nnunet",
+    median_shape: tuple[int, int, int] = (138, 170, 138),
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    batch_size: int = 2,
+    **changes: Any,
+) -> UNetPlan:
+    scans = Scans(("DWI",), median_shape, spacing_mm, batch_size)
+    return plan_unet(name, scans, **{"base_channels": 32, "max_channels": 320, "memory_gb": 8.0} | changes)
 
 
 @pytest.mark.parametrize(
@@ -150,22 +148,25 @@ def test_memory_that_no_patch_fits_is_refused(stages: int | None) -> None:
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.name: no network 'vnet'; there are nnunet, resenc_unet"):
-        plan("vnet")
+    scans = Scans(("DWI",), (8, 16, 16), (1.0, 1.0, 1.0), 2)
+    with pytest.raises(
+        ValueError, match=rf"model\.name: no network 'vnet'; there are {', '.join(sorted(MODELS))}"
+    ):
+        plan_model("vnet", {}, scans)
 
 
 def test_a_plan_survives_json() -> None:
     planned = plan("resenc_unet")
-    assert NetworkPlan.from_dict(json.loads(json.dumps(planned.to_dict()))) == planned
+    assert UNetPlan.from_dict(json.loads(json.dumps(planned.to_dict()))) == planned
 
 
 def test_a_damaged_plan_is_refused() -> None:
     content = plan().to_dict()
     content["stride"] = content.pop("strides")
     with pytest.raises(ValueError, match="missing or unknown: stride, strides"):
-        NetworkPlan.from_dict(content)
+        UNetPlan.from_dict(content)
 
 
 def test_planning_needs_no_torch() -> None:
-    code = "import sys, models.planning; sys.exit('torch' in sys.modules)"
+    code = "import sys, models; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

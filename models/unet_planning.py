@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from models.plan import Plan, Scans
 from models.topology import (
     MIN_EDGE,
     Size,
-    Spacing,
     Topology,
     divide,
     first_patch,
@@ -53,13 +53,10 @@ RECIPES: dict[str, Recipe] = {
 
 
 @dataclass(frozen=True)
-class NetworkPlan:
-    """What a network is built from.
+class UNetPlan(Plan):
+    """What a 3D U-Net is built from.
 
     Attributes:
-        n_inputs: modalities M.
-        n_classes: logits K, background included.
-        patch_size: voxels of a training patch and of an inference window.
         strides: of each encoder stage; the first is (1, 1, 1).
         kernel_sizes: of each stage's convolutions; 1 along an axis still much coarser than the others.
         features: channels of each stage.
@@ -68,9 +65,6 @@ class NetworkPlan:
         deep_supervision: logits at every decoder resolution while training.
     """
 
-    n_inputs: int
-    n_classes: int
-    patch_size: Size
     strides: tuple[Size, ...]
     kernel_sizes: tuple[Size, ...]
     features: tuple[int, ...]
@@ -88,66 +82,54 @@ class NetworkPlan:
         """What the patch is divisible by."""
         return product(self.strides)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> NetworkPlan:
-        """What `to_dict` gave, lists in place of tuples allowed.
-
-        Raises:
-            ValueError: a key is missing or unknown.
-        """
-        names = {field.name for field in fields(cls)}
-        if wrong := sorted(names ^ set(content)):
-            raise ValueError(
-                f"network plan: missing or unknown: {', '.join(wrong)}; a plan has {', '.join(sorted(names))}"
-            )
-        return cls(**{name: _tuples(value) for name, value in content.items()})
+def plan_from_settings(name: str, settings: Mapping[str, Any], scans: Scans) -> UNetPlan:
+    """The plan that the `model.` section of a configuration asks for; raises as `plan_unet`."""
+    return plan_unet(
+        name,
+        scans,
+        base_channels=settings["base_channels"],
+        max_channels=settings["max_channels"],
+        stages=settings["stages"],
+        patch_size=settings["patch_size"],
+        memory_gb=settings["memory_gb"],
+        deep_supervision=settings["deep_supervision"],
+    )
 
 
-def plan_network(
+def plan_unet(
     name: str,
+    scans: Scans,
     *,
-    median_shape: Size,
-    spacing_mm: Spacing,
-    n_inputs: int,
     base_channels: int,
     max_channels: int,
     stages: int | None = None,
     patch_size: Size | None = None,
-    batch_size: int,
     memory_gb: float,
     deep_supervision: bool = True,
-    n_classes: int = 2,
-) -> NetworkPlan:
+) -> UNetPlan:
     """The largest patch, and its network, whose training fits the memory.
 
     Args:
         name: key of `RECIPES`.
-        median_shape: voxels of the median training subject after resampling.
-        spacing_mm: after resampling.
-        n_inputs: modalities.
+        scans: what is to be learnt from.
         base_channels: of the first stage; doubled at each stage.
         max_channels: of any stage.
         stages: None: as many as the patch allows; else exactly so many.
         patch_size: None: planned; else exactly this one, whatever the memory.
-        batch_size: patches that are trained on together.
         memory_gb: the budget, in 10⁹ bytes; see `estimate_memory_gb`.
         deep_supervision: logits at every decoder resolution while training.
-        n_classes: background included.
 
     Raises:
         ValueError: no such network, or the stages, the patch or the memory cannot be had; says what could.
     """
     recipe = _recipe(name)
 
-    def network(topology: Topology) -> NetworkPlan:
+    def network(topology: Topology) -> UNetPlan:
         n = topology.stages
-        return NetworkPlan(
-            n_inputs=n_inputs,
-            n_classes=n_classes,
+        return UNetPlan(
+            modalities=scans.modalities,
+            n_classes=scans.n_classes,
             patch_size=topology.patch_size,
             strides=topology.strides,
             kernel_sizes=topology.kernel_sizes,
@@ -157,13 +139,15 @@ def plan_network(
             deep_supervision=deep_supervision,
         )
 
-    topology = plan_topology(patch_size or first_patch(median_shape, spacing_mm), spacing_mm, stages)
+    topology = plan_topology(
+        patch_size or first_patch(scans.median_shape, scans.spacing_mm), scans.spacing_mm, stages
+    )
     _check_stages(topology, stages)
     if patch_size is not None:
         _check_patch(patch_size, topology)
         return network(topology)
-    while (needed_gb := estimate_memory_gb(name, network(topology), batch_size)) > memory_gb:
-        smaller = shrink(topology, median_shape, spacing_mm, stages)
+    while (needed_gb := estimate_memory_gb(name, network(topology), scans.batch_size)) > memory_gb:
+        smaller = shrink(topology, scans.median_shape, scans.spacing_mm, stages)
         if smaller is None:
             raise ValueError(
                 f"model.memory_gb: the smallest patch, {_text(topology.patch_size)}, with {topology.stages} "
@@ -174,7 +158,7 @@ def plan_network(
     return network(topology)
 
 
-def estimate_memory_gb(name: str, plan: NetworkPlan, batch_size: int) -> float:
+def estimate_memory_gb(name: str, plan: UNetPlan, batch_size: int) -> float:
     """Memory of a training, in 10⁹ bytes: feature map elements × batch × bytes per element.
 
     The bytes per element are nnU-Net's calibration (`RECIPES`) for GPUs with mixed precision, so that a
@@ -188,7 +172,7 @@ def estimate_memory_gb(name: str, plan: NetworkPlan, batch_size: int) -> float:
     return feature_elements(plan, residual=recipe.residual) * batch_size * recipe.bytes_per_element / 1e9
 
 
-def feature_elements(plan: NetworkPlan, *, residual: bool) -> int:
+def feature_elements(plan: UNetPlan, *, residual: bool) -> int:
     """Elements of all convolutions' outputs for one patch; as nnU-Net counts them, with one head."""
     voxels, size = [], plan.patch_size
     for stride in plan.strides:
@@ -243,7 +227,3 @@ def _check_patch(patch: Size, topology: Topology) -> None:
 
 def _text(size: Size) -> str:
     return "×".join(map(str, size))
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

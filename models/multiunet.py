@@ -1,0 +1,140 @@
+"""MultiUnet's residual 3D U-Net (Xu et al., MIDL 2024), as its public implementation builds it.
+
+Every convolution is 3×3×3 and followed by instance normalisation without scale and shift, dropout and PReLU, but
+for the last one. A residual unit of the encoder is two such convolutions, of which the first strides; its shortcut
+has no weights: the input, average-pooled where the unit strides, is added to the first channels. The first unit
+strides already, so that the encoder begins at half the resolution; the last one does not. A stage of the decoder
+joins the deeper features and the unit's of the same resolution, upsamples by nearest neighbour and convolves twice.
+
+With channels 16, 32, 64, 128, 256 and 3 modalities this has 8 899 010 parameters; the paper says 8.90 M. A shortcut
+with weights, as in MONAI's `ResidualUnit`, would make it 9.22 M.
+
+Deviations: two logits, 0 and z, in place of one output z, whose softmax is the sigmoid of z; an axis that
+`models.unet_planning` does not pool is neither upsampled nor averaged along.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.blocks import Conv3d, arrange_input
+from models.instance_norm import InstanceNormAct
+from models.multiunet_planning import MultiUNetPlan
+from models.topology import Size
+
+FEW_VOXELS = 256  # below, preparing the kernel of `UpConv3d` takes longer than it saves
+
+
+class MultiUNet(nn.Module):
+    """Residual units down, nearest upsampling and convolutions up, one output."""
+
+    def __init__(self, plan: MultiUNetPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.encoder = nn.ModuleList()
+        inputs = plan.n_inputs
+        for outputs, stride in zip(plan.features, (*plan.strides[1:], (1, 1, 1)), strict=True):
+            self.encoder.append(ResidualUnit(inputs, outputs, stride, plan.dropout))
+            inputs = outputs
+        self.decoder = nn.ModuleList()
+        for stage in reversed(range(plan.stages - 1)):
+            joined = inputs + plan.features[stage]
+            inputs = plan.features[stage - 1] if stage else 1
+            self.decoder.append(UpStage(joined, inputs, plan.strides[stage + 1], plan.dropout, last=stage == 0))
+
+    def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
+        """Logits `[B, 2, D, H, W]`, of which the first is 0.
+
+        Args:
+            x: `[B, M, D, H, W]`, absent modalities zero.
+            present: `[B, M]`; not needed here.
+
+        Raises:
+            ValueError: `x` does not fit the plan.
+        """
+        x = arrange_input(x, self.plan)
+        skips = []
+        for unit in self.encoder:
+            x = unit(x)
+            skips.append(x)
+        for stage, skip in zip(self.decoder, reversed(skips[:-1]), strict=True):
+            x = stage(torch.cat((x, skip), 1))
+        return torch.cat((torch.zeros_like(x), x), 1)
+
+
+class ResidualUnit(nn.Module):
+    """Two convolutions, of which the first strides, and a shortcut without weights."""
+
+    def __init__(self, inputs: int, outputs: int, stride: Size, dropout: float) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(
+            Conv3d(inputs, outputs, 3, stride, 1),
+            *norm_dropout_act(outputs, dropout),
+            Conv3d(outputs, outputs, 3, 1, 1),
+            *norm_dropout_act(outputs, dropout),
+        )
+        self.added = min(inputs, outputs)
+        self.shortcut = nn.Sequential()
+        if max(stride) > 1:
+            window = tuple(3 if step > 1 else 1 for step in stride)
+            self.shortcut.append(nn.AvgPool3d(window, stride, tuple(edge // 2 for edge in window)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, D, H, W]` to `[B, C', D', H', W']`."""
+        y = self.convs(x)
+        first = y[:, : self.added] + self.shortcut(x[:, : self.added])
+        return torch.cat((first, y[:, self.added :]), 1)
+
+
+class UpStage(nn.Sequential):
+    """Upsampling and two convolutions; `last`: nothing after the second."""
+
+    def __init__(self, inputs: int, outputs: int, scale: Size, dropout: float, *, last: bool) -> None:
+        super().__init__(
+            UpConv3d(inputs, inputs, scale),
+            *norm_dropout_act(inputs, dropout),
+            Conv3d(inputs, outputs, 3, 1, 1),
+            *(() if last else norm_dropout_act(outputs, dropout)),
+        )
+
+
+class UpConv3d(Conv3d):
+    """Nearest upsampling by 1 or 2 along each axis, then a convolution with a kernel of 3 and zero padding.
+
+    Upsampled neighbours are equal, so that along an axis a kernel (a, b, c) on them does what the transposed
+    convolution with kernel (c, b + c, a + b, a) and stride 2 does on the voxels themselves: 64 products a voxel in
+    place of 216, and nothing upsampled to keep. A training step of 32 channels on 24³ voxels took 122 ms instead
+    of 336 (one core).
+    """
+
+    def __init__(self, inputs: int, outputs: int, scale: Size) -> None:
+        super().__init__(inputs, outputs, 3, 1, 1)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, D, H, W]` to `[B, C', D', H', W']`."""
+        if x.numel() < FEW_VOXELS * x.shape[1]:
+            factors = tuple(map(float, self.scale))
+            return super().forward(F.interpolate(x, scale_factor=factors, mode="nearest"))
+        kernel = self.weight
+        for axis, scale in enumerate(self.scale, start=2):
+            a, b, c = kernel.unbind(axis)
+            kernel = torch.stack((c, b + c, a + b, a) if scale == 2 else (c, b, a), axis)
+        return F.conv_transpose3d(x, kernel.transpose(0, 1), self.bias, self.scale, 1)
+
+
+class InstanceNorm(InstanceNormAct):
+    """Instance normalisation without scale and shift."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, activate=False)
+        del self.weight, self.bias
+        self.register_buffer("weight", torch.ones(channels), persistent=False)
+        self.register_buffer("bias", torch.zeros(channels), persistent=False)
+
+
+def norm_dropout_act(channels: int, dropout: float) -> tuple[nn.Module, ...]:
+    """What follows a convolution."""
+    return InstanceNorm(channels), nn.Dropout(dropout), nn.PReLU()
