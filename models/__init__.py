@@ -19,7 +19,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.densenet_planning import DenseNetPlan, plan_densenet
+from models.multiunet_planning import MultiUNetPlan, plan_multiunet
 from models.plan import Plan, Scans
+from models.plane_planning import UNet2dPlan, URNPlan, plan_unet2d, plan_urn
 from models.unet_planning import UNetPlan
 from models.unet_planning import plan_from_settings as plan_unet
 
@@ -57,9 +60,37 @@ def _resenc_unet(plan: UNetPlan) -> nn.Module:
     return ResidualEncoderUNet(plan)
 
 
+def _unet2d(plan: UNet2dPlan) -> nn.Module:
+    from models.unet2d import SlicewiseUNet
+
+    return SlicewiseUNet(plan)
+
+
+def _urn(plan: URNPlan) -> nn.Module:
+    from models.urn import URN
+
+    return URN(plan)
+
+
+def _multiunet(plan: MultiUNetPlan) -> nn.Module:
+    from models.multiunet import MultiUNet
+
+    return MultiUNet(plan)
+
+
+def _tiramisu(plan: DenseNetPlan) -> nn.Module:
+    from models.tiramisu import Tiramisu
+
+    return Tiramisu(plan)
+
+
 MODELS: dict[str, Network] = {
     "nnunet": Network(plan_unet, UNetPlan, _nnunet),
     "resenc_unet": Network(plan_unet, UNetPlan, _resenc_unet),
+    "multiunet": Network(plan_multiunet, MultiUNetPlan, _multiunet),
+    "tiramisu": Network(plan_densenet, DenseNetPlan, _tiramisu),
+    "unet2d": Network(plan_unet2d, UNet2dPlan, _unet2d),
+    "urn": Network(plan_urn, URNPlan, _urn),
 }
 
 

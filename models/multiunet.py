@@ -6,7 +6,7 @@ has no weights: the input, average-pooled where the unit strides, is added to th
 strides already, so that the encoder begins at half the resolution; the last one does not. A stage of the decoder
 joins the deeper features and the unit's of the same resolution, upsamples by nearest neighbour and convolves twice.
 
-With channels 16, 32, 64, 128, 256 and 3 modalities this has 8 899 010 parameters; the paper says 8.90 M. A shortcut
+With channels 16, 32, 64, 128, 256 and 3 modalities this has 8 899 634 parameters; the paper says 8.90 M. A shortcut
 with weights, as in MONAI's `ResidualUnit`, would make it 9.22 M.
 
 Deviations: two logits, 0 and z, in place of one output z, whose softmax is the sigmoid of z; an axis that
@@ -24,7 +24,7 @@ from models.instance_norm import InstanceNormAct
 from models.multiunet_planning import MultiUNetPlan
 from models.topology import Size
 
-FEW_VOXELS = 256  # below, preparing the kernel of `UpConv3d` takes longer than it saves
+FEW_VOXELS = 128  # of a sample; below, preparing the kernel of `UpConv3d` takes longer than it saves
 
 
 class MultiUNet(nn.Module):
@@ -42,7 +42,9 @@ class MultiUNet(nn.Module):
         for stage in reversed(range(plan.stages - 1)):
             joined = inputs + plan.features[stage]
             inputs = plan.features[stage - 1] if stage else 1
-            self.decoder.append(UpStage(joined, inputs, plan.strides[stage + 1], plan.dropout, last=stage == 0))
+            self.decoder.append(
+                UpStage(joined, inputs, plan.strides[stage + 1], plan.dropout, last=stage == 0)
+            )
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
         """Logits `[B, 2, D, H, W]`, of which the first is 0.
@@ -78,8 +80,9 @@ class ResidualUnit(nn.Module):
         self.added = min(inputs, outputs)
         self.shortcut = nn.Sequential()
         if max(stride) > 1:
-            window = tuple(3 if step > 1 else 1 for step in stride)
-            self.shortcut.append(nn.AvgPool3d(window, stride, tuple(edge // 2 for edge in window)))
+            depth, height, width = (3 if step > 1 else 1 for step in stride)
+            window, padding = (depth, height, width), (depth // 2, height // 2, width // 2)
+            self.shortcut.append(nn.AvgPool3d(window, stride, padding))
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, D, H, W]` to `[B, C', D', H', W']`."""
@@ -115,7 +118,7 @@ class UpConv3d(Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, D, H, W]` to `[B, C', D', H', W']`."""
-        if x.numel() < FEW_VOXELS * x.shape[1]:
+        if x[0, 0].numel() < FEW_VOXELS:
             factors = tuple(map(float, self.scale))
             return super().forward(F.interpolate(x, scale_factor=factors, mode="nearest"))
         kernel = self.weight

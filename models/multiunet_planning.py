@@ -29,14 +29,16 @@ def plan_multiunet(name: str, settings: Mapping[str, Any], scans: Scans) -> Mult
 
     nnU-Net's rules choose patch and strides, of at most 5 stages unless `model.stages` asks for more: with a patch
     of 128×128×128 isotropic voxels this is the published network. Deviations: an axis that is too short or too
-    coarse is not pooled (the paper resamples to 1 mm and pools all axes). Kernels are 3×3×3 throughout and there is
+    coarse is not pooled (published: all axes, four times). Kernels are 3×3×3 throughout and there is
     no deep supervision, whatever `model.deep_supervision` says, as published.
 
     Raises:
         ValueError: as `models.unet_planning.plan_unet`; or there are more than two classes.
     """
     if scans.n_classes != 2:
-        raise ValueError(f"model.name: multiunet tells one target from the rest, got {scans.n_classes} classes")
+        raise ValueError(
+            f"model.name: multiunet tells one target from the rest, got {scans.n_classes} classes"
+        )
     plan = plan_from_settings(name, settings, scans)
     content = {field.name: getattr(plan, field.name) for field in fields(UNetPlan)}
     content |= {"kernel_sizes": ((3, 3, 3),) * plan.stages, "deep_supervision": False}

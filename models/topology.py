@@ -66,7 +66,7 @@ def first_patch(median_shape: Size, spacing_mm: Spacing) -> Size:
 
 
 def shrink(
-    topology: Topology, median_shape: Size, spacing_mm: Spacing, stages: int | None
+    topology: Topology, median_shape: Size, spacing_mm: Spacing, max_stages: int | None, min_stages: int
 ) -> Topology | None:
     """The next smaller patch or None: the axis that covers most of the median subject gives way first.
 
@@ -74,7 +74,8 @@ def shrink(
         topology: what is too large.
         median_shape: voxels of the median training subject.
         spacing_mm: of the patch.
-        stages: that must remain; None: any number above 1.
+        max_stages: None: as many as the patch allows.
+        min_stages: that must remain.
     """
     patch = topology.patch_size
     for axis in sorted(range(3), key=lambda axis: (patch[axis] / median_shape[axis], axis), reverse=True):
@@ -82,11 +83,10 @@ def shrink(
         if coarse[axis] < MIN_EDGE:
             continue
         # A step by the larger patch's divisor would skip sizes (256 → 192, not 224): the smaller's first.
-        fine = _shortened(patch, axis, plan_topology(coarse, spacing_mm, stages).divisor[axis])
+        fine = _shortened(patch, axis, plan_topology(coarse, spacing_mm, max_stages).divisor[axis])
         for candidate in (fine, coarse):
-            smaller = plan_topology(candidate, spacing_mm, stages)
-            kept = smaller.stages == stages if stages else smaller.stages > 1
-            if kept and math.prod(smaller.patch_size) < math.prod(patch):
+            smaller = plan_topology(candidate, spacing_mm, max_stages)
+            if smaller.stages >= min_stages and math.prod(smaller.patch_size) < math.prod(patch):
                 return smaller
     return None
 

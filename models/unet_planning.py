@@ -10,8 +10,9 @@ what cannot be planned is an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from models.plan import Plan, Scans
@@ -34,22 +35,16 @@ class Recipe:
     Attributes:
         encoder: convolutions (or residual blocks) of each encoder stage; the last number repeats.
         decoder: convolutions of each decoder stage.
-        residual: a stem, then blocks of two convolutions, a third in the skip where the shape changes.
+        elements: feature map elements of one patch.
         bytes_per_element: memory of a training over the feature map elements of its batch.
+        max_stages: planned at most; None: any number.
     """
 
     encoder: tuple[int, ...]
     decoder: int
-    residual: bool
+    elements: Callable[[UNetPlan], int]
     bytes_per_element: float
-
-
-# nnU-Net's own calibration: with batch 2 and mixed precision, 8 GB hold 560 million elements a sample of the
-# plain network and 680 million of the one with residual encoder.
-RECIPES: dict[str, Recipe] = {
-    "nnunet": Recipe((2,), 2, residual=False, bytes_per_element=8e9 / (2 * 560e6)),
-    "resenc_unet": Recipe((1, 3, 4, 6), 1, residual=True, bytes_per_element=8e9 / (2 * 680e6)),
-}
+    max_stages: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ def plan_unet(
         scans: what is to be learnt from.
         base_channels: of the first stage; doubled at each stage.
         max_channels: of any stage.
-        stages: None: as many as the patch allows; else exactly so many.
+        stages: None: as many as the patch and the recipe allow; else exactly so many.
         patch_size: None: planned; else exactly this one, whatever the memory.
         memory_gb: the budget, in 10⁹ bytes; see `estimate_memory_gb`.
         deep_supervision: logits at every decoder resolution while training.
@@ -139,15 +134,15 @@ def plan_unet(
             deep_supervision=deep_supervision,
         )
 
-    topology = plan_topology(
-        patch_size or first_patch(scans.median_shape, scans.spacing_mm), scans.spacing_mm, stages
-    )
+    most, least = stages or recipe.max_stages, stages or 2
+    first = patch_size or first_patch(scans.median_shape, scans.spacing_mm)
+    topology = plan_topology(first, scans.spacing_mm, most)
     _check_stages(topology, stages)
     if patch_size is not None:
         _check_patch(patch_size, topology)
         return network(topology)
     while (needed_gb := estimate_memory_gb(name, network(topology), scans.batch_size)) > memory_gb:
-        smaller = shrink(topology, scans.median_shape, scans.spacing_mm, stages)
+        smaller = shrink(topology, scans.median_shape, scans.spacing_mm, most, least)
         if smaller is None:
             raise ValueError(
                 f"model.memory_gb: the smallest patch, {_text(topology.patch_size)}, with {topology.stages} "
@@ -161,15 +156,16 @@ def plan_unet(
 def estimate_memory_gb(name: str, plan: UNetPlan, batch_size: int) -> float:
     """Memory of a training, in 10⁹ bytes: feature map elements × batch × bytes per element.
 
-    The bytes per element are nnU-Net's calibration (`RECIPES`) for GPUs with mixed precision, so that a
-    budget leads to nnU-Net's patch. On a CPU in single precision, forward and backward took 1.4 to 2.0
-    times the estimate (both networks, 8 and 32 channels, patches of 260 to 295 thousand voxels, batch 2).
+    The bytes per element (`RECIPES`) are for GPUs with mixed precision; those of nnU-Net's networks are its own
+    calibration, so that a budget leads to nnU-Net's patch. On a CPU in single precision, forward and backward
+    took 1.4 to 2.0 times the estimate (nnU-Net's two networks, 8 and 32 channels, patches of 260 to 295 thousand
+    voxels, batch 2).
 
     Raises:
         ValueError: no such network.
     """
     recipe = _recipe(name)
-    return feature_elements(plan, residual=recipe.residual) * batch_size * recipe.bytes_per_element / 1e9
+    return recipe.elements(plan) * batch_size * recipe.bytes_per_element / 1e9
 
 
 def feature_elements(plan: UNetPlan, *, residual: bool) -> int:
@@ -190,6 +186,31 @@ def feature_elements(plan: UNetPlan, *, residual: bool) -> int:
         total += maps * channels * voxels[stage]
         before = channels
     return total
+
+
+def multiunet_elements(plan: UNetPlan) -> int:
+    """Elements of all convolutions' outputs of MultiUnet for one patch; its encoder begins at stage 1."""
+    voxels, size = [], plan.patch_size
+    for stride in plan.strides:
+        size = divide(size, stride)
+        voxels.append(math.prod(size))
+    total = 2 * sum(map(math.prod, zip(plan.features, voxels[1:] + voxels[-1:], strict=True)))
+    below = plan.features[-1]
+    for stage in reversed(range(plan.stages - 1)):
+        joined, below = below + plan.features[stage], plan.features[stage - 1] if stage else 1
+        total += (joined + below) * voxels[stage]
+    return total
+
+
+# nnU-Net's own calibration: with batch 2 and mixed precision, 8 GB hold 560 million elements a sample of the
+# plain network and 680 million of the one with residual encoder. MultiUnet: 8 bytes an element that autograd keeps
+# in mixed precision (counted on a CPU; dropout's mask is a byte on a GPU), and 3 that the backward pass took beside
+# them at its peak (on a CPU, halved for mixed precision).
+RECIPES: dict[str, Recipe] = {
+    "nnunet": Recipe((2,), 2, partial(feature_elements, residual=False), 8e9 / (2 * 560e6)),
+    "resenc_unet": Recipe((1, 3, 4, 6), 1, partial(feature_elements, residual=True), 8e9 / (2 * 680e6)),
+    "multiunet": Recipe((2,), 2, multiunet_elements, 11.0, max_stages=5),
+}
 
 
 def _recipe(name: str) -> Recipe:

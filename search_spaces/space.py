@@ -79,6 +79,11 @@ class SearchSpace:
                         yield values
 
     @property
+    def fixed(self) -> dict[str, Any]:
+        """The values by path that hold for all trials, whatever else is chosen."""
+        return {p.path: p.value for p in self.parameters if p.kind == "fixed" and not p.when}
+
+    @property
     def in_turn(self) -> Parameter | None:
         """The parameter whose choices are gone through one trial after the other, if there is one."""
         return next((parameter for parameter in self.parameters if parameter.in_turn), None)

@@ -29,10 +29,11 @@ def compose(arguments: Sequence[str]) -> Config:
     overrides, directories = _split_arguments(arguments)
     composed = _compose(overrides, directories)
     config = validate(composed)
-    if "trials" in composed["study"] or not isinstance(composed.get("search_space"), Mapping):
-        return config
-    in_turn = search_spaces.SearchSpace.parse(config.search_space, config).in_turn
-    return config if in_turn is None else config.with_values({"study.trials": len(in_turn.choices)})
+    space = search_spaces.SearchSpace.parse(config.search_space, config)
+    values = space.fixed
+    if space.in_turn is not None and "trials" not in composed["study"]:
+        values["study.trials"] = len(space.in_turn.choices)
+    return config.with_values(values)
 
 
 def choices(directories: Sequence[Path] = ()) -> dict[str, list[str]]:

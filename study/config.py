@@ -15,6 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from study.errors import ConfigError
 
+FEWEST_UNIFIED = 2  # modalities that URN's variance term needs (Lau 2019, section 2.3.2)
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -441,6 +443,8 @@ class Config(Section):
                 f"imaging.reference: {self.imaging.reference} is not among "
                 f"cohort.modalities ({', '.join(cohort.modalities)})"
             )
+        if self.model.name == "urn":
+            self._check_unified()
         if self.model.inputs is not None:
             named = self.model.inputs.split("+")
             if named != [name for name in cohort.modalities if name in named]:
@@ -456,6 +460,20 @@ class Config(Section):
                 "the objective may read only validation subjects of seen centers"
             )
         return self
+
+    def _check_unified(self) -> None:
+        """The unified representation network cannot be trained on one modality."""
+        dropout = self.modality_dropout
+        if len(self.inputs) < FEWEST_UNIFIED:
+            raise ValueError(
+                "model.name: urn needs two modalities at least (its variance term compares their encoders), "
+                f"got {'+'.join(self.inputs)}; add one, or choose model=unet2d"
+            )
+        if dropout.droppable and self.model.inputs is None and dropout.keep_at_least < FEWEST_UNIFIED:
+            raise ValueError(
+                "modality_dropout.keep_at_least: urn cannot train on a subset of one modality (its variance term "
+                f"needs two); set it to {FEWEST_UNIFIED}, got {dropout.keep_at_least}"
+            )
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@
       trials/0003/
         parameters.json        what was searched, by dotted path
         epochs.jsonl           one line an epoch
+        pretraining.pt  pretraining.jsonl   the first of two trainings (model.unified.pretraining_epochs)
         checkpoint.pt          last epoch: model, optimiser, random states
         weights.safetensors    the network, when finished
         probabilities/         kept validation probabilities
@@ -142,6 +143,8 @@ class TrialFolder:
         self.number = number
         self.parameters = path / "parameters.json"
         self.epochs = path / "epochs.jsonl"
+        self.pretraining = path / "pretraining.pt"
+        self.pretraining_epochs = path / "pretraining.jsonl"
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "weights.safetensors"
         self.probabilities = path / "probabilities"

@@ -26,9 +26,6 @@ def main(arguments: Sequence[str]) -> None:
     if show:
         print(to_yaml(config), end="")
         return
-    from search_spaces.space import SearchSpace
-
-    SearchSpace.parse(config.search_space, config)
     if config.dry_run:
         from study.forecast import forecast
 

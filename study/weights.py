@@ -31,9 +31,11 @@ def build_network(config: Config, plan: Plan) -> nn.Module:
 
 
 def check_network(config: Config, plan: Plan) -> None:
-    """Build the network's shapes only; raises ConfigError where its head cannot be plugged into it."""
+    """Raise ConfigError where the dynamic head cannot be plugged into the network, or it cannot be co-trained."""
     if config.head.kind == "dynamic" or config.cotraining.enabled:
-        build_network(config, plan)
+        from study.training.objectives import training_objective
+
+        training_objective(config, build_network(config, plan))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -107,7 +109,8 @@ def apply_start(start: Start, network: nn.Module, config: Config, plan: Plan) ->
     if start.model != config.model.name:
         raise ConfigError(
             [
-                f"transfer.source: it holds a {start.model}, got model.name={config.model.name}; use model={start.model}"
+                f"transfer.source: it holds a {start.model}, got model.name={config.model.name}; "
+                f"use model={start.model}"
             ]
         )
     try:

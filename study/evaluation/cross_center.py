@@ -40,18 +40,23 @@ class Judge:
     autocast: torch.dtype | None = None
     withheld: Mapping[str, str] = field(default_factory=dict)
 
+    def subsets(self, prepared: Prepared) -> list[Subset]:
+        """The availability subsets that a subject is judged with."""
+        config = self.config
+        return subsets_of(
+            prepared.present,
+            config.cohort.modalities,
+            config.modality_dropout.droppable,
+            config.evaluation.subsets,
+        )
+
     def predictions(
         self, network: nn.Module, subjects: Sequence[Prepared]
     ) -> Iterator[tuple[Prepared, Subset, NDArray[np.float32]]]:
         """Each subject with each of its availability subsets, and the probability on its prepared grid [D, H, W]."""
-        config, evaluation = self.config, self.config.evaluation
+        evaluation = self.config.evaluation
         for prepared in subjects:
-            subsets = subsets_of(
-                prepared.present,
-                config.cohort.modalities,
-                config.modality_dropout.droppable,
-                evaluation.subsets,
-            )
+            subsets = self.subsets(prepared)
             probabilities = predict_subsets(
                 network,
                 prepared.image,

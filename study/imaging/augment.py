@@ -66,7 +66,7 @@ def _require_torchio() -> None:
     except ImportError as error:
         raise MissingDependencyError(
             "trainer.augmentation=nnunet needs TorchIO, which is not installed; "
-            "pip install torchio, or set trainer.augmentation=none"
+            "pip install torchio, or set trainer.augmentation=none, rotate90 or flip_noise"
         ) from error
 
 

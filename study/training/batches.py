@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch.utils.data import DataLoader, Dataset
 
 from study.config import Config
 from study.imaging.augment import augment
+from study.imaging.light_augment import flip_noise, rotate90
 from study.imaging.prepare import Prepared
 from study.imaging.sample import sample_patch
 from study.training.dropout import sample_dropout
 from study.training.ranks import Ranks
 from study.training.schedules import fade, progress
+
+Augmentation = Callable[[np.ndarray, np.ndarray, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
     Args:
         config: seed, modality dropout, schedule and trainer are read.
         subjects: what may be learnt from.
+        centers: of each subject's key; read with `trainer.balance_centers`.
         patch_size: `[D, H, W]` in voxels.
         rungs: epochs at which the tuning compares trials (for `schedule.clock=rung`).
         world: processes that share each iteration's batch.
@@ -64,12 +69,16 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         self,
         config: Config,
         subjects: Sequence[Prepared],
+        centers: Mapping[str, str],
         patch_size: tuple[int, int, int],
         rungs: Sequence[int],
         world: int,
     ) -> None:
         self.config = config
-        self.subjects = list(subjects)
+        self.groups = [list(subjects)]
+        if config.trainer.balance_centers:
+            names = sorted({centers[prepared.key] for prepared in subjects})
+            self.groups = [[each for each in subjects if centers[each.key] == name] for name in names]
         self.patch_size = patch_size
         self.rungs = tuple(rungs)
         self.per_iteration = config.trainer.batch_size * world
@@ -87,21 +96,43 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng((self.config.study.seed, number))
-        prepared = self.subjects[int(rng.integers(len(self.subjects)))]
+        prepared = self._draw_subject(rng)
         forced = number % self.per_iteration >= self.forced_from
         image, target = sample_patch(prepared, self.patch_size, forced, rng)
         present = np.asarray(prepared.present, bool)
-        if self.config.trainer.augmentation == "nnunet":
-            image, target = augment(image, target, present, rng)
+        image, target = AUGMENTATIONS[self.config.trainer.augmentation](image, target, present, rng)
         g = self.fade_at(number // self.per_epoch)
         draw = sample_dropout(prepared.present, self.droppable, self.config.modality_dropout, g, rng)
         code = np.where(draw.dropped, self._fading(g), present)
         rest = (present, draw.factors, code, draw.dropped)
         return image, target, *(flags.astype(np.float32) for flags in rest)
 
+    def _draw_subject(self, rng: Generator) -> Prepared:
+        """Any subject; with `trainer.balance_centers`, one of a center that is drawn first (Xu et al. 2024).
+
+        Drawing centers equally often is, in the mean, repeating their subjects until all are of one size.
+        """
+        group = self.groups[int(rng.integers(len(self.groups)))]
+        return group[int(rng.integers(len(group)))]
+
     def _fading(self, g: float) -> float:
         """What the code says of a dropped modality."""
         return g if self.config.head.code == "gradual" else float(g > 0)
+
+
+def _unchanged(
+    image: np.ndarray, target: np.ndarray, present: np.ndarray, rng: Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    return image, target
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "nnunet": augment,
+    "rotate90": rotate90,
+    "flip_noise": flip_noise,
+    "none": _unchanged,
+}
+"""From a patch, its target, the present modalities and a generator to a changed copy, per `trainer.augmentation`."""
 
 
 def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:

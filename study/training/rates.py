@@ -23,9 +23,7 @@ def build_optimizer(network: nn.Module, trainer: Trainer) -> torch.optim.Optimiz
     rate, decay = trainer.learning_rate, trainer.weight_decay
     if trainer.optimizer == "sgd":
         momentum = trainer.momentum
-        return torch.optim.SGD(
-            parameters, rate, momentum=momentum, weight_decay=decay, nesterov=momentum > 0
-        )
+        return torch.optim.SGD(parameters, rate, momentum=momentum, weight_decay=decay, nesterov=momentum > 0)
     kind = torch.optim.Adam if trainer.optimizer == "adam" else torch.optim.AdamW
     return kind(parameters, rate, betas=(trainer.beta1, BETA2), weight_decay=decay)
 

@@ -260,5 +260,8 @@ def test_low_resolution_of_a_thin_patch_does_not_mix_slices() -> None:
 def test_without_torchio_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchio", None)
     image, target = patch()
-    with pytest.raises(MissingDependencyError, match=r"pip install torchio.*trainer\.augmentation=none"):
+    with pytest.raises(
+        MissingDependencyError,
+        match=r"pip install torchio.*trainer\.augmentation=none, rotate90 or flip_noise",
+    ):
         augment(image, target, (True,) * 3, np.random.default_rng(0))

@@ -1,0 +1,192 @@
+"""The plans of the recurrent thrombus networks: stacks of whole slices. Needs no torch.
+
+Vargas-Ibarra et al., MIDL 2024 (AttLLSTM), and "Multicentric thrombus segmentation" (UpAttLLSTM).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.plan import Plan, Scans
+from models.topology import Size
+
+LARGEST_PLANE = 256  # pixels along an axis; 256×256 slices in both papers
+
+
+@dataclass(frozen=True)
+class StackPlan(Plan):
+    """What a recurrent network over slices is built from.
+
+    Attributes:
+        channels: that enter the recurrent part; d of the attention.
+        kind: llstm or clstm.
+        conv_channels: n_c; of clstm all hidden channels.
+        windows: (height, width) of the transfer layer's pooling, largest first; of clstm none.
+        multiplicity: m, logic channels per window; n_l = m × windows.
+        kernel_size: w of the recurrent convolutions.
+        second_pass: the second pass over the slices: forward, reverse or none.
+        recompute: the recurrent part keeps the states only and computes the rest again in the backward pass.
+    """
+
+    channels: int
+    kind: str
+    conv_channels: int
+    windows: tuple[tuple[int, int], ...]
+    multiplicity: int
+    kernel_size: int
+    second_pass: str
+    recompute: bool
+
+
+@dataclass(frozen=True)
+class AttentionPlan(StackPlan):
+    """What a recurrent network with cross-attention is built from.
+
+    Attributes:
+        dwi: name of the modality that guides.
+        susceptibility: names of the modalities that are segmented on.
+        patch_dwi: pixels of a token's side, a multiple of `patch_swan`.
+        patch_swan: likewise of the susceptibility modalities.
+        second_skip: what the attention's last residual adds: susceptibility or attended.
+    """
+
+    dwi: str
+    susceptibility: tuple[str, ...]
+    patch_dwi: int
+    patch_swan: int
+    second_skip: str
+
+
+def plan_stack(name: str, settings: Mapping[str, Any], scans: Scans) -> StackPlan:
+    """The plan of `lstm`, which sees all modalities.
+
+    Without `model.patch_size` a patch is `model.slices` slices of the median subject's rows and columns, at most
+    256 of them.
+
+    Raises:
+        ValueError: the slices, the patch or the pooling windows do not fit; says what would.
+    """
+    patch = _patch(settings, scans, divisor=1)
+    return StackPlan(**_shared(settings, scans, patch, patch[1:]))
+
+
+def plan_attention(name: str, settings: Mapping[str, Any], scans: Scans) -> AttentionPlan:
+    """The plan of `attlstm` and `upattlstm`, which see the modalities named in `model.attention` only.
+
+    Without `model.patch_size` a patch is planned as for `lstm`, rows and columns rounded up to what the attention's
+    patches divide. The recurrent part of `attlstm` works on the grid of the susceptibility patches, and its pooling
+    windows are those of that grid.
+
+    Raises:
+        ValueError: as `plan_stack`; or the attention's modalities or patches do not fit; says what would.
+    """
+    attention = settings["attention"]
+    dwi, susceptibility = attention["dwi"], tuple(attention["susceptibility"])
+    _check_modalities(dwi, susceptibility, scans.modalities)
+    coarse, fine = attention["patch_dwi"], attention["patch_swan"]
+    if coarse % fine:
+        raise ValueError(
+            f"model.attention.patch_dwi: {coarse} is no multiple of model.attention.patch_swan={fine}; "
+            f"these would do: {_neighbours(coarse, fine)}"
+        )
+    patch = _patch(settings, scans, divisor=coarse)
+    grid = patch[1:] if name == "upattlstm" else (patch[1] // fine, patch[2] // fine)
+    return AttentionPlan(
+        **_shared(settings, scans, patch, grid),
+        dwi=dwi,
+        susceptibility=susceptibility,
+        patch_dwi=coarse,
+        patch_swan=fine,
+        second_skip=attention["second_skip"],
+    )
+
+
+def _shared(settings: Mapping[str, Any], scans: Scans, patch: Size, grid: tuple[int, int]) -> dict[str, Any]:
+    recurrent = settings["recurrent"]
+    kind = recurrent["kind"]
+    return {
+        "modalities": scans.modalities,
+        "n_classes": scans.n_classes,
+        "patch_size": patch,
+        "channels": settings["attention"]["channels"],
+        "windows": _windows(recurrent["logic_scales"], grid) if kind == "llstm" else (),
+        **{key: recurrent[key] for key in ("kind", "conv_channels", "multiplicity")},
+        **{key: recurrent[key] for key in ("kernel_size", "second_pass", "recompute")},
+    }
+
+
+def _patch(settings: Mapping[str, Any], scans: Scans, *, divisor: int) -> Size:
+    slices = settings["slices"]
+    if slices > scans.median_shape[0]:
+        raise ValueError(
+            f"model.slices: the median subject has {scans.median_shape[0]} slices, got {slices}; "
+            f"at most {scans.median_shape[0]} would do, or a finer imaging.spacing_mm"
+        )
+    if settings["patch_size"] is None:
+        height, width = (
+            math.ceil(min(edge, LARGEST_PLANE) / divisor) * divisor for edge in scans.median_shape[1:]
+        )
+        return slices, height, width
+    depth, height, width = settings["patch_size"]
+    if depth != slices:
+        raise ValueError(
+            f"model.patch_size: {depth}×{height}×{width} has {depth} slices and model.slices is {slices}; "
+            f"{slices}×{height}×{width} or model.slices={depth} would do"
+        )
+    if height % divisor or width % divisor:
+        raise ValueError(
+            f"model.patch_size: {height}×{width} is not divisible by {divisor} (model.attention.patch_dwi); "
+            f"these would do: {_neighbours(height, divisor)} × {_neighbours(width, divisor)}"
+        )
+    return depth, height, width
+
+
+def _windows(scales: int, grid: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """2 n / 2^i of each axis, rounded down, for i = 0, 1, …; the first covers everything (MIDL 2024, equation 12).
+
+    The papers have square images (n = n₁); here height and width each have their own.
+    """
+    most = (2 * min(grid)).bit_length()  # as many halvings leave 1
+    if scales > most:
+        raise ValueError(
+            f"model.recurrent.logic_scales: pooling windows of {2 * grid[0]}×{2 * grid[1]}, halved {scales - 1} "
+            f"times, are smaller than a pixel; at most {most} would do"
+        )
+    return tuple((2 * grid[0] >> i, 2 * grid[1] >> i) for i in range(scales))
+
+
+def _check_modalities(dwi: str, susceptibility: Sequence[str], given: Sequence[str]) -> None:
+    there = f"there are {', '.join(given)}"
+    if dwi not in given:
+        raise ValueError(
+            f"model.attention.dwi: no modality '{dwi}'; {there}; name one of them, as in "
+            f"model.attention.dwi={given[0]}"
+        )
+    others = ",".join(name for name in given if name != dwi)
+    if not others:
+        raise ValueError(
+            f"model.attention.susceptibility: there is only {dwi}, the guide, and nothing to segment on; add a "
+            "modality to cohort.modalities, or choose model.name=lstm"
+        )
+    if missing := [name for name in susceptibility if name not in given]:
+        raise ValueError(
+            f"model.attention.susceptibility: no modality {_quoted(missing)}; {there}; name those to segment on, "
+            f"as in model.attention.susceptibility=[{others}]"
+        )
+    if dwi in susceptibility or len(set(susceptibility)) < len(susceptibility):
+        raise ValueError(
+            f"model.attention.susceptibility: must name each modality once and not the guide {dwi} "
+            f"(model.attention.dwi), got {', '.join(susceptibility)}"
+        )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _neighbours(edge: int, divisor: int) -> str:
+    below, above = edge // divisor * divisor, math.ceil(edge / divisor) * divisor
+    return str(above) if below in (0, edge) else f"{below} or {above}"

@@ -1,0 +1,149 @@
+"""What becomes of a trained network: kept probabilities, post-processing, test rows, pictures, scores."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from search_spaces.space import SearchSpace
+from study.config import Config, Postprocessing
+from study.evaluation.cross_center import Judge
+from study.evaluation.kept import KeptCase, keep, write_kept
+from study.evaluation.postprocessing import postprocess
+from study.evaluation.search import PostprocessingFit, search_postprocessing
+from study.evaluation.synthesis import synthesis_psnr
+from study.imaging.prepared import Prepared
+from study.preparation import StudyData
+from study.results import Row, TrialFolder, atomic, write_rows
+from study.weights import save_weights
+
+
+def judge_trial(
+    config: Config, folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
+) -> dict[str, Any]:
+    """Judge a trained network and leave its weights, kept probabilities, rows and pictures in the trial's folder.
+
+    The post-processing is fitted on validation subjects; test subjects are scored once, after every choice.
+
+    Returns:
+        The trial's part of result.json.
+    """
+    kept = _keep_validation(folder, data, judge, network)
+    fit = search_postprocessing(
+        kept,
+        config.postprocessing,
+        config.evaluation.postprocessing_trials,
+        config.study.seed,
+        SearchSpace.parse(config.search_space, config).postprocessing,
+        config.objective,
+        empty_dice=config.evaluation.empty_dice,
+        bootstrap=config.evaluation.bootstrap,
+    )
+    rows = _test(folder, data, judge, network, fit.best)
+    save_weights(folder.weights, network)
+    write_rows(folder.rows, rows)
+    return {
+        "state": "complete",
+        "value": _honest_value(fit),
+        "postprocessing": fit.best.model_dump(),
+        "crossfit": fit.to_dict(),
+        "scores": _scores(rows) | _synthesis_scores(data, judge, network),
+    }
+
+
+def _honest_value(fit: PostprocessingFit) -> float:
+    """What the trial is compared by: the cross-fitted score, or the default's where that is kept."""
+    return fit.crossfit_score if fit.gain > 0 and math.isfinite(fit.crossfit_score) else fit.default_score
+
+
+def _keep_validation(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
+) -> list[KeptCase]:
+    """Predict validation subjects, on their own grids, and keep the probabilities."""
+    shutil.rmtree(folder.probabilities, ignore_errors=True)
+    kept = []
+    for prepared, subset, probability in judge.predictions(network, data.prepared(data.splits.validation)):
+        case = keep(
+            prepared.to_native(probability),
+            np.asarray(prepared.native_target, bool),
+            key=prepared.key,
+            center=data.centers[prepared.key],
+            subset=subset.name,
+            removed=subset.removed,
+            spacing_mm=prepared.native.spacing_mm,
+        )
+        write_kept(folder.probabilities / f"{prepared.key}_{subset.name}.npz", case)
+        kept.append(case)
+    return kept
+
+
+def _test(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, settings: Postprocessing
+) -> list[Row]:
+    """Score test subjects, seen and unseen, once; nothing is chosen by these rows."""
+    rows: list[Row] = []
+    pictures: dict[str, tuple[Prepared, str, Any]] = {}
+    for seen, keys in ((True, data.splits.test), (False, data.splits.unseen)):
+        for prepared, subset, probability in judge.predictions(network, data.prepared(keys)):
+            native = prepared.to_native(probability)
+            rows.append(judge.row(folder.number, "test", seen, prepared, subset, native, settings))
+            center = data.centers[prepared.key]
+            if not subset.removed and _shows_more(prepared, pictures.get(center)):
+                voxel_ml = float(np.prod(prepared.grid.spacing_mm)) / 1000
+                pictures[center] = (prepared, subset.name, postprocess(probability, settings, voxel_ml))
+    _write_overlays(folder, judge.config.cohort.modalities, pictures)
+    return rows
+
+
+def _shows_more(prepared: Prepared, other: tuple[Prepared, str, Any] | None) -> bool:
+    """True for the subject with the larger reference: one picture per center, of a lesion that can be seen."""
+    return other is None or len(prepared.foreground) > len(other[0].foreground)
+
+
+def _write_overlays(
+    folder: TrialFolder, modalities: Sequence[str], pictures: Mapping[str, tuple[Prepared, str, Any]]
+) -> None:
+    arrays: dict[str, Any] = {"modalities": np.array(modalities)}
+    for center, (prepared, subset, mask) in pictures.items():
+        target = np.asarray(prepared.target)
+        at = int(np.argmax(target.sum((1, 2)))) if target.any() else target.shape[0] // 2
+        arrays[f"{center}/image"] = np.asarray(prepared.image[:, at], np.float16)
+        arrays[f"{center}/reference"] = target[at].astype(bool)
+        arrays[f"{center}/prediction"] = mask[at]
+        arrays[f"{center}/subset"] = np.array(subset)
+    path = folder.path / "overlays.npz"
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _scores(rows: Sequence[Row]) -> dict[str, float]:
+    """Mean Dice on test subjects by center and subset, for the tracking."""
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(f"test_dice.{row.center}.{row.subset}", []).append(row.dice)
+    means = {name: float(np.nanmean(values)) for name, values in groups.items() if not np.isnan(values).all()}
+    return dict(sorted(means.items()))
+
+
+def _synthesis_scores(data: StudyData, judge: Judge, network: nn.Module) -> dict[str, float]:
+    """Mean PSNR in dB of each synthesised modality on test subjects, by center and subset; empty without synthesis."""
+    from models.urn import URN
+
+    if not isinstance(network, URN):
+        return {}
+    names = judge.config.cohort.modalities
+    groups: dict[str, list[float]] = {}
+    for prepared in data.prepared((*data.splits.test, *data.splits.unseen)):
+        center = data.centers[prepared.key]
+        subsets = judge.subsets(prepared)
+        for row in synthesis_psnr(network, prepared.image, prepared.present, names, subsets, judge.device):
+            if math.isfinite(row.psnr_db):
+                groups.setdefault(f"test_psnr_db.{center}.{row.subset}.{row.modality}", []).append(
+                    row.psnr_db
+                )
+    return {name: float(np.mean(values)) for name, values in sorted(groups.items())}

@@ -1,0 +1,92 @@
+"""Every network and every technique learns from the small phantoms, in about a minute each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.composition import compose
+from study.config import Config
+from study.evaluation.cross_center import Judge
+from study.evaluation.metrics import dice
+from study.evaluation.objective import objective_score
+from study.preparation import open_study, prepare_study
+from study.results import StudyFolder, read_json, write_json
+from study.trial import run_trial
+from study.weights import build_network
+
+pytestmark = pytest.mark.slow
+
+COHORT = [
+    "cohort.phantom.centers=[CHSF,JHU]",
+    "cohort.unseen=[]",
+    "cohort.splits.test=0.1",
+    "imaging.spacing_mm=[6.0,4.0,4.0]",
+    "trainer.augmentation=none",
+    "trainer.validate_every=1000",
+    "evaluation.postprocessing_trials=0",
+    "evaluation.bootstrap=50",
+    "modality_dropout.drop_probability=0.3",
+]
+SHORT = ["trainer.epochs=8", "trainer.iterations_per_epoch=20"]
+NNUNET = ["model.base_channels=6", *SHORT]
+ADAM = [*SHORT, "trainer.optimizer=adam", "trainer.learning_rate=0.005"]
+SMALL = ["model.base_channels=6", "model.memory_gb=0.03", *ADAM]
+CASES = {
+    "nnunet": NNUNET,
+    "resenc_unet": ["model=resenc_unet", *SMALL],
+    "multiunet": ["model=multiunet", *SMALL, "trainer.loss=dice"],
+    "unet2d": ["model=unet2d", *SMALL],
+    "urn": ["model=urn", *SMALL, "model.unified.channels=6", "trainer.loss=ce"],
+    "urn_pretrained": [
+        "model=urn",
+        *SMALL,
+        "model.unified.channels=6",
+        "model.unified.pretraining_epochs=5",
+        "model.unified.pretraining_rate=0.005",
+    ],
+    "tiramisu": ["model=tiramisu", *SMALL, "model.densenet.blocks=2", "model.densenet.layers=2"],
+    "clstm": ["model=clstm", *ADAM, "model.slices=8"],
+    "llstm": ["model=llstm", *ADAM, "model.slices=8"],
+    "moddrop": ["technique=moddrop", *NNUNET],
+    "moddrop_plus": ["technique=moddrop_plus", *NNUNET],
+    "moddrop_plus_plus": ["technique=moddrop_plus_plus", *NNUNET],
+}
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("phantoms")
+
+
+def start_dice(config: Config, folder: StudyFolder) -> float:
+    """Mean Dice of validation subjects with all they have, before training."""
+    data = open_study(folder, config)
+    torch.manual_seed(config.study.seed)
+    network = build_network(config, data.plan)
+    judge = Judge(config, data.plan.patch_size, data.centers, torch.device("cpu"))
+    records = [
+        (data.centers[one.key], one.key, subset.removed, dice(one.target, probability >= 0.5, "one"))
+        for one, subset, probability in judge.predictions(network, data.prepared(data.splits.validation))
+    ]
+    return objective_score(records, config.objective)["full"]
+
+
+@pytest.mark.parametrize("arguments", CASES.values(), ids=CASES)
+def test_it_learns(arguments: list[str], phantoms: Path, tmp_path: Path) -> None:
+    given = [*COHORT, f"study.root={tmp_path}", f"cohort.phantom.root={phantoms}", "study.name=learns"]
+    config = compose([*given, f"imaging.cache={phantoms / 'cache'}", *arguments])
+    folder = StudyFolder(tmp_path, "learns")
+    prepare_study(config, folder)
+    before = start_dice(config, folder)
+    trial = folder.trial(0)
+    write_json(trial.parameters, {})
+    reports: list[Mapping[str, float]] = []
+    run_trial(config, trial, lambda epoch, metrics: bool(reports.append(metrics)))
+    after = reports[-1]["val_dice_full"]
+    assert after > before + 0.15, (before, after)
+    assert math.isfinite(read_json(trial.result)["value"])
