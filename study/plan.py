@@ -64,7 +64,9 @@ def _stages(config: Config, plan: UNetPlan) -> list[str]:
 def _settings(plan: Plan) -> list[str]:
     """What the network is built from, besides what is told of every network."""
     known = {field.name for field in fields(Plan)}
-    return [f"  {key:<14}{value}" for key, value in plan.to_dict().items() if key not in known]
+    own = {key: value for key, value in plan.to_dict().items() if key not in known}
+    width = max(map(len, own), default=0)
+    return [f"  {key:<{width}}  {value}" for key, value in own.items()]
 
 
 def _text(size: Sequence[int]) -> str:
