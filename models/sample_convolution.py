@@ -1,8 +1,9 @@
-"""A convolution whose kernels differ from sample to sample, as fast as one whose kernels do not."""
+"""A convolution whose kernels differ from sample to sample, about as fast as one whose kernels do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,14 +17,14 @@ SLAB_BYTES = 6_000_000  # of output: stays in the cache, and in memory that the 
 def convolve_samples(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: tuple[int, ...]
 ) -> Tensor:
-    """Each sample convolved with its own kernels, `[N, v, (D,) H, W]`; on CPUs channels last.
+    """Each sample convolved with its own kernels, `[N, v, (D,) H, W]`; channels last on CPUs.
 
     A 2D convolution may get several rows of each sample: N = B R, sample b in rows b R to (b + 1) R - 1.
 
     On CPUs each sample goes through slab by slab, and what a slab gives is copied into the result while it is in
-    the cache: beside a static convolution that costs nothing (`python -m benchmarks.head`), where joining the
-    samples' results costs half as much again. One grouped convolution over the batch, as in the published code of
-    ModDrop++ (Liu 2022), cannot keep channels last and takes three times as long.
+    the cache: next to one convolution of the whole batch that costs nothing, whereas joining whole samples costs
+    half as much again (`python -m benchmarks.head`). One grouped convolution over the batch, as in the published
+    code of ModDrop++ (Liu 2022), cannot have its channels last and takes three times as long.
 
     Args:
         x: `[N, u, (D,) H, W]`.
@@ -33,8 +34,8 @@ def convolve_samples(
         padding: zeros on both sides of each axis.
     """
     if x.device.type != "cpu" or torch.compiler.is_compiling():
-        biases = [None] * len(weight) if bias is None else bias
         convolve = F.conv3d if x.ndim == 5 else F.conv2d
+        biases = [None] * len(weight) if bias is None else bias.unbind()
         parts = zip(x.chunk(len(weight)), weight, biases, strict=True)
         return torch.cat([convolve(rows, w, b, stride, padding) for rows, w, b in parts])
     if torch.is_autocast_enabled("cpu"):
@@ -42,17 +43,21 @@ def convolve_samples(
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
     if x.ndim == 5:
-        return _volumes(x, weight, bias, stride, padding)
+        return _convolve_volumes(x, weight, bias, stride, padding)
     if len(x) == len(weight):  # lines take the place of slices
-        y = _volumes(x[:, :, :, None], weight[:, :, :, :, None], bias, (stride[0], 1, stride[1]), (padding[0], 0, padding[1]))
-        return y[:, :, :, 0]
+        (down, across), (above, beside) = stride, padding
+        x, weight = x.unsqueeze(3), weight.unsqueeze(4)
+        return _convolve_volumes(x, weight, bias, (down, 1, across), (above, 0, beside)).squeeze(3)
     x = x.unflatten(0, (len(weight), -1)).transpose(1, 2)  # rows take the place of slices
-    y = _volumes(x, weight[:, :, :, None], bias, (1, *stride), (0, *padding))
+    y = _convolve_volumes(x, weight.unsqueeze(3), bias, (1, *stride), (0, *padding))
     return y.transpose(1, 2).flatten(0, 1)
 
 
-def _volumes(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: tuple[int, ...]) -> Tensor:
-    result: Tensor = _ConvolveVolumes.apply(x, weight, bias, *geometry)  # type: ignore[no-untyped-call]
+def _convolve_volumes(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: tuple[int, ...]
+) -> Tensor:
+    """`[B, u, D, H, W]` to `[B, v, D', H', W']`, channels last."""
+    result: Tensor = _ConvolveVolumes.apply(x, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -68,10 +73,109 @@ class _ConvolveVolumes(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
-        y = x.new_empty(_output_shape(x, weight, stride, padding))
-        y = torch.empty_like(y, memory_format=torch.channels_last_3d)
+        y = _empty_result(x, weight, stride, padding)
         for slab in _slabs(y):
-            own = None if bias is None else bias[slab.sample]
-            windows = slab.read(x, weight, stride, padding)
-            slab.of(y).copy_(F.conv3d(windows, weight[slab.sample], own, stride, (0, *padding[1:])))
+            own_bias = None if bias is None else bias[slab.sample]
+            windows = slab.read(x, weight.shape[3], stride[0], padding[0])
+            slab.of(y).copy_(F.conv3d(windows, weight[slab.sample], own_bias, stride, (0, *padding[1:])))
         return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
+        x, weight = ctx.saved_tensors
+        kernel, stride, padding = weight.shape[3], ctx.stride, ctx.padding
+        precise = torch.promote_types(weight.dtype, torch.float32)
+        of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
+        of_weight = weight.new_zeros(weight.shape, dtype=precise)
+        of_bias = weight.new_zeros(weight.shape[:2], dtype=precise) if ctx.biased else None
+        for slab in _slabs(gradient):
+            of_windows, of_kernel, of_own_bias = torch.ops.aten.convolution_backward(
+                slab.of(gradient),
+                slab.read(x, kernel, stride[0], padding[0]),
+                weight[slab.sample],
+                [weight.shape[1]],
+                stride,
+                (0, *padding[1:]),
+                (1, 1, 1),  # dilation
+                False,  # transposed
+                (0, 0, 0),
+                1,  # group
+                [of_x is not None, True, ctx.biased],
+            )
+            of_weight[slab.sample] += of_kernel
+            if of_bias is not None:
+                of_bias[slab.sample] += of_own_bias
+            if of_x is not None:
+                slab.add(of_windows, of_x, stride[0], padding[0])
+        biases = None if of_bias is None else of_bias.to(weight.dtype)
+        return of_x, of_weight.to(weight.dtype), biases, None, None
+
+
+@dataclass(frozen=True)
+class _Slab:
+    """Neighbouring slices of one sample's output, as windows that lie one after the other.
+
+    Attributes:
+        sample: of the batch.
+        start: first slice of the first window.
+        length: slices of a window.
+        windows: two where there is anything to divide, since torch leaves most single small inputs to a slow kernel.
+    """
+
+    sample: int
+    start: int
+    length: int
+    windows: int
+
+    def of(self, y: Tensor) -> Tensor:
+        """The windows `[windows, v, length, H', W']` of the output `[B, v, D', H', W']`, without a copy."""
+        slices = y[self.sample].narrow(1, self.start, self.length * self.windows)
+        return slices.unflatten(1, (self.windows, self.length)).transpose(0, 1)
+
+    def read(self, x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+        """What the windows are made from, `[windows, u, slices, H, W]`, with zeros beyond the ends."""
+        slices = (self.length - 1) * stride + kernel
+        shape = (self.windows, x.shape[1], slices, *x.shape[3:])
+        windows = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last_3d).zero_()
+        for window, first, last, into in self._overlaps(x, slices, stride, padding):
+            windows[window, :, into : into + last - first] = x[self.sample, :, first:last]
+        return windows
+
+    def add(self, windows: Tensor, x: Tensor, stride: int, padding: int) -> None:
+        """The reverse of `read`: each window's slices onto those of `x` that it read."""
+        for window, first, last, into in self._overlaps(x, windows.shape[2], stride, padding):
+            x[self.sample, :, first:last] += windows[window, :, into : into + last - first]
+
+    def _overlaps(
+        self, x: Tensor, slices: int, stride: int, padding: int
+    ) -> Iterator[tuple[int, int, int, int]]:
+        """Of each window: its number, the slices of `x` that it reads, and where in the window they begin."""
+        for window in range(self.windows):
+            begin = (self.start + window * self.length) * stride - padding
+            first = max(begin, 0)
+            yield window, first, min(begin + slices, x.shape[2]), first - begin
+
+
+def _slabs(y: Tensor) -> Iterator[_Slab]:
+    """All of an output `[B, v, D', H', W']`: pairs of windows, and three of one slice where the slices are odd."""
+    samples, channels, depth, height, width = y.shape
+    most = max(1, SLAB_BYTES // (2 * channels * height * width * y.element_size()))
+    last = min(depth, 3) if depth % 2 else 0
+    for sample in range(samples):
+        start = 0
+        while (rest := depth - last - start) > 0:
+            length = min(most, rest // 2)
+            yield _Slab(sample, start, length, 2)
+            start += 2 * length
+        if last:
+            yield _Slab(sample, start, 1, last)
+
+
+def _empty_result(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:
+    edges = [
+        (edge + 2 * pad - kernel) // step + 1
+        for edge, kernel, step, pad in zip(x.shape[2:], weight.shape[3:], stride, padding, strict=True)
+    ]
+    shape = (len(x), weight.shape[1], *edges)
+    return torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last_3d)

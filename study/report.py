@@ -8,7 +8,7 @@ from typing import Any
 from analysis.tables import average_table, cross_center_table, to_text
 from study.config import Config
 from study.errors import StudyError
-from study.results import StudyFolder, find_winner, find_winners, read_json, winning_rows
+from study.results import StudyFolder, TrialFolder, find_winner, find_winners, read_json, winning_rows
 from study.tracking import tracking_uri, without_password
 
 
@@ -65,7 +65,20 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     lines += ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
     empty = "1" if config.evaluation.empty_dice == "one" else "left out"
     lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
+    lines += _synthesis(folder.trial(winner["trial"]))
     return "\n".join([*lines, *_next_steps(config, folder)])
+
+
+def _synthesis(trial: TrialFolder) -> list[str]:
+    """What the winner synthesises, where it does."""
+    lines = []
+    for name, psnr_db in (trial.read_result() or {})["scores"].items():
+        if name.startswith("test_psnr_db."):
+            center, given, modality = name.removeprefix("test_psnr_db.").rsplit(".", 2)
+            lines.append(f"  {center}, {modality} from {given}: {psnr_db:.1f}")
+    return (
+        ["Synthesis of removed modalities, mean PSNR in dB over test subjects", *lines, ""] if lines else []
+    )
 
 
 def _next_steps(config: Config, folder: StudyFolder) -> list[str]:

@@ -57,7 +57,7 @@ def augment(
     axes = tuple(axis for axis in range(-3, 0) if rng.random() < MIRROR_P)
     result = np.zeros((len(image), *target.shape), np.float32)
     result[indices] = np.flip(channels, axes)
-    return result, np.ascontiguousarray(np.flip(target, axes))
+    return result, np.flip(target, axes).copy()  # an axis of one slice would keep its negative stride
 
 
 def _require_torchio() -> None:

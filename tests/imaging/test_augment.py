@@ -265,3 +265,11 @@ def test_without_torchio_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
         match=r"pip install torchio.*trainer\.augmentation=none, rotate90 or flip_noise",
     ):
         augment(image, target, (True,) * 3, np.random.default_rng(0))
+
+
+def test_a_patch_of_one_slice_becomes_a_tensor() -> None:
+    image = np.random.default_rng(0).normal(size=(2, 1, 12, 10)).astype(np.float32)
+    target = (image[0] > 1).astype(np.uint8)
+    for seed in range(20):  # mirrored along each axis and not
+        for array in augment(image, target, [True, True], np.random.default_rng(seed)):
+            assert torch.from_numpy(array).isfinite().all()
