@@ -23,6 +23,7 @@ from models.densenet_planning import DenseNetPlan, plan_densenet
 from models.multiunet_planning import MultiUNetPlan, plan_multiunet
 from models.plan import Plan, Scans
 from models.plane_planning import UNet2dPlan, URNPlan, plan_unet2d, plan_urn
+from models.stack_planning import AttentionPlan, StackPlan, plan_attention, plan_stack
 from models.unet_planning import UNetPlan
 from models.unet_planning import plan_from_settings as plan_unet
 
@@ -84,6 +85,24 @@ def _tiramisu(plan: DenseNetPlan) -> nn.Module:
     return Tiramisu(plan)
 
 
+def _lstm(plan: StackPlan) -> nn.Module:
+    from models.lstm import LSTMNet
+
+    return LSTMNet(plan)
+
+
+def _attlstm(plan: AttentionPlan) -> nn.Module:
+    from models.lstm import AttLSTM
+
+    return AttLSTM(plan)
+
+
+def _upattlstm(plan: AttentionPlan) -> nn.Module:
+    from models.lstm import UpAttLSTM
+
+    return UpAttLSTM(plan)
+
+
 MODELS: dict[str, Network] = {
     "nnunet": Network(plan_unet, UNetPlan, _nnunet),
     "resenc_unet": Network(plan_unet, UNetPlan, _resenc_unet),
@@ -91,6 +110,9 @@ MODELS: dict[str, Network] = {
     "tiramisu": Network(plan_densenet, DenseNetPlan, _tiramisu),
     "unet2d": Network(plan_unet2d, UNet2dPlan, _unet2d),
     "urn": Network(plan_urn, URNPlan, _urn),
+    "lstm": Network(plan_stack, StackPlan, _lstm),
+    "attlstm": Network(plan_attention, AttentionPlan, _attlstm),
+    "upattlstm": Network(plan_attention, AttentionPlan, _upattlstm),
 }
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.stack_planning import AttentionPlan
+from models.unet2d import Conv2d
 
 Grid = tuple[int, int]
 
@@ -52,7 +53,7 @@ class CrossAttention(nn.Module):
         attended = self.attended_norm(repeat_tokens(answer, self.guide.grid, self.ratio) + tokens)
         skip = attended if self.skip_attended else tokens
         features = self.norm(self.mlp(attended) + skip)[:, 1:]
-        return features.mT.unflatten(-1, self.tokens.grid)
+        return _on_grid(features, self.tokens.grid)
 
 
 class Tokens(nn.Module):
@@ -62,7 +63,7 @@ class Tokens(nn.Module):
         super().__init__()
         height, width = plane
         self.grid: Grid = (height // patch, width // patch)
-        self.embed = nn.Conv2d(inputs, channels, patch, patch)
+        self.embed = Conv2d(inputs, channels, patch, patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, channels))
         self.position = nn.Parameter(torch.zeros(1, 1 + self.grid[0] * self.grid[1], channels))
         nn.init.trunc_normal_(self.class_token, std=0.02)  # as CrossViT (Chen 2021)
@@ -83,7 +84,8 @@ class Mlp(nn.Sequential):
 
 def repeat_tokens(x: Tensor, grid: Grid, ratio: int) -> Tensor:
     """Tokens `[N, 1 + h w, d]` of a coarse grid on one that is `ratio` times finer; the class token stays."""
-    return torch.cat((x[:, :1], repeat_cells(x[:, 1:].mT.unflatten(-1, grid), ratio).flatten(2).mT), 1)
+    finer = repeat_cells(_on_grid(x[:, 1:], grid), ratio)
+    return torch.cat((x[:, :1], finer.flatten(2).mT), 1)
 
 
 def repeat_cells(x: Tensor, ratio: int) -> Tensor:
@@ -91,3 +93,8 @@ def repeat_cells(x: Tensor, ratio: int) -> Tensor:
     n, channels, height, width = x.shape
     cells = x[:, :, :, None, :, None].expand(-1, -1, -1, ratio, -1, ratio)
     return cells.reshape(n, channels, height * ratio, width * ratio)
+
+
+def _on_grid(x: Tensor, grid: Grid) -> Tensor:
+    """Tokens `[N, h w, d]` as an image `[N, d, h, w]`."""
+    return x.mT.reshape(len(x), -1, *grid)

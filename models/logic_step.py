@@ -1,8 +1,7 @@
-"""One step of the logic LSTM, forward and backward, for `models.recurrent.LLSTMCell`.
+"""One step of the logic LSTM, forward and backward, for `models.logic_recurrence`.
 
-What autograd makes of the equations spends most of its time on memory: concatenations, fresh tensors, other orders
-for convolutions of few channels. Here each convolution is a matrix product of planes, `[channels, H W]`, intermediate
-results lie in memory that all steps share, and the backward pass computes again what was not kept.
+Planes of pixels are rows of matrices, `[B, channels, H W]`, so that every convolution of the state is a matrix
+product. What needs no more than a pixel and its neighbours is computed in strips of rows that stay in the cache.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from models.pooling import Window, transfer, transfer_gradient
 from models.scratch import Scratch
 
 GATES = 4  # forget, input, output, candidate
+STRIP = 8192  # pixels of a strip on a CPU: the gates of one take 4 MB
 
 
 @dataclass(frozen=True)
@@ -38,205 +37,264 @@ class Layout:
 
     @property
     def hidden(self) -> int:
-        """Channels n of the state."""
+        """Channels n of c and of h."""
         return self.n_c + self.n_l
 
 
 class LogicWeights(NamedTuple):
-    """The weights of a step as matrices, with n = n_c + n_l.
+    """The weights as a step reads them, with n = n_c + n_l.
 
     Attributes:
-        state: of L1 and L3 what reads c1‖h1, `[4 n, 2 n_c w²]`: L1 by gate, then L3 by window, gate, channel.
+        x: of L1 and L3 what reads x, `[4 n, C, w, w]`: L1 by gate, then L3 by window, gate, channel.
+        x_bias: of L1 and L3, `[4 n]`.
+        state: of L1 and L3 what reads c1‖h1, `[4 n, 2 n_c w²]`, rows as of `x`.
         mixed: what reads A_l, `[4 n, 2 n_l]`: by gate, L2 then L4.
-        pooled: of L4 what reads the pooled L3, `[4, n_l, n_l]`, of each gate.
+        pooled: of L4 what reads T(L3), `[4, n_l, n_l]`, of each gate.
         bias: of L4, `[4, n_l]`.
     """
 
+    x: Tensor
+    x_bias: Tensor
     state: Tensor
     mixed: Tensor
     pooled: Tensor
     bias: Tensor
 
 
-def logic_step(
-    drive: Tensor, c: Tensor, h: Tensor, weights: LogicWeights, layout: Layout, scratch: Scratch, *, keep: bool
-) -> tuple[Tensor, Tensor]:
-    """The next cell and hidden state `[B, n, H, W]`.
+class Kept(NamedTuple):
+    """What a backward pass needs of the forward pass, or computes again.
+
+    Attributes:
+        convolved: L1 and L3, `[B, 4 n, H W]`, rows as of `LogicWeights.x`.
+        pooled: T(L3), `[B, 4, n_l, H W]`.
+        gates: after their nonlinearity, `[B, 4, n, H W]`.
+    """
+
+    convolved: Tensor
+    pooled: Tensor
+    gates: Tensor
+
+
+class LogicStep:
+    """Steps with the same weights, which share their memory: nothing outlives a step but what it is told to write.
+
+    States are c and h, `[B, 2, n, H, W]`, single precision or better.
 
     Args:
-        drive: of L1 and L3 what x and the biases give, `[B, 4 n, H, W]`, in the order of `LogicWeights.state`.
-        c: `[B, n, H, W]`.
-        h: likewise.
         weights: in the type that products are computed in.
         layout: sizes.
-        scratch: shared by all steps of a recurrence; no result lies in it.
-        keep: the gates and what led to them for the backward pass, which otherwise computes them again.
+        plane: H and W.
     """
-    result: tuple[Tensor, Tensor] = _LogicStep.apply(drive, c, h, *weights, layout, scratch, keep)  # type: ignore[no-untyped-call]
-    return result
 
+    def __init__(self, weights: LogicWeights, layout: Layout, plane: Sequence[int]) -> None:
+        self.weights, self.layout = weights, layout
+        self.height, self.width = plane
+        self.scratch = Scratch(weights.x.device)
+        on_cpu = weights.x.device.type == "cpu"
+        rows = max(1, STRIP // self.width) if on_cpu else self.height
+        self.strips = [(y, min(y + rows, self.height)) for y in range(0, self.height, rows)]
 
-class _LogicStep(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, drive: Tensor, c: Tensor, h: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        weights, (layout, scratch, keep) = LogicWeights(*rest[:4]), rest[4:]
-        memory = Scratch(c.device) if keep else scratch
-        gates = _gates(drive, _operands(c, h, weights, layout, scratch), weights, layout, memory, scratch)
-        forget, write, output, candidate = gates.gates.unbind(1)
-        new_c = (forget * c).addcmul_(write, candidate)
-        ctx.save_for_backward(drive, c, h, new_c, *weights, *(gates if keep else ()))
-        ctx.settings = layout, scratch
-        return new_c, output * torch.tanh(new_c)
+    def forward(self, drive: Tensor, state: Tensor, new_state: Tensor, kept: Kept | None) -> None:
+        """Write the next state.
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_c: Tensor, grad_h: Tensor) -> tuple[Tensor | None, ...]:
-        drive, c, h, new_c, *saved = ctx.saved_tensors
-        weights, (layout, scratch) = LogicWeights(*saved[:4]), ctx.settings
-        operands = _operands(c, h, weights, layout, scratch)
-        if kept := saved[4:]:
-            forward = _Gates(*kept)
+        Args:
+            drive: of L1 and L3 what x and the biases give, `[B, 4 n, H, W]`, rows as of `LogicWeights.x`.
+            state: to start from.
+            new_state: to write.
+            kept: to write, or None.
+        """
+        convolved, pooled = self._convolve(drive, state, kept)
+        c, new = state[:, 0].flatten(2), new_state.flatten(3)
+        for strip in self.strips:
+            pixels = self._pixels(strip)
+            gates = self._gates(strip, self._a_l(strip, state), convolved, pooled)
+            forget, write, output, candidate = gates.unbind(1)
+            new_c, new_h = new[..., pixels].unbind(1)
+            torch.mul(forget, c[..., pixels], out=new_c).addcmul_(write, candidate)
+            torch.mul(output, torch.tanh(new_c, out=self.scratch.like("squashed", new_c)), out=new_h)
+            if kept is not None:
+                kept.gates[..., pixels] = gates
+
+    def backward(
+        self,
+        drive: Tensor,
+        state: Tensor,
+        new_state: Tensor,
+        kept: Kept | None,
+        grad_state: Tensor,
+        grad_drive: Tensor,
+        grads: LogicWeights,
+    ) -> None:
+        """Gradients of a step.
+
+        Args:
+            drive: as in `forward`.
+            state: likewise.
+            new_state: that `forward` wrote.
+            kept: that `forward` wrote, or None.
+            grad_state: of the new state, turned into that of the state.
+            grad_drive: to write, `[B, 4 n, H, W]`.
+            grads: of the weights that read the state, which are added to.
+        """
+        convolved, pooled = (
+            self._convolve(drive, state, None) if kept is None else (kept.convolved, kept.pooled)
+        )
+        gates = None if kept is None else kept.gates
+        by_plane = grad_drive.flatten(2)
+        grad_l1, grad_l3, l3 = self._l1(by_plane), self._l3(by_plane), self._l3(convolved)
+        grad_pooled = self.scratch.like("gradient of pooled", pooled)
+        for strip in self.strips:
+            pixels = self._pixels(strip)
+            a_l = self._a_l(strip, state)
+            its_gates = self._gates(strip, a_l, convolved, pooled) if gates is None else gates[..., pixels]
+            grad_gates = self._through_update(pixels, state, new_state, its_gates, grad_state)
+            grad_l1[..., pixels] = grad_gates[:, :, : self.layout.n_c]
+            self._through_logic(pixels, grad_gates, a_l, pooled, grad_state, grad_pooled, grads)
+        transfer_gradient(l3, self.layout.windows, grad_pooled.view(l3.shape), grad_l3, self.scratch)
+        for strip in self.strips:
+            self._through_convolution(strip, state, by_plane, grad_state, grads)
+
+    def _pixels(self, strip: tuple[int, int]) -> slice:
+        return slice(strip[0] * self.width, strip[1] * self.width)
+
+    def _convolve(self, drive: Tensor, state: Tensor, kept: Kept | None) -> tuple[Tensor, Tensor]:
+        """L1 and L3 of a whole image, and T(L3)."""
+        batch, channels = drive.shape[:2]
+        dtype, pixels = drive.dtype, self.height * self.width
+        if kept is None:
+            convolved = self.scratch.take("convolved", (batch, channels, pixels), dtype)
+            pooled = self.scratch.take("pooled", (batch, GATES, self.layout.n_l, pixels), dtype)
         else:
-            forward = _gates(drive, operands, weights, layout, scratch, scratch)
-        grad_c, grad_gates = _update_gradient(grad_c, grad_h, c, new_c, forward.gates, scratch)
-        return _logic_gradient(grad_c, grad_gates, operands, forward, weights, layout, scratch)
+            convolved, pooled, _ = kept
+        of_x = drive.flatten(2)
+        for strip in self.strips:
+            its = self._pixels(strip)
+            columns = self._columns(strip, state).flatten(1, 4).flatten(2)
+            torch.baddbmm(of_x[..., its], _each(self.weights.state, batch), columns, out=convolved[..., its])
+        l3 = self._l3(convolved)
+        transfer(l3, self.layout.windows, pooled.view(l3.shape), self.scratch)
+        return convolved, pooled
 
+    def _columns(self, strip: tuple[int, int], state: Tensor) -> Tensor:
+        """The w×w neighbourhoods of c1‖h1, `[B, 2, n_c, w, w, rows, W]`."""
+        n_c, w = self.layout.n_c, self.layout.kernel
+        shape = (len(state), 2, n_c, w, w, strip[1] - strip[0], self.width)
+        edges = strip if strip[0] == 0 or strip[1] == self.height else "inner"
+        columns = self.scratch.take(f"columns {edges}", shape, self.weights.state.dtype)
+        for tap, inside, source in self._taps(strip):
+            columns[:, :, :, *tap, *inside] = state[:, :, :n_c, *source]
+        return columns
 
-class _Operands(NamedTuple):
-    """What the matrices are multiplied with: the w×w neighbourhoods of c1‖h1, and A_l = c2‖h2."""
+    def _taps(self, strip: tuple[int, int]) -> Iterator[tuple[Any, Any, Any]]:
+        """Of each tap of the convolution, the pixels of the strip it has a neighbour for, and these in the image."""
+        for tap in product(range(self.layout.kernel), repeat=2):
+            down, right = (index - self.layout.kernel // 2 for index in tap)
+            top, bottom = max(strip[0], -down), min(strip[1], self.height - down)
+            left, end = max(0, -right), min(self.width, self.width - right)
+            if top < bottom and left < end:
+                inside = slice(top - strip[0], bottom - strip[0]), slice(left, end)
+                yield tap, inside, (slice(top + down, bottom + down), slice(left + right, end + right))
 
-    columns: Tensor  # [B, 2, n_c, w, w, H, W]
-    a_l: Tensor  # [B, 2, n_l, H, W]
+    def _a_l(self, strip: tuple[int, int], state: Tensor) -> Tensor:
+        """A_l = c2‖h2, `[B, 2 n_l, pixels]`."""
+        source = state[:, :, self.layout.n_c :].flatten(3)[..., self._pixels(strip)]
+        return self._copy("a_l", source).flatten(1, 2)
 
+    def _gates(self, strip: tuple[int, int], a_l: Tensor, convolved: Tensor, pooled: Tensor) -> Tensor:
+        """The gates `[B, 4, n, pixels]`."""
+        batch, _, length = a_l.shape
+        pixels, n_c = self._pixels(strip), self.layout.n_c
+        gates = self.scratch.take("gates", (batch, GATES, self.layout.hidden, length), a_l.dtype)
+        torch.bmm(_each(self.weights.mixed, batch), a_l, out=gates.flatten(1, 2))
+        gates[:, :, :n_c] += self._l1(convolved)[..., pixels]
+        gates[:, :, n_c:] += self.weights.bias[..., None]
+        for gate in range(GATES):
+            logic, weight = gates[:, gate, n_c:], _each(self.weights.pooled[gate], batch)
+            torch.baddbmm(logic, weight, pooled[:, gate, :, pixels], out=logic)
+        gates[:, :3].sigmoid_()
+        gates[:, 3].tanh_()
+        return gates
 
-class _Gates(NamedTuple):
-    """The gates and what led to them."""
+    def _through_update(
+        self, pixels: slice, state: Tensor, new_state: Tensor, gates: Tensor, grad_state: Tensor
+    ) -> Tensor:
+        """Gradient of the gates before their nonlinearity; `grad_state` becomes that of c by way of f∘c."""
+        c, new_c = state[:, 0].flatten(2)[..., pixels], new_state[:, 0].flatten(2)[..., pixels]
+        grad_c, grad_h = grad_state.flatten(3)[..., pixels].unbind(1)
+        forget, write, output, candidate = gates.unbind(1)
+        grads = self.scratch.like("gradient of gates", gates)
+        part = self.scratch.like("part", c)
+        squashed = torch.tanh(new_c, out=self.scratch.like("squashed", new_c))
+        sigmoid, tanh = torch.ops.aten.sigmoid_backward.grad_input, torch.ops.aten.tanh_backward.grad_input
+        sigmoid(torch.mul(grad_h, squashed, out=part), output, grad_input=grads[:, 2])
+        grad_c += tanh(torch.mul(grad_h, output, out=part), squashed, grad_input=part)
+        sigmoid(torch.mul(grad_c, c, out=part), forget, grad_input=grads[:, 0])
+        sigmoid(torch.mul(grad_c, candidate, out=part), write, grad_input=grads[:, 1])
+        tanh(torch.mul(grad_c, write, out=part), candidate, grad_input=grads[:, 3])
+        grad_c *= forget
+        return grads
 
-    convolved: Tensor  # [B, 4 n, H, W]: L1 and L3
-    pooled: Tensor  # [B, 4, k, m, H, W]
-    gates: Tensor  # [B, 4, n, H, W], after their nonlinearity
+    def _through_logic(
+        self,
+        pixels: slice,
+        grad_gates: Tensor,
+        a_l: Tensor,
+        pooled: Tensor,
+        grad_state: Tensor,
+        grad_pooled: Tensor,
+        grads: LogicWeights,
+    ) -> None:
+        """Gradients by way of L2 and L4; that of h begins here, all earlier ones having gone through the gates."""
+        n_c, n_l, batch = self.layout.n_c, self.layout.n_l, len(a_l)
+        flat = grad_gates.flatten(1, 2)
+        grads.mixed.add_(torch.bmm(flat, a_l.mT).sum(0))
+        of_a_l = torch.bmm(
+            _each(self.weights.mixed.T, batch), flat, out=self.scratch.like("gradient of a_l", a_l)
+        )
+        grad_c, grad_h = grad_state.flatten(3)[..., pixels].unbind(1)
+        grad_c[:, n_c:] += of_a_l[:, :n_l]
+        grad_h[:, n_c:] = of_a_l[:, n_l:]
+        grad_h[:, :n_c] = 0
+        grads.bias.add_(grad_gates[:, :, n_c:].sum((0, 3)))
+        for gate in range(GATES):
+            of_logic = grad_gates[:, gate, n_c:]
+            grads.pooled[gate].add_(torch.bmm(of_logic, pooled[:, gate, :, pixels].mT).sum(0))
+            weight = _each(self.weights.pooled[gate].T, batch)
+            torch.bmm(weight, of_logic, out=grad_pooled[:, gate, :, pixels])
 
+    def _through_convolution(
+        self,
+        strip: tuple[int, int],
+        state: Tensor,
+        grad_drive: Tensor,
+        grad_state: Tensor,
+        grads: LogicWeights,
+    ) -> None:
+        """Gradients by way of L1 and L3."""
+        of_convolved = self._copy("gradient of convolved", grad_drive[..., self._pixels(strip)])
+        columns = self._columns(strip, state)
+        flat = columns.flatten(1, 4).flatten(2)
+        grads.state.add_(torch.bmm(of_convolved, flat.mT).sum(0))
+        of_columns = self.scratch.like("gradient of columns", columns)
+        weight = _each(self.weights.state.T, len(columns))
+        torch.bmm(weight, of_convolved, out=of_columns.flatten(1, 4).flatten(2))
+        for tap, inside, source in self._taps(strip):
+            grad_state[:, :, : self.layout.n_c, *source] += of_columns[:, :, :, *tap, *inside]
 
-def _operands(c: Tensor, h: Tensor, weights: LogicWeights, layout: Layout, scratch: Scratch) -> _Operands:
-    batch, _, *plane = c.shape
-    dtype, n_c, w = weights.state.dtype, layout.n_c, layout.kernel
-    columns = scratch.take("columns", (batch, 2, n_c, w, w, *plane), dtype, zeros=True)
-    a_l = scratch.take("a_l", (batch, 2, layout.n_l, *plane), dtype)
-    for i, x in enumerate((c, h)):
-        for tap, inside, source in _taps(w, plane):
-            columns[:, i, :, *tap, *inside] = x[:, :n_c, *source]
-        a_l[:, i] = x[:, n_c:]
-    return _Operands(columns, a_l)
+    def _l1(self, planes: Tensor) -> Tensor:
+        """L1, `[B, 4, n_c, H W]`, where it lies."""
+        n_c = self.layout.n_c
+        return planes[:, : GATES * n_c].view(len(planes), GATES, n_c, -1)
 
+    def _l3(self, planes: Tensor) -> Tensor:
+        """L3, `[B, 4, k, m, H, W]`, where it lies."""
+        sizes = (len(self.layout.windows), GATES, self.layout.multiplicity)
+        l3 = planes[:, GATES * self.layout.n_c :]
+        return l3.view(len(planes), *sizes, self.height, self.width).transpose(1, 2)
 
-def _taps(kernel: int, plane: Sequence[int]) -> Iterator[tuple[tuple[int, int], tuple[slice, ...], tuple[slice, ...]]]:
-    """Of each tap of a convolution, the pixels it has something to say to, and those it reads for them."""
-    for tap in product(range(kernel), repeat=2):
-        shifts = [index - kernel // 2 for index in tap]
-        if all(abs(shift) < edge for shift, edge in zip(shifts, plane, strict=True)):
-            sides = list(zip(shifts, plane, strict=True))
-            inside = tuple(slice(max(0, -shift), min(edge, edge - shift)) for shift, edge in sides)
-            source = tuple(slice(max(0, shift), min(edge, edge + shift)) for shift, edge in sides)
-            yield tap, inside, source
-
-
-def _gates(
-    drive: Tensor, operands: _Operands, weights: LogicWeights, layout: Layout, memory: Scratch, scratch: Scratch
-) -> _Gates:
-    batch, channels, *plane = drive.shape
-    dtype, n_c, windows = weights.state.dtype, layout.n_c, layout.windows
-    convolved = memory.take("convolved", (batch, channels, *plane), dtype)
-    torch.baddbmm(
-        drive.flatten(2), _each(weights.state, batch), _planes(operands.columns), out=_planes(convolved)
-    )
-    by_window, by_gate = _by_window(convolved, layout)
-    pooled = memory.take("pooled", (batch, GATES, len(windows), layout.multiplicity, *plane), dtype)
-    transfer(by_window, windows, pooled, scratch)
-    gates = memory.take("gates", (batch, GATES, layout.hidden, *plane), dtype)
-    torch.bmm(_each(weights.mixed, batch), _planes(operands.a_l), out=gates.view(batch, channels, -1))
-    gates[:, :, :n_c] += by_gate
-    gates[:, :, n_c:] += weights.bias[:, :, None, None]
-    for gate in range(GATES):
-        logic = gates[:, gate, n_c:].flatten(2)
-        logic.baddbmm_(_each(weights.pooled[gate], batch), pooled[:, gate].flatten(1, 2).flatten(2))
-    gates[:, :3].sigmoid_()
-    gates[:, 3].tanh_()
-    return _Gates(convolved, pooled, gates)
-
-
-def _update_gradient(
-    grad_c: Tensor, grad_h: Tensor, c: Tensor, new_c: Tensor, gates: Tensor, scratch: Scratch
-) -> tuple[Tensor, Tensor]:
-    """Gradients of c, as far as it goes through c' = f∘c + i∘d, and of the gates before their nonlinearity."""
-    forget, write, output, candidate = gates.unbind(1)
-    squashed = new_c.tanh()
-    grad_gates = scratch.take("gradient of gates", tuple(gates.shape), gates.dtype)
-    sigmoid, tanh = torch.ops.aten.sigmoid_backward.grad_input, torch.ops.aten.tanh_backward
-    sigmoid(grad_h * squashed, output, grad_input=grad_gates[:, 2])
-    grad_c = grad_c + tanh(grad_h * output, squashed)
-    sigmoid(grad_c * c, forget, grad_input=grad_gates[:, 0])
-    sigmoid(grad_c * candidate, write, grad_input=grad_gates[:, 1])
-    tanh.grad_input(grad_c * write, candidate, grad_input=grad_gates[:, 3])
-    return grad_c.mul_(forget), grad_gates
-
-
-def _logic_gradient(
-    grad_c: Tensor,
-    grad_gates: Tensor,
-    operands: _Operands,
-    forward: _Gates,
-    weights: LogicWeights,
-    layout: Layout,
-    scratch: Scratch,
-) -> tuple[Tensor | None, ...]:
-    """Gradients of all arguments of `_LogicStep.forward`; `grad_c` is added to."""
-    batch, _, *plane = grad_c.shape
-    n_c, n_l, dtype = layout.n_c, layout.n_l, weights.state.dtype
-    grad_h = torch.empty_like(grad_c)
-    flat = grad_gates.view(batch, GATES * layout.hidden, -1)
-
-    grad_mixed = torch.bmm(flat, _planes(operands.a_l).mT).sum(0)
-    grad_a_l = scratch.take("gradient of a_l", tuple(operands.a_l.shape), dtype)
-    torch.bmm(_each(weights.mixed.T, batch), flat, out=_planes(grad_a_l))
-    grad_c[:, n_c:] += grad_a_l[:, 0]
-    grad_h[:, n_c:] = grad_a_l[:, 1]
-
-    grad_bias = grad_gates[:, :, n_c:].sum((0, 3, 4))
-    grad_pooled = scratch.take("gradient of pooled", tuple(forward.pooled.shape), dtype)
-    grad_matrices = []
-    for gate in range(GATES):
-        of_logic = grad_gates[:, gate, n_c:].flatten(2)
-        grad_matrices.append(torch.bmm(of_logic, forward.pooled[:, gate].view(batch, n_l, -1).mT).sum(0))
-        out = grad_pooled[:, gate].view(batch, n_l, -1)
-        torch.bmm(_each(weights.pooled[gate].T, batch), of_logic, out=out)
-
-    grad_drive = torch.empty_like(forward.convolved)
-    by_window, by_gate = _by_window(grad_drive, layout)
-    by_gate.copy_(grad_gates[:, :, :n_c])
-    transfer_gradient(_by_window(forward.convolved, layout)[0], layout.windows, grad_pooled, by_window, scratch)
-
-    grad_state = torch.bmm(_planes(grad_drive), _planes(operands.columns).mT).sum(0)
-    grad_columns = scratch.take("gradient of columns", tuple(operands.columns.shape), dtype)
-    torch.bmm(_each(weights.state.T, batch), _planes(grad_drive), out=_planes(grad_columns))
-    grad_h[:, :n_c] = 0
-    for i, grad in enumerate((grad_c, grad_h)):
-        for tap, inside, source in _taps(layout.kernel, plane):
-            grad[:, :n_c, *source] += grad_columns[:, i, :, *tap, *inside]
-    grad_weights = grad_state, grad_mixed, torch.stack(grad_matrices), grad_bias
-    return grad_drive, grad_c, grad_h, *grad_weights, None, None, None
+    def _copy(self, name: str, source: Tensor) -> Tensor:
+        return self.scratch.take(name, tuple(source.shape), self.weights.state.dtype).copy_(source)
 
 
 def _each(matrix: Tensor, batch: int) -> Tensor:
     return matrix.expand(batch, *matrix.shape)
-
-
-def _planes(x: Tensor) -> Tensor:
-    """`[B, ..., H, W]`, contiguous, as matrices `[B, channels, H W]`."""
-    return x.view(len(x), -1, x.shape[-2] * x.shape[-1])
-
-
-def _by_window(convolved: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-    """L3 as `[B, 4, k, m, H, W]` and L1 as `[B, 4, n_c, H, W]`, both where they lie."""
-    l1, l3 = convolved.split((GATES * layout.n_c, GATES * layout.n_l), 1)
-    windows = l3.unflatten(1, (len(layout.windows), GATES, layout.multiplicity))
-    return windows.transpose(1, 2), l1.unflatten(1, (GATES, layout.n_c))

@@ -1,69 +1,135 @@
-"""The thrombus networks: (Up)(Att)LLSTM and (Up)(Att)CLSTM (Vargas-Ibarra et al., MIDL 2024 and its successor)."""
+"""The thrombus networks: a recurrent part over slices, alone, after cross-attention, or after upsampling.
+
+Vargas-Ibarra et al., "A recurrent network for segmenting the thrombus on brain MRI in patients with hyper-acute
+ischemic stroke", MIDL 2024 (LLSTM, CLSTM, AttLLSTM, AttCLSTM), and Vargas-Ibarra et al., "Multicentric thrombus
+segmentation using an attention-based recurrent network with gradual modality dropout" (UpAttLLSTM). Whether the
+recurrent part is a logic or a convolutional LSTM is `StackPlan.kind`.
+
+The papers report 1 to 3 million parameters, which no reading of them gives; the true numbers are below.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import CrossAttention
 from models.recurrent import RecurrentPart
 from models.stack_planning import AttentionPlan, StackPlan
+from models.unet2d import Conv2d
 from models.upsampling import UpBlock
 
 
 class LSTMNet(nn.Module):
-    """CLSTM or LLSTM on its own: a 5×5 convolution of all modalities, ELU, the recurrent part."""
+    """LLSTM or CLSTM: a 5×5 convolution of all modalities, ELU, and the recurrent part.
+
+    How many channels the convolution has, and ELU, as after the attention of AttLLSTM, are our choices. With three
+    modalities and the papers' sizes LLSTM has 50,698 parameters, and CLSTM with 28 hidden channels 91,266.
+    """
 
     def __init__(self, plan: StackPlan) -> None:
         super().__init__()
         self.plan = plan
-        self.stem = nn.Conv2d(plan.n_inputs, plan.channels, 5, padding=2)
+        self.stem = Conv2d(plan.n_inputs, plan.channels, 5, padding=2)
         self.recurrent = RecurrentPart(plan)
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
-        slices = fold(x, self.plan)
-        features = F.elu(self.stem(slices), inplace=True)
-        return unfold(self.recurrent(features, x.shape[2]), x)
+        """Logits `[B, K, D, H, W]`.
 
+        Args:
+            x: `[B, M, D, H, W]`, absent modalities zero; D, H and W may be any.
+            present: `[B, M]`; not needed here.
 
-def fold(x, plan):
-    return x.transpose(1, 2).flatten(0, 1)
+        Raises:
+            ValueError: `x` does not have the plan's modalities.
+        """
+        if x.ndim != 5 or x.shape[1] != self.plan.n_inputs:
+            raise ValueError(f"input must be [B, {self.plan.n_inputs}, D, H, W], got {list(x.shape)}")
+        features = F.elu(self.stem(_slices(x)), inplace=True)
+        return _stack(self.recurrent(features, x.shape[2]), x)
 
-def unfold(logits, x):
-    return logits.unflatten(0, (len(x), -1)).transpose(1, 2)
 
 class AttLSTM(nn.Module):
+    """AttLLSTM or AttCLSTM: cross-attention, a 7×7 convolution, ELU, and the recurrent part on the grid of patches.
+
+    Logits are upsampled bilinearly (our choice). Modalities that are neither the guide nor segmented on do not
+    reach the network. With the papers' sizes AttLLSTM has 282,594 parameters, AttCLSTM 323,162.
+    """
+
     def __init__(self, plan: AttentionPlan) -> None:
         super().__init__()
         self.plan = plan
         self.attention = CrossAttention(plan)
-        self.smooth = nn.Conv2d(plan.channels, plan.channels, 7, padding=3)
+        self.smooth = Conv2d(plan.channels, plan.channels, 7, padding=3)
         self.recurrent = RecurrentPart(plan)
-        self.d=[plan.modalities.index(plan.dwi)]
-        self.s=[plan.modalities.index(m) for m in plan.susceptibility]
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
-        slices = fold(x, self.plan)
-        f = self.attention(slices[:, self.d], slices[:, self.s])
-        l = self.recurrent(F.elu(self.smooth(f)), x.shape[2])
-        l = F.interpolate(l, scale_factor=4, mode='bilinear')
-        return unfold(l, x)
+        """Logits `[B, K, D, H, W]`.
+
+        Args:
+            x: `[B, M, D, H, W]`, absent modalities zero; H and W are the plan's, D may be any.
+            present: `[B, M]`; not needed here.
+
+        Raises:
+            ValueError: `x` does not fit the plan.
+        """
+        dwi, susceptibility = _attended(x, self.plan)
+        features = F.elu(self.smooth(self.attention(dwi, susceptibility)), inplace=True)
+        logits = self.recurrent(features, x.shape[2])
+        return _stack(F.interpolate(logits, size=x.shape[3:], mode="bilinear"), x)
+
 
 class UpAttLSTM(nn.Module):
+    """UpAttLLSTM or UpAttCLSTM: cross-attention, the upsampling block, and the recurrent part at full resolution.
+
+    Modalities that are neither the guide nor segmented on do not reach the network. With the papers' sizes
+    UpAttLLSTM has 301,710 parameters, UpAttCLSTM 342,278.
+    """
+
     def __init__(self, plan: AttentionPlan) -> None:
         super().__init__()
         self.plan = plan
         self.attention = CrossAttention(plan)
-        self.up = UpBlock(len(plan.susceptibility), plan.channels, plan.patch_dwi//plan.patch_swan)
         self.up = UpBlock(len(plan.susceptibility), plan.channels, plan.patch_swan)
         self.recurrent = RecurrentPart(plan)
-        self.d=[plan.modalities.index(plan.dwi)]
-        self.s=[plan.modalities.index(m) for m in plan.susceptibility]
 
     def forward(self, x: Tensor, present: Tensor | None = None) -> Tensor:
-        slices = fold(x, self.plan)
-        d, s = slices[:, self.d], slices[:, self.s]
-        f = self.up(self.attention(d, s), s)
-        return unfold(self.recurrent(f, x.shape[2]), x)
+        """Logits `[B, K, D, H, W]`.
+
+        Args:
+            x: `[B, M, D, H, W]`, absent modalities zero; H and W are the plan's, D may be any.
+            present: `[B, M]`; not needed here.
+
+        Raises:
+            ValueError: `x` does not fit the plan.
+        """
+        dwi, susceptibility = _attended(x, self.plan)
+        features = self.up(self.attention(dwi, susceptibility), susceptibility)
+        return _stack(self.recurrent(features, x.shape[2]), x)
+
+
+def _attended(x: Tensor, plan: AttentionPlan) -> tuple[Tensor, Tensor]:
+    """DWI and susceptibility of all slices, `[B D, 1, H, W]` and `[B D, C, H, W]`."""
+    modalities, (height, width) = plan.n_inputs, plan.patch_size[1:]
+    if x.ndim != 5 or (x.shape[1], *x.shape[3:]) != (modalities, height, width):
+        raise ValueError(
+            f"input must be [B, {modalities}, D, {height}, {width}], the size that the attention's positions are "
+            f"learned for, got {list(x.shape)}"
+        )
+    return _slices(x, [plan.dwi], plan.modalities), _slices(x, plan.susceptibility, plan.modalities)
+
+
+def _slices(x: Tensor, chosen: Sequence[str] | None = None, modalities: Sequence[str] = ()) -> Tensor:
+    """`[B, M, D, H, W]` as `[B D, M, H, W]`, of all or of chosen modalities; channels last on CPUs."""
+    if chosen is not None:
+        x = x[:, [modalities.index(name) for name in chosen]]
+    slices = x.transpose(1, 2).flatten(0, 1)
+    return slices.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else slices
+
+
+def _stack(logits: Tensor, x: Tensor) -> Tensor:
+    """Logits `[B D, K, H, W]` as `[B, K, D, H, W]`."""
+    return logits.view(x.shape[0], x.shape[2], *logits.shape[1:]).transpose(1, 2)

@@ -6,7 +6,7 @@ candidate (tanh), in this order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -14,19 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from models.logic_step import GATES, Layout, LogicWeights, logic_step
-from models.scratch import Scratch
+from models.logic_recurrence import logic_recurrence
+from models.logic_step import GATES, Layout, LogicWeights
 from models.stack_planning import StackPlan
-
-State = tuple[Tensor, Tensor]
-Step = Callable[[Tensor, Tensor, Tensor], State]
+from models.unet2d import Conv2d
 
 
 class CLSTMCell(nn.Module):
     """f, i, o = σ(L(c‖h‖x)), d = tanh(L(c‖h‖x)), c' = f∘c + i∘d, h' = o∘tanh(c') (MIDL 2024, equations 1-7).
 
     One w×w convolution gives all gates. It is linear, so that its part that reads x is computed for all slices and
-    both passes at once (`drive`), and at every step only the part that reads c and h.
+    both passes at once, and at every step only the part that reads c and h.
     """
 
     def __init__(self, inputs: int, hidden: int, kernel: int) -> None:
@@ -34,24 +32,33 @@ class CLSTMCell(nn.Module):
         self.hidden = hidden
         self.gates = nn.Conv2d(2 * hidden + inputs, GATES * hidden, kernel, padding=kernel // 2)
 
-    def drive(self, x: Tensor) -> Tensor:
-        """What the slices `[N, C, H, W]` and the biases contribute to the gates: `[N, 4 hidden, H, W]`."""
-        weight = self.gates.weight[:, 2 * self.hidden :]
-        return F.conv2d(x, weight, self.gates.bias, padding=self.gates.padding)
+    def forward(self, x: Tensor, order: Sequence[int], *, recompute: bool) -> Tensor:
+        """The hidden state `[B, S, hidden, H, W]` at the last visit of each slice.
 
-    def begin(self, device: torch.device, *, recompute: bool) -> Step:
-        """One step of a recurrence, (drive, c, h) to the next (c, h); the states are `[B, hidden, H, W]`."""
-        weight = self.gates.weight[:, : 2 * self.hidden]
+        Args:
+            x: `[B, S, C, H, W]`.
+            order: slices as they are visited, each at least once.
+            recompute: keep the states only in training, and compute the gates again in the backward pass.
+        """
+        of_state, of_x = self.gates.weight[:, : 2 * self.hidden], self.gates.weight[:, 2 * self.hidden :]
+        padding = self.gates.padding
+        drives = F.conv2d(x.flatten(0, 1), of_x, self.gates.bias, padding=padding)
+        each = drives.view(*x.shape[:2], *drives.shape[1:]).unbind(1)
 
-        def step(drive: Tensor, c: Tensor, h: Tensor) -> State:
-            gates = F.conv2d(torch.cat((c, h), 1), weight, padding=self.gates.padding) + drive
+        def step(drive: Tensor, c: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+            gates = F.conv2d(torch.cat((c, h), 1), of_state, padding=padding) + drive
             forget, write, output, candidate = gates.chunk(GATES, 1)
             c = torch.addcmul(forget.sigmoid() * c, write.sigmoid(), candidate.tanh())
             return c, output.sigmoid() * c.tanh()
 
-        if not (recompute and torch.is_grad_enabled()):
-            return step
-        return partial(checkpoint, step, use_reentrant=False, preserve_rng_state=False)
+        if recompute and torch.is_grad_enabled():
+            step = partial(checkpoint, step, use_reentrant=False, preserve_rng_state=False)
+        c = h = torch.zeros_like(each[0][:, : self.hidden])
+        hidden = [h] * len(each)
+        for i in order:
+            c, h = step(each[i], c, h)
+            hidden[i] = h
+        return torch.stack(hidden, 1)
 
 
 class LLSTMCell(nn.Module):
@@ -62,8 +69,7 @@ class LLSTMCell(nn.Module):
 
         a1 = L1(A_c) + L2(A_l),   a2 = L4(T(L3(A_c)) ‖ A_l)
 
-    L1 and L3 are w×w convolutions, L2 (without bias) and L4 1×1, T is `models.pooling`. The part of L1 and L3 that
-    reads x is computed for all slices and both passes at once (`drive`).
+    L1 and L3 are w×w convolutions, L2 (without bias) and L4 1×1, T is `models.pooling`.
 
     `convolution` holds L1 of all gates, then L3, whose outputs are ordered by pooling window, gate, channel;
     `mix` holds L2 and `logic` L4, by gate.
@@ -72,30 +78,30 @@ class LLSTMCell(nn.Module):
     def __init__(self, inputs: int, layout: Layout) -> None:
         super().__init__()
         self.layout = layout
-        n_c, n_l = layout.n_c, layout.n_l
-        self.hidden = n_c + n_l
-        padding = layout.kernel // 2
-        self.convolution = nn.Conv2d(2 * n_c + inputs, GATES * self.hidden, layout.kernel, padding=padding)
-        self.mix = nn.Conv2d(2 * n_l, GATES * n_c, 1, bias=False)
-        self.logic = nn.Conv2d(3 * n_l, GATES * n_l, 1)
+        self.hidden = layout.hidden
+        self.convolution = nn.Conv2d(2 * layout.n_c + inputs, GATES * layout.hidden, layout.kernel)
+        self.mix = nn.Conv2d(2 * layout.n_l, GATES * layout.n_c, 1, bias=False)
+        self.logic = nn.Conv2d(3 * layout.n_l, GATES * layout.n_l, 1)
 
-    def drive(self, x: Tensor) -> Tensor:
-        """What the slices `[N, C, H, W]` and the biases contribute to L1 and L3: `[N, 4 (n_c + n_l), H, W]`."""
-        weight = self.convolution.weight[:, 2 * self.layout.n_c :]
-        return F.conv2d(x, weight, self.convolution.bias, padding=self.convolution.padding)
+    def forward(self, x: Tensor, order: Sequence[int], *, recompute: bool) -> Tensor:
+        """The hidden state `[B, S, n_c + n_l, H, W]` at the last visit of each slice; as of `CLSTMCell`."""
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        weights = LogicWeights(*(weight.to(dtype) for weight in self._weights()))
+        return logic_recurrence(x.to(dtype), order, weights, self.layout, recompute=recompute)
 
-    def begin(self, device: torch.device, *, recompute: bool) -> Step:
-        """One step of a recurrence, (drive, c, h) to the next (c, h); the states are `[B, n_c + n_l, H, W]`."""
-        n_l = self.layout.n_l
-        of_pooled, of_state = self.logic.weight.flatten(1).unflatten(0, (GATES, n_l)).split((n_l, 2 * n_l), 2)
-        mixed = torch.cat((self.mix.weight.flatten(1).unflatten(0, (GATES, -1)), of_state), 1).flatten(0, 1)
-        state = self.convolution.weight[:, : 2 * self.layout.n_c].flatten(1)
-        assert self.logic.bias is not None
-        bias = self.logic.bias.view(GATES, n_l)
-        dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else state.dtype
-        weights = LogicWeights(*(weight.to(dtype) for weight in (state, mixed, of_pooled, bias)))
-        return partial(
-            logic_step, weights=weights, layout=self.layout, scratch=Scratch(device), keep=not recompute
+    def _weights(self) -> LogicWeights:
+        n_c, n_l = self.layout.n_c, self.layout.n_l
+        convolution = self.convolution.weight
+        mix = self.mix.weight.view(GATES, n_c, 2 * n_l)
+        logic = self.logic.weight.view(GATES, n_l, 3 * n_l)
+        return LogicWeights(
+            x=convolution[:, 2 * n_c :],
+            x_bias=self.convolution.get_parameter("bias"),
+            state=convolution[:, : 2 * n_c].flatten(1),
+            mixed=torch.cat((mix, logic[:, :, n_l:]), 1).flatten(0, 1),
+            pooled=logic[:, :, :n_l],
+            bias=self.logic.get_parameter("bias").view(GATES, n_l),
         )
 
 
@@ -116,21 +122,13 @@ class RecurrentPart(nn.Module):
         else:
             layout = Layout(plan.conv_channels, plan.windows, plan.multiplicity, plan.kernel_size)
             self.cell = LLSTMCell(plan.channels, layout)
-        self.classify = nn.Conv2d(self.cell.hidden, plan.n_classes, 1)
+        self.classify = Conv2d(self.cell.hidden, plan.n_classes, 1)
 
     def forward(self, x: Tensor, slices: int) -> Tensor:
         """Logits `[B * slices, K, H, W]` of features `[B * slices, C, H, W]`, sample by sample."""
-        drives = self.cell.drive(x).contiguous().unflatten(0, (-1, slices)).unbind(1)
-        batch, _, *plane = drives[0].shape
-        step = self.cell.begin(x.device, recompute=self.recompute)
-        c = h = x.new_zeros(batch, self.cell.hidden, *plane, dtype=self.classify.weight.dtype)
-        hidden = [h] * slices
-        for i in self._order(slices):
-            c, h = step(drives[i], c, h)
-            hidden[i] = h
-        logits: Tensor = self.classify(torch.stack(hidden, 1).flatten(0, 1))
-        return logits
-
-    def _order(self, slices: int) -> list[int]:
         first = list(range(slices))
-        return first + {"forward": first, "reverse": first[::-1], "none": []}[self.second_pass]
+        order = first + {"forward": first, "reverse": first[::-1], "none": []}[self.second_pass]
+        stacks = x.view(-1, slices, *x.shape[1:])
+        hidden = self.cell(stacks, order, recompute=self.recompute)
+        logits: Tensor = self.classify(hidden.flatten(0, 1))
+        return logits

@@ -48,7 +48,7 @@ def convolve_samples(
         (down, across), (above, beside) = stride, padding
         x, weight = x.unsqueeze(3), weight.unsqueeze(4)
         return _convolve_volumes(x, weight, bias, (down, 1, across), (above, 0, beside)).squeeze(3)
-    x = x.unflatten(0, (len(weight), -1)).transpose(1, 2)  # rows take the place of slices
+    x = torch.unflatten(x, 0, (len(weight), -1)).transpose(1, 2)  # rows take the place of slices
     y = _convolve_volumes(x, weight.unsqueeze(3), bias, (1, *stride), (0, *padding))
     return y.transpose(1, 2).flatten(0, 1)
 
@@ -131,30 +131,32 @@ class _Slab:
     def of(self, y: Tensor) -> Tensor:
         """The windows `[windows, v, length, H', W']` of the output `[B, v, D', H', W']`, without a copy."""
         slices = y[self.sample].narrow(1, self.start, self.length * self.windows)
-        return slices.unflatten(1, (self.windows, self.length)).transpose(0, 1)
+        return torch.unflatten(slices, 1, (self.windows, self.length)).transpose(0, 1)
 
     def read(self, x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
         """What the windows are made from, `[windows, u, slices, H, W]`, with zeros beyond the ends."""
-        slices = (self.length - 1) * stride + kernel
-        shape = (self.windows, x.shape[1], slices, *x.shape[3:])
-        windows = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last_3d).zero_()
-        for window, first, last, into in self._overlaps(x, slices, stride, padding):
-            windows[window, :, into : into + last - first] = x[self.sample, :, first:last]
-        return windows
+        span = (self.length - 1) * stride + kernel
+        begin = self.start * stride - padding
+        end = begin + (self.windows - 1) * self.length * stride + span
+        first, last = _within(begin, end, x.shape[2])
+        slices = x[self.sample, :, first:last]
+        if last - first < end - begin:
+            slices = F.pad(slices, (0, 0, 0, 0, first - begin, end - last))
+        windows = slices.unfold(1, span, self.length * stride).permute(1, 0, 4, 2, 3)
+        return windows.contiguous(memory_format=torch.channels_last_3d)
 
     def add(self, windows: Tensor, x: Tensor, stride: int, padding: int) -> None:
         """The reverse of `read`: each window's slices onto those of `x` that it read."""
-        for window, first, last, into in self._overlaps(x, windows.shape[2], stride, padding):
-            x[self.sample, :, first:last] += windows[window, :, into : into + last - first]
-
-    def _overlaps(
-        self, x: Tensor, slices: int, stride: int, padding: int
-    ) -> Iterator[tuple[int, int, int, int]]:
-        """Of each window: its number, the slices of `x` that it reads, and where in the window they begin."""
-        for window in range(self.windows):
+        for window, slices in enumerate(windows):
             begin = (self.start + window * self.length) * stride - padding
-            first = max(begin, 0)
-            yield window, first, min(begin + slices, x.shape[2]), first - begin
+            first, last = _within(begin, begin + slices.shape[1], x.shape[2])
+            x[self.sample, :, first:last] += slices[:, first - begin : last - begin]
+
+
+def _within(begin: int, end: int, slices: int) -> tuple[int, int]:
+    """The part of a range that lies in 0 to `slices`."""
+    first, last = (min(max(edge, 0), slices) for edge in (begin, end))
+    return first, last
 
 
 def _slabs(y: Tensor) -> Iterator[_Slab]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from models.plan import Plan, Scans
 from models.topology import Size
@@ -40,6 +40,11 @@ class StackPlan(Plan):
     second_pass: str
     recompute: bool
 
+    @property
+    def minimum_slices(self) -> int:
+        """As many as are trained on together."""
+        return self.patch_size[0]
+
 
 @dataclass(frozen=True)
 class AttentionPlan(StackPlan):
@@ -58,6 +63,15 @@ class AttentionPlan(StackPlan):
     patch_dwi: int
     patch_swan: int
     second_skip: str
+
+    @property
+    def stacked(self) -> tuple[str, ...]:
+        """The modalities that are segmented on; the guide has an embedding of its own."""
+        return self.susceptibility
+
+    def widened(self) -> Self:
+        """The same plan with one more modality to segment on."""
+        return replace(super().widened(), susceptibility=(*self.susceptibility, "one more"))
 
 
 def plan_stack(name: str, settings: Mapping[str, Any], scans: Scans) -> StackPlan:

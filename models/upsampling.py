@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.instance_norm import InstanceNormAct
+from models.unet2d import Conv2d
 
 DETAILS = 12  # channels of the first convolution; Vargas-Ibarra, section 4.2.2
 KERNEL = 7  # of the second; Vargas-Ibarra, section 4.2.2
@@ -24,7 +25,7 @@ class UpBlock(nn.Module):
     def __init__(self, inputs: int, channels: int, ratio: int) -> None:
         super().__init__()
         self.ratio = ratio
-        self.details = nn.Conv2d(inputs, DETAILS, 3, padding=1)
+        self.details = Conv2d(inputs, DETAILS, 3, padding=1)
         self.merge = nn.Conv2d(DETAILS + channels, channels, KERNEL, padding=KERNEL // 2)
         self.norm = InstanceNormAct(channels, activate=False)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from typing import NamedTuple
 
 from study.cohort import plan_cohort, split_cohort
 from study.config import Config
@@ -11,11 +13,36 @@ from study.training.rungs import rung_epochs
 # Stated in the text that is printed: a forecast is no measurement.
 CPU_FLOPS_PER_S = 4e10
 GPU_FLOPS_PER_S = 2e13
-# Of nnU-Net's plain network with 32 channels, 3 inputs and patches of 128³: forward and backward (three times the
-# forward pass that torch's FLOP counter finds), and the planner's memory estimate, per voxel and patch.
-FLOPS_PER_VOXEL = 1.4e6  # scales with the square of the channels
+# Of the planner's memory estimate for nnU-Net's plain network with 32 channels, per voxel and patch.
 ACTIVATION_BYTES_PER_VOXEL = 1.5e3
 MAX_PATCH_VOXELS = 128**3
+
+
+class Cost(NamedTuple):
+    """A network at its published size, as `python -m study.models` counts it.
+
+    Attributes:
+        flops_per_voxel: forward and backward, three times the forward pass.
+        parameters: of the network.
+        channels: of the first stage; the rest grows with their square. None: of a fixed size.
+    """
+
+    flops_per_voxel: float
+    parameters: float
+    channels: int | None
+
+
+COSTS = {
+    "nnunet": Cost(1.4e6, 31.2e6, 32),
+    "resenc_unet": Cost(2.1e6, 102.4e6, 32),
+    "multiunet": Cost(1.6e5, 8.9e6, 16),
+    "unet2d": Cost(4.6e5, 0.95e6, 32),
+    "urn": Cost(2.3e6, 4.9e6, 32),
+    "tiramisu": Cost(1.1e6, 1.4e6, None),
+    "lstm": Cost(1.0e5, 0.05e6, None),
+    "attlstm": Cost(1.0e5, 0.3e6, None),
+    "upattlstm": Cost(1.0e5, 0.3e6, None),
+}
 
 
 def forecast(config: Config) -> str:
@@ -53,13 +80,8 @@ def forecast(config: Config) -> str:
 
 def _cost(config: Config) -> list[str]:
     trainer, model = config.trainer, config.model
-    channels = model.base_channels / 32
-    voxels = min(
-        model.memory_gb * 1e9 / (ACTIVATION_BYTES_PER_VOXEL * channels * trainer.batch_size),
-        float(MAX_PATCH_VOXELS),
-    )
-    if model.patch_size is not None:
-        voxels = float(model.patch_size[0] * model.patch_size[1] * model.patch_size[2])
+    cost = COSTS[model.name]
+    wider = 1.0 if cost.channels is None else (model.base_channels / cost.channels) ** 2
     patches = (
         config.study.trials
         * trainer.epochs
@@ -67,13 +89,26 @@ def _cost(config: Config) -> list[str]:
         * trainer.batch_size
         * trainer.workers
     )
-    flops = patches * voxels * FLOPS_PER_VOXEL * channels**2
-    weights_gb = 31.2e6 * 4 * channels**2 / 1e9
-    disk_gb = config.study.trials * weights_gb * 3
+    voxels = _patch_voxels(config)
+    flops = patches * voxels * cost.flops_per_voxel * wider
+    disk_gb = config.study.trials * cost.parameters * wider * 4 * 3 / 1e9
     return [
-        f"  {patches:,} training patches of at most {voxels:,.0f} voxels",
+        f"  {patches:,} training patches of at most {voxels:,.0f} voxels through {model.name}",
         f"  at most {flops / GPU_FLOPS_PER_S / 3600:.2g} GPU-hours at {GPU_FLOPS_PER_S / 1e12:.0f} TFLOP/s, "
         f"or {flops / CPU_FLOPS_PER_S / 3600:.2g} core-hours at {CPU_FLOPS_PER_S / 1e9:.0f} GFLOP/s a core "
         "(assumed rates; early stopping and small subjects need less)",
         f"  at most {disk_gb:.2g} GB for checkpoints (model and momentum), besides the cache of the scans",
     ]
+
+
+def _patch_voxels(config: Config) -> float:
+    """The most that a patch can hold; how much it does is planned from the scans."""
+    model = config.model
+    if model.patch_size is not None:
+        return float(math.prod(model.patch_size))
+    if model.name in ("unet2d", "urn"):
+        return 256.0**2
+    if model.name in ("lstm", "attlstm", "upattlstm"):
+        return model.slices * 256.0**2
+    per_voxel = ACTIVATION_BYTES_PER_VOXEL * model.base_channels / 32 * config.trainer.batch_size
+    return min(model.memory_gb * 1e9 / per_voxel, float(MAX_PATCH_VOXELS))

@@ -1,0 +1,197 @@
+"""`python -m benchmarks.postprocessing`: settings of the post-processing judged per second, fast over plain.
+
+Plain: `chain.postprocess` on full volumes with cc3d, each setting on its own, in one process for each CPU. Fast:
+`FastChain` in one process; the time to build its trees counts, and is shared by SETTINGS settings. Both must count the
+same voxels. The ratio is the smallest of those of several chains of steps. What the fast side does with settings that
+are asked for one at a time, and on a cohort of small volumes, is printed besides.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from study.evaluation.chain import Centroid, Subject, center_of_mass, postprocess
+from study.evaluation.chain_settings import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSmall, Step
+from study.evaluation.components import label_components
+from study.evaluation.fast_chain import FastChain
+from study.evaluation.kept import KeptCase, keep
+from study.parallel import available_cpus
+
+LOWEST = 0.1  # of all thresholds
+SETTINGS = 5000
+PLAIN_SETTINGS = 6
+ALONE = 300  # settings that are asked for one at a time
+PAPER: tuple[Step, ...] = ("threshold", "remove_small", "keep_biggest", "near_lesion", "grow")
+FREE: tuple[Step, ...] = ("remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes")
+CHAINS: dict[str, list[tuple[Step, ...]]] = {
+    "the paper's five steps": [PAPER],
+    "all six steps": [(*PAPER, "fill_holes")],
+    "any steps in any order": [("threshold", *order) for n in range(6) for order in permutations(FREE, n)],
+}
+
+
+class Case(NamedTuple):
+    """One subject; the map is what the plain side reads."""
+
+    kept: KeptCase
+    probability: NDArray[np.float32]
+    lesion: Centroid | None
+
+
+_cohort: list[Case] = []  # what the plain side's processes inherit
+
+
+def main() -> None:
+    """Measure and print."""
+    small = [draw_case(number, (50, 90, 75), (2.0, 2.0, 2.0)) for number in range(12)]
+    describe("12 subjects of 50×90×75", small)
+    for name, orders in CHAINS.items():
+        rates = fast_rates(small, draw_settings(orders))
+        print(f"  {name}: fast {told(rates)}")
+    full = [draw_case(number, (40, 256, 256), (4.0, 0.9, 0.9)) for number in range(28)]
+    describe("28 subjects of 40×256×256", full)
+    ratios = [full_ratio(full, name, draw_settings(orders)) for name, orders in CHAINS.items()]
+    measured_on = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpus": available_cpus(),
+    }
+    print(json.dumps({"ratio": min(ratios), "measured_on": measured_on}))
+
+
+def full_ratio(cohort: list[Case], name: str, settings: list[Postprocessing]) -> float:
+    """How many times as many settings a second the fast side judges, after a check that both sides agree."""
+    plain, counts = plain_rate(cohort, settings[:PLAIN_SETTINGS])
+    if not np.array_equal(np.stack(build(cohort).counts(settings[:PLAIN_SETTINGS]), axis=-1), counts):
+        raise RuntimeError("the two sides count different voxels")
+    rates = fast_rates(cohort, settings)
+    print(f"  {name}: plain {plain:.2f} settings/s; fast {told(rates)}; ratio {rates.all / plain:,.0f}")
+    return rates.all / plain
+
+
+class Rates(NamedTuple):
+    """Settings per second of the fast side: with and without the time to build, and each alone, built before."""
+
+    all: float
+    built: float
+    alone: float
+
+
+def told(rates: Rates) -> str:
+    """In words."""
+    return f"{rates.all:,.0f} settings/s ({rates.built:,.0f} once built, {rates.alone:,.0f} one at a time)"
+
+
+def fast_rates(cohort: list[Case], settings: list[Postprocessing]) -> Rates:
+    """Of one process."""
+    began = time.perf_counter()
+    fast = build(cohort)
+    built = time.perf_counter()
+    fast.dice(settings)
+    judged = time.perf_counter()
+    for setting in settings[:ALONE]:
+        fast.dice([setting])
+    alone = ALONE / (time.perf_counter() - judged)
+    return Rates(len(settings) / (judged - began), len(settings) / (judged - built), alone)
+
+
+def build(cohort: list[Case]) -> FastChain:
+    """The fast side, with its trees."""
+    return FastChain([case.kept for case in cohort], [case.lesion for case in cohort], LOWEST, "one")
+
+
+def plain_rate(cohort: list[Case], settings: list[Postprocessing]) -> tuple[float, NDArray[np.int64]]:
+    """Settings per second of all CPUs, and the overlap and predicted voxels [S, C, 2]."""
+    _cohort[:] = cohort
+    with ProcessPoolExecutor(available_cpus(), multiprocessing.get_context("fork")) as pool:
+        pool.submit(os.getpid).result()  # starts all processes
+        began = time.perf_counter()
+        counts = list(pool.map(_plain_counts, [(number, settings) for number in range(len(cohort))]))
+        return len(settings) / (time.perf_counter() - began), np.array(counts).swapaxes(0, 1)
+
+
+def _plain_counts(task: tuple[int, list[Postprocessing]]) -> list[tuple[int, int]]:
+    number, settings = task
+    kept, probability, lesion = _cohort[number]
+    masks = (postprocess(probability, setting, Subject(kept.spacing_mm, lesion)) for setting in settings)
+    return [(int((mask & kept.reference).sum()), int(mask.sum())) for mask in masks]
+
+
+def draw_case(number: int, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Case:
+    """A lesion with a frayed rim, false positives around it, and faint specks."""
+    rng = np.random.default_rng(number)
+    texture = ndimage.gaussian_filter(rng.normal(size=shape), [2 / side for side in spacing_mm])
+    texture /= texture.std()
+    lesion = _ellipsoid(rng, shape, spacing_mm, rng.uniform(6, 25))
+    logit = 8 * (1 - lesion) + texture
+    for _ in range(int(rng.integers(10))):
+        spot = _ellipsoid(rng, shape, spacing_mm, rng.uniform(2, 6))
+        logit = np.maximum(logit, rng.uniform(2, 6) * (1 - spot) + texture)
+    logit = np.maximum(logit, 1.5 * texture - 8)
+    probability = (1 / (1 + np.exp(-np.maximum(logit, -20)))).astype(np.float32)
+    kept = keep(
+        probability,
+        lesion + 0.15 * texture < 1,
+        key=f"A-{number}",
+        center="A",
+        subset="DWI",
+        removed="",
+        spacing_mm=spacing_mm,
+    )
+    return Case(kept, probability, center_of_mass(kept.reference))
+
+
+def _ellipsoid(
+    rng: np.random.Generator, shape: tuple[int, ...], spacing_mm: tuple[float, ...], radius_mm: float
+) -> NDArray[np.float64]:
+    """Distance from a center somewhere in the middle half, 1 at the surface."""
+    axes = np.ogrid[tuple(slice(side) for side in shape)]
+    squares = [
+        ((axis - rng.uniform(0.25, 0.75) * side) * mm / (radius_mm * rng.uniform(0.7, 1.3))) ** 2
+        for axis, side, mm in zip(axes, shape, spacing_mm, strict=True)
+    ]
+    return np.asarray(np.sqrt(sum(squares)))
+
+
+def describe(name: str, cohort: list[Case]) -> None:
+    """How much there is to judge."""
+    masks = [case.probability >= LOWEST for case in cohort]
+    components = np.mean([label_components(mask)[1] for mask in masks])
+    print(
+        f"{name}, above {LOWEST}: {np.mean([mask.sum() for mask in masks]):.0f} voxels, {components:.1f} components"
+    )
+
+
+def draw_settings(orders: list[tuple[Step, ...]]) -> list[Postprocessing]:
+    """SETTINGS random ones."""
+    rng = np.random.default_rng(0)
+    settings = []
+    for _ in range(SETTINGS):
+        lower, threshold = np.sort(rng.integers(10, 90, 2)) / 100
+        settings.append(
+            Postprocessing(
+                steps=orders[int(rng.integers(len(orders)))],
+                threshold=float(threshold),
+                remove_small=RemoveSmall(voxels=int(rng.integers(30)), ml=rng.uniform(0, 0.3)),
+                keep_biggest=KeepBiggest(ratio=rng.uniform(0, 1)),
+                near_lesion=NearLesion(voxels=rng.uniform(0, 60), mm=rng.uniform(0, 60)),
+                grow=Grow(threshold=float(lower)),
+            )
+        )
+    return settings
+
+
+if __name__ == "__main__":
+    main()

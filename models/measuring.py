@@ -1,0 +1,121 @@
+"""What a network costs, found by running it: parameters, operations, and what a training step keeps in memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["Cost", "measure"]
+
+
+class Cost(NamedTuple):
+    """What one input costs, in single precision.
+
+    Attributes:
+        parameters: of the network.
+        flops: of a prediction: multiplications and additions in matrix products, convolutions and attention.
+        activation_bytes: what the forward pass of a training leaves in memory for the backward pass, beside weights
+            and input.
+        peak_bytes: most memory of a forward and backward pass on a GPU, with weights and gradients; None elsewhere.
+    """
+
+    parameters: int
+    flops: int
+    activation_bytes: int
+    peak_bytes: int | None = None
+
+
+def measure(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> Cost:
+    """The cost of a network on one input.
+
+    On a GPU it is run. Elsewhere its operations are gone through without being computed (torch's fake tensors), on the
+    paths that the device would take, so that it costs neither time nor memory; a network that looks at values is run
+    there, too.
+
+    Args:
+        build: gives the network.
+        shape: of the input `[B, M, D, H, W]`.
+        device: of the network.
+
+    Raises:
+        ValueError: the input does not fit the network.
+    """
+    if device.type == "cuda":
+        return _run(build, shape, device)._replace(peak_bytes=_peak(build, shape, device))
+    try:
+        with FakeTensorMode():
+            return _run(build, shape, device)
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        return _run(build, shape, device)
+
+
+def _run(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> Cost:
+    with device:
+        network, x = build(), torch.rand(*shape)
+    network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as operations, sdpa_kernel(SDPBackend.MATH):
+        network(x)  # attention as matrix products: the counter does not know the CPU's fused one
+    network.train()
+    with _Allocations() as allocations:
+        output = network(x)
+    gc.collect()
+    kept = allocations.kept_bytes([x, *network.parameters(), *network.buffers()])
+    del output  # until here, as until the backward pass
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Cost(parameters, operations.get_total_flops(), kept)
+
+
+def _peak(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> int:
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    with device:
+        network, x = build(), torch.rand(*shape)
+    outputs = [leaf for leaf in tree_leaves(network.train()(x)) if isinstance(leaf, Tensor)]
+    torch.stack([output.mean() for output in outputs]).sum().backward()  # type: ignore[no-untyped-call]
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+class _Allocations(TorchDispatchMode):
+    """Watches which memory the operations give out.
+
+    Hooks on what autograd saves would miss what recomputed parts and functions with memory of their own hold.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._seen: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                storage = leaf.untyped_storage()
+                memory = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+                self._seen.setdefault(storage._cdata, (memory, storage.nbytes()))
+        return result
+
+    def kept_bytes(self, others: Sequence[Tensor]) -> int:
+        """Of what was given out and is still alive, beside the memory of `others`."""
+        known = {tensor.untyped_storage()._cdata for tensor in others}
+        alive = (
+            size
+            for key, (memory, size) in self._seen.items()
+            if key not in known and not memory.expired()  # type: ignore[no-untyped-call]
+        )
+        return sum(alive)

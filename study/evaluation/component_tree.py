@@ -1,0 +1,137 @@
+"""All components above all thresholds of a map, as one tree.
+
+A node is a component of {level >= its own level} that holds a voxel of exactly that level; its children are the
+components that it falls into above. The components above a threshold are then the nodes at or above it with
+a parent below it. (Max-tree: Salembier 1998, IEEE Transactions on Image Processing 7:4; built from a spanning tree
+by union-find: Najman and Couprie 2006, IEEE Transactions on Image Processing 15:11.)
+
+Nodes are numbered depth first, so that all within a node is a range of nodes, and a range of voxels where these are
+sorted by node: sums over components are differences of running sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+FORWARD = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]  # half of the 26 neighbours
+
+
+@dataclass(frozen=True)
+class ComponentTree:
+    """The 26-connected components of a map's voxels at or above a lowest level.
+
+    Attributes:
+        level: [N] of each node; a child's is above its parent's.
+        below: [N] level of the parent; -1 where there is none.
+        end: [N] the first node after all within a node.
+        voxels: [V] flat indices (C order), sorted by node.
+        start: [N + 1] where the voxels that are in a node and in none of its children begin; ends with V.
+    """
+
+    level: Integers
+    below: Integers
+    end: Integers
+    voxels: Integers
+    start: Integers
+
+    def within(self, node: int) -> Integers:
+        """The flat indices of all voxels of a component."""
+        return self.voxels[self.start[node] : self.start[self.end[node]]]
+
+
+def build_tree(levels: NDArray[np.uint16], lowest: int) -> ComponentTree:
+    """The tree of a map [D, H, W] above a lowest level, which is at least 1."""
+    voxels = np.flatnonzero(levels >= lowest)
+    level = levels.ravel()[voxels].astype(np.int64)
+    up = _merge(level, *_spanning_edges(level, *_touching(voxels, levels.shape)))
+    chosen, node_of = np.unique(_ends_of_plateaus(level, up), return_inverse=True)  # a voxel for each node
+    level, parent = level[chosen], node_of[up[chosen]]
+    number, end = _number_depth_first(level, parent)
+    below = np.where(parent == np.arange(parent.size), -1, level[parent])
+    old, node_of = np.argsort(number), number[node_of]
+    order = np.argsort(node_of, kind="stable")
+    start = np.searchsorted(node_of[order], np.arange(chosen.size + 1))
+    return ComponentTree(level[old], below[old], end[old], voxels[order], start)
+
+
+def _touching(voxels: Integers, shape: tuple[int, ...]) -> tuple[Integers, Integers]:
+    """The pairs among given voxels that are 26-neighbours, each once, as places in their list."""
+    depth, rows, columns = (side + 2 for side in shape)  # a border, so that no neighbour is off the grid
+    at = np.ravel_multi_index(
+        tuple(axis + 1 for axis in np.unravel_index(voxels, shape)), (depth, rows, columns)
+    )
+    place = np.full(depth * rows * columns, -1, dtype=np.int64)
+    place[at] = np.arange(voxels.size)
+    neighbours = [place[at + (z * rows + y) * columns + x] for z, y, x in FORWARD]
+    there = [neighbour >= 0 for neighbour in neighbours]
+    return (
+        np.concatenate([np.flatnonzero(some) for some in there]),
+        np.concatenate([neighbour[some] for neighbour, some in zip(neighbours, there, strict=True)]),
+    )
+
+
+def _spanning_edges(level: Integers, one: Integers, other: Integers) -> tuple[Integers, Integers]:
+    """The edges of a spanning forest that joins voxels at the highest level possible, highest first."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
+    if one.size == 0:
+        return one, other
+    weight = level.max() + 1 - np.minimum(level[one], level[other])
+    graph = csr_array((weight.astype(np.float64), (one, other)), shape=(level.size, level.size))
+    forest = minimum_spanning_tree(graph, overwrite=True).tocoo()
+    order = np.argsort(forest.data, kind="stable")
+    return forest.row[order], forest.col[order]
+
+
+def _merge(level: Integers, one: Integers, other: Integers) -> Integers:
+    """For each voxel the one that it hangs on, itself for the last of a component; levels never ascend.
+
+    Components are joined from the highest level down; each is stood for by a voxel of its lowest level.
+    """
+    heights = level.tolist()
+    up = list(range(level.size))
+    stands_for = up.copy()
+    for a, b in zip(one.tolist(), other.tolist(), strict=True):
+        while stands_for[a] != a:
+            stands_for[a] = a = stands_for[stands_for[a]]
+        while stands_for[b] != b:
+            stands_for[b] = b = stands_for[stands_for[b]]
+        if heights[a] > heights[b]:
+            a, b = b, a
+        up[b] = stands_for[b] = a
+    return np.array(up, dtype=np.int64)
+
+
+def _ends_of_plateaus(level: Integers, up: Integers) -> Integers:
+    """For each voxel the last one of its level on the way up, the same for all voxels of a node."""
+    end = np.where(level[up] == level, up, np.arange(up.size))
+    while not np.array_equal(further := end[end], end):
+        end = further
+    return end
+
+
+def _number_depth_first(level: Integers, parent: Integers) -> tuple[Integers, Integers]:
+    """A number for each node, such that all within a node follow it, and the number after the last of these."""
+    parents_first = np.argsort(level, kind="stable").tolist()
+    parents = parent.tolist()
+    size = [1] * parent.size
+    for node in reversed(parents_first):
+        if parents[node] != node:
+            size[parents[node]] += size[node]
+    number, free = [0] * parent.size, [0] * parent.size  # free: the next number within a node
+    roots = 0
+    for node in parents_first:
+        above = parents[node]
+        if above == node:
+            number[node], roots = roots, roots + size[node]
+        else:
+            number[node], free[above] = free[above], free[above] + size[node]
+        free[node] = number[node] + 1
+    numbers = np.array(number, dtype=np.int64)
+    return numbers, numbers + np.array(size, dtype=np.int64)

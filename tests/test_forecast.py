@@ -1,0 +1,33 @@
+"""What dry_run says of a study's cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from models import MODELS
+from study.composition import compose
+from study.forecast import COSTS, forecast
+
+
+def test_every_network_has_a_cost() -> None:
+    assert COSTS.keys() == MODELS.keys()
+
+
+def test_the_cost_is_what_its_numbers_give() -> None:
+    config = compose(
+        ["model=nnunet", "model.patch_size=[100,100,100]", "study.trials=2", "trainer.epochs=10",
+         "trainer.iterations_per_epoch=5", "trainer.batch_size=2"]
+    )  # fmt: skip
+    text = forecast(config)
+    assert "200 training patches of at most 1,000,000 voxels through nnunet" in text
+    assert (
+        "at most 0.0039 GPU-hours at 20 TFLOP/s, or 1.9 core-hours" in text
+    )  # 200 · 1e6 · 1.4e6 / rate / 3600
+    assert "at most 0.75 GB" in text  # 2 trials · 31.2 million · 4 bytes · 3
+
+
+@pytest.mark.parametrize(
+    ("model", "voxels"), [("unet2d", 256 * 256), ("urn", 256 * 256), ("nnunet_small", 20_000)]
+)
+def test_a_planned_patch_is_told_at_its_largest(model: str, voxels: int) -> None:
+    assert f"at most {voxels:,} voxels" in forecast(compose([f"model={model}"]))
