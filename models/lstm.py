@@ -27,7 +27,7 @@ class LSTMNet(nn.Module):
     """LLSTM or CLSTM: a 5×5 convolution of all modalities, ELU, and the recurrent part.
 
     How many channels the convolution has, and ELU, as after the attention of AttLLSTM, are our choices. With three
-    modalities and the papers' sizes LLSTM has 50,698 parameters, and CLSTM with 28 hidden channels 91,266.
+    modalities and the papers' sizes LLSTM has 50,698 parameters, and CLSTM with 28 hidden channels 91,306.
     """
 
     def __init__(self, plan: StackPlan) -> None:
@@ -56,7 +56,7 @@ class AttLSTM(nn.Module):
     """AttLLSTM or AttCLSTM: cross-attention, a 7×7 convolution, ELU, and the recurrent part on the grid of patches.
 
     Logits are upsampled bilinearly (our choice). Modalities that are neither the guide nor segmented on do not
-    reach the network. With the papers' sizes AttLLSTM has 282,594 parameters, AttCLSTM 323,162.
+    reach the network. With the papers' sizes AttLLSTM has 282,602 parameters, AttCLSTM 323,210.
     """
 
     def __init__(self, plan: AttentionPlan) -> None:
@@ -86,7 +86,7 @@ class UpAttLSTM(nn.Module):
     """UpAttLLSTM or UpAttCLSTM: cross-attention, the upsampling block, and the recurrent part at full resolution.
 
     Modalities that are neither the guide nor segmented on do not reach the network. With the papers' sizes
-    UpAttLLSTM has 301,710 parameters, UpAttCLSTM 342,278.
+    UpAttLLSTM has 301,710 parameters, UpAttCLSTM 342,318.
     """
 
     def __init__(self, plan: AttentionPlan) -> None:

@@ -27,9 +27,11 @@ def label_components(mask: Mask) -> tuple[NDArray[Any], int]:
     """Labels 1..n (0: background) of the 26-connected components of a mask [D, H, W], and n.
 
     The mask is passed on as integers: for booleans, cc3d 4.1 reserves too little memory and fails where
-    voxels lie isolated in a box of odd sides (`#.#`).
+    voxels lie isolated in a box of odd sides (`#.#`). And as an array of its own: of a part of a larger array that is
+    one voxel wide along two axes, cc3d reads the wrong voxels.
     """
     import cc3d
 
-    labels, count = cc3d.connected_components(mask.view(np.uint8), connectivity=26, return_N=True)
+    voxels = np.ascontiguousarray(mask).view(np.uint8)
+    labels, count = cc3d.connected_components(voxels, connectivity=26, return_N=True)
     return labels, int(count)

@@ -28,6 +28,14 @@ def test_isolated_voxels_and_random_ones_are_counted_as_scipy_counts_them(shape)
         assert sorted(set(labels[mask].tolist())) == list(range(1, count + 1))
 
 
+def test_a_column_cut_from_a_larger_mask_is_one_component():
+    mask = np.zeros((6, 8, 8), bool)
+    mask[1:4, 4, 4] = True
+    labels, count = label_components(mask[1:4, 4:5, 4:5])
+    assert count == 1
+    assert labels.ravel().tolist() == [1, 1, 1]
+
+
 def test_a_crop_of_a_larger_mask_is_labelled():
     mask = np.ones((4, 6, 6), bool)
     mask[:, 3] = False
