@@ -89,12 +89,12 @@ class _Recurrence(torch.autograd.Function):
         for t, i in reversed(list(enumerate(settings.order))):
             last = settings.is_last_visit(t)
             if last:
-                grad_state[:, 1] += gradient[:, i]
+                grad_state[:, 1].add_(gradient[:, i])  # `+=` on a part of a tensor would copy it onto itself
             grad_drive = grad_drives[:, i] if last else another
             keep = kept[t] if kept else None
             step.backward(drives[:, i], states[t], states[t + 1], keep, grad_state, grad_drive, grads)
             if not last:
-                grad_drives[:, i] += another
+                grad_drives[:, i].add_(another)
         grad_x = torch.empty_like(x)
         for i in range(x.shape[1]):
             grad_x[:, i] = _through_drive(x[:, i], grad_drives[:, i], weights, grads)

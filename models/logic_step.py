@@ -176,11 +176,14 @@ class LogicStep:
         return convolved, pooled
 
     def _columns(self, strip: tuple[int, int], state: Tensor) -> Tensor:
-        """The w×w neighbourhoods of c1‖h1, `[B, 2, n_c, w, w, rows, W]`."""
+        """The w×w neighbourhoods of c1‖h1, `[B, 2, n_c, w, w, rows, W]`, zeros beyond the edges of the image.
+
+        The zeros are never written over: strips that reach beyond an edge have memory of their own.
+        """
         n_c, w = self.layout.n_c, self.layout.kernel
         shape = (len(state), 2, n_c, w, w, strip[1] - strip[0], self.width)
-        edges = strip if strip[0] == 0 or strip[1] == self.height else "inner"
-        columns = self.scratch.take(f"columns {edges}", shape, self.weights.state.dtype)
+        beyond = strip[0] < w // 2 or strip[1] + w // 2 > self.height
+        columns = self.scratch.take(f"columns {strip if beyond else ''}", shape, self.weights.state.dtype)
         for tap, inside, source in self._taps(strip):
             columns[:, :, :, *tap, *inside] = state[:, :, :n_c, *source]
         return columns
@@ -206,8 +209,8 @@ class LogicStep:
         pixels, n_c = self._pixels(strip), self.layout.n_c
         gates = self.scratch.take("gates", (batch, GATES, self.layout.hidden, length), a_l.dtype)
         torch.bmm(_each(self.weights.mixed, batch), a_l, out=gates.flatten(1, 2))
-        gates[:, :, :n_c] += self._l1(convolved)[..., pixels]
-        gates[:, :, n_c:] += self.weights.bias[..., None]
+        gates[:, :, :n_c].add_(self._l1(convolved)[..., pixels])
+        gates[:, :, n_c:].add_(self.weights.bias[..., None])
         for gate in range(GATES):
             logic, weight = gates[:, gate, n_c:], _each(self.weights.pooled[gate], batch)
             torch.baddbmm(logic, weight, pooled[:, gate, :, pixels], out=logic)
@@ -252,7 +255,7 @@ class LogicStep:
             _each(self.weights.mixed.T, batch), flat, out=self.scratch.like("gradient of a_l", a_l)
         )
         grad_c, grad_h = grad_state.flatten(3)[..., pixels].unbind(1)
-        grad_c[:, n_c:] += of_a_l[:, :n_l]
+        grad_c[:, n_c:].add_(of_a_l[:, :n_l])
         grad_h[:, n_c:] = of_a_l[:, n_l:]
         grad_h[:, :n_c] = 0
         grads.bias.add_(grad_gates[:, :, n_c:].sum((0, 3)))
@@ -279,7 +282,7 @@ class LogicStep:
         weight = _each(self.weights.state.T, len(columns))
         torch.bmm(weight, of_convolved, out=of_columns.flatten(1, 4).flatten(2))
         for tap, inside, source in self._taps(strip):
-            grad_state[:, :, : self.layout.n_c, *source] += of_columns[:, :, :, *tap, *inside]
+            grad_state[:, :, : self.layout.n_c, *source].add_(of_columns[:, :, :, *tap, *inside])
 
     def _l1(self, planes: Tensor) -> Tensor:
         """L1, `[B, 4, n_c, H W]`, where it lies."""

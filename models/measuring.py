@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,23 +15,23 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
 )
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 __all__ = ["Cost", "measure"]
 
+Shape = tuple[int, ...]
+
 
 class Cost(NamedTuple):
-    """What one input costs, in single precision.
+    """What the forward pass of a training costs, with one input in single precision.
 
     Attributes:
         parameters: of the network.
-        flops: of a prediction: multiplications and additions in matrix products, convolutions and attention.
-        activation_bytes: what the forward pass of a training leaves in memory for the backward pass, beside weights
-            and input.
-        peak_bytes: most memory of a forward and backward pass on a GPU, with weights and gradients; None elsewhere.
+        flops: multiplications and additions in matrix products, convolutions and attention.
+        activation_bytes: what is left in memory for the backward pass, beside weights and input.
+        peak_bytes: most memory of forward and backward pass on a GPU, with weights and gradients; None elsewhere.
     """
 
     parameters: int
@@ -64,13 +65,11 @@ def measure(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.
 
 
 def _run(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> Cost:
-    with device:
-        network, x = build(), torch.rand(*shape)
-    network.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as operations, sdpa_kernel(SDPBackend.MATH):
-        network(x)  # attention as matrix products: the counter does not know the CPU's fused one
-    network.train()
-    with _Allocations() as allocations:
+    network, x = _network_and_input(build, shape, device)
+    with (
+        _Allocations() as allocations,
+        FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as operations,
+    ):
         output = network(x)
     gc.collect()
     kept = allocations.kept_bytes([x, *network.parameters(), *network.buffers()])
@@ -82,11 +81,27 @@ def _run(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.dev
 def _peak(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> int:
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    with device:
-        network, x = build(), torch.rand(*shape)
-    outputs = [leaf for leaf in tree_leaves(network.train()(x)) if isinstance(leaf, Tensor)]
+    network, x = _network_and_input(build, shape, device)
+    outputs = [leaf for leaf in tree_leaves(network(x)) if isinstance(leaf, Tensor)]
     torch.stack([output.mean() for output in outputs]).sum().backward()  # type: ignore[no-untyped-call]
     return torch.cuda.max_memory_allocated(device) - before
+
+
+def _network_and_input(
+    build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device
+) -> tuple[nn.Module, Tensor]:
+    with device:
+        return build().train(), torch.rand(*shape)
+
+
+def _attention_flops(query: Shape, key: Shape, value: Shape, *args: Any, **settings: Any) -> int:
+    *parallel, queries, channels = query
+    keys, outputs = value[-2:]
+    return 2 * math.prod(parallel) * queries * keys * (channels + outputs)
+
+
+UNCOUNTED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+"""What torch's counter leaves out."""
 
 
 class _Allocations(TorchDispatchMode):

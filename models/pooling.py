@@ -55,10 +55,13 @@ def transfer_gradient(
     height, width = x.shape[-2:]
     mask = (1 << (height * width - 1).bit_length()) - 1
     positions = torch.arange(height * width, device=x.device).view(height, width)
-    out.zero_()
+    wide = torch.promote_types(
+        out.dtype, torch.float32
+    )  # thousands of summands are too many for half precision
     for groups, its_windows in _blocks(x, windows):
         part = x[groups]
-        keys, *buffers = (scratch.take(f"keys {i}", tuple(part.shape), torch.float64) for i in range(4))
+        shape = tuple(part.shape)
+        keys, *buffers = (scratch.take(f"keys {i}", shape, torch.float64) for i in range(4))
         # Doubles in the order of x whose last bits are the position: the largest says where the largest of x is.
         # Single and half precision leave the last 29 bits of a double zero, so that positions decide only between
         # equal numbers.
@@ -68,7 +71,12 @@ def transfer_gradient(
         bits.bitwise_or_(positions)
         _pool(keys, its_windows, keys, buffers)
         bits.bitwise_and_(mask).clamp_(max=height * width - 1)  # NaN may point anywhere
-        out[groups].flatten(-2).scatter_add_(-1, bits.flatten(-2), gradient[groups].flatten(-2))
+        routed = out[groups] if out.dtype == wide else scratch.take("routed", shape, wide)
+        planes = (*shape[:-2], height * width)
+        upstream = gradient[groups].to(wide).reshape(planes)
+        routed.zero_().view(planes).scatter_add_(-1, bits.view(planes), upstream)
+        if routed.dtype != out.dtype:
+            out[groups] = routed
 
 
 def _blocks(x: Tensor, windows: Sequence[Window]) -> Iterator[tuple[Any, Sequence[Window]]]:

@@ -14,6 +14,7 @@ from models.plan import Plan, Scans
 from models.topology import Size
 
 LARGEST_PLANE = 256  # pixels along an axis; 256×256 slices in both papers
+PUBLISHED_SCALES = 8  # log2 of 256 (Vargas-Ibarra 2024, table 2, which calls it n_l)
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,15 @@ def _patch(settings: Mapping[str, Any], scans: Scans, *, divisor: int) -> Size:
     return depth, height, width
 
 
-def _windows(scales: int, grid: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+def _windows(scales: int | None, grid: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """2 n / 2^i of each axis, rounded down, for i = 0, 1, …; the first covers everything (MIDL 2024, equation 12).
 
-    The papers have square images (n = n₁); here height and width each have their own.
+    The papers have square images (n = n₁); here height and width each have their own. None is their number of
+    windows, or as many as a smaller grid allows.
     """
     most = (2 * min(grid)).bit_length()  # as many halvings leave 1
+    if scales is None:
+        scales = min(PUBLISHED_SCALES, most)
     if scales > most:
         raise ValueError(
             f"model.recurrent.logic_scales: pooling windows of {2 * grid[0]}×{2 * grid[1]}, halved {scales - 1} "

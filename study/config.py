@@ -220,7 +220,9 @@ class Recurrent(Section):
 
     kind: Literal["llstm", "clstm"] = "llstm"
     conv_channels: Count = Field(4, description="n_c; of clstm: all its channels")
-    logic_scales: Annotated[int, Field(ge=1, le=12)] = Field(8, description="k, window sizes of the pooling")
+    logic_scales: Annotated[int, Field(ge=1, le=12)] | None = Field(
+        None, description="k, window sizes of the pooling; null: 8, or as many as a small crop allows"
+    )
     multiplicity: Count = Field(3, description="m, channels per window size; n_l = k m")
     kernel_size: Literal[1, 3, 5, 7] = Field(3, description="w; the papers do not say")
     second_pass: Literal["forward", "reverse", "none"] = "forward"

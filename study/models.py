@@ -18,13 +18,13 @@ model=nnunet,unet2d names some of them. Settings hold for all: model.patch_size=
 cohort.modalities=[DWI,ADC] are other modalities, head.kind=dynamic adds the head, trainer.device=cpu uses no GPU."""
 
 ON_GPU = "run on the GPU"
-ON_CPU = "as on a CPU, from the sizes of all that its operations give, without computing them"
-EXPLANATION = """Batch 1, float32, {how}.
-Input: slices × rows × columns, as in the network's paper or its code. FLOPs: of a prediction; a multiplication and
-an addition are two. Activations: what a training step keeps for the backward pass, beside weights and input.
-A MB has 10⁶ bytes.
+ON_CPU = """as on a CPU, where operations are gone through without being computed
+(but for a network that looks at values, which is run)"""
+EXPLANATION = """The forward pass of a training, batch 1, float32, {how}.
+Input: slices × rows × columns, as in the network's paper or its code. FLOPs: a multiplication and an addition are two.
+Activations: what is kept for the backward pass, beside weights and input. A MB has 10⁶ bytes.
 """
-PEAK = "Peak: of memory in a forward and backward pass, with weights and gradients.\n"
+PEAK = "Peak: of memory in forward and backward pass, with weights and gradients.\n"
 
 
 class Input(NamedTuple):

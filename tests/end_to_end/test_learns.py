@@ -36,6 +36,21 @@ SHORT = ["trainer.epochs=8", "trainer.iterations_per_epoch=20"]
 NNUNET = ["model.base_channels=6", *SHORT]
 ADAM = [*SHORT, "trainer.optimizer=adam", "trainer.learning_rate=0.005"]
 SMALL = ["model.base_channels=6", "model.memory_gb=0.03", *ADAM]
+STACK = [
+    *SHORT,
+    "trainer.optimizer=adam",
+    "trainer.learning_rate=0.01",
+    "model.slices=8",
+    "trainer.batch_size=2",
+    "model.attention.channels=16",
+]
+ATTENTION = [
+    "trainer.loss=dice",
+    "model.attention.dwi=B0",
+    "model.attention.susceptibility=[DWI,ADC]",
+    "model.attention.patch_dwi=8",
+    "model.attention.patch_swan=2",
+]
 CASES = {
     "nnunet": NNUNET,
     "resenc_unet": ["model=resenc_unet", *SMALL],
@@ -50,8 +65,12 @@ CASES = {
         "model.unified.pretraining_rate=0.005",
     ],
     "tiramisu": ["model=tiramisu", *SMALL, "model.densenet.blocks=2", "model.densenet.layers=2"],
-    "clstm": ["model=clstm", *ADAM, "model.slices=8"],
-    "llstm": ["model=llstm", *ADAM, "model.slices=8"],
+    "clstm": ["model=clstm", *STACK, "model.recurrent.conv_channels=12"],
+    "llstm": ["model=llstm", *STACK],
+    "attclstm": ["model=attclstm", *STACK, *ATTENTION],
+    "attllstm": ["model=attllstm", *STACK, *ATTENTION],
+    "upattclstm": ["model=upattclstm", *STACK, *ATTENTION],
+    "upattllstm": ["model=upattllstm", *STACK, *ATTENTION],
     "moddrop": ["technique=moddrop", *NNUNET],
     "moddrop_plus": ["technique=moddrop_plus", *NNUNET],
     "moddrop_plus_plus": ["technique=moddrop_plus_plus", *NNUNET],

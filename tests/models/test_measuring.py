@@ -95,13 +95,13 @@ def test_attention_s_matrix_products_count_whatever_kernel_is_used() -> None:
     assert measure(Attention, (1, 1, 8, 4), CPU).flops == 2 * (2 * 3 * 5 * 4)
 
 
-def test_operations_are_those_of_a_prediction_and_memory_is_that_of_a_training() -> None:
+def test_what_is_done_in_training_only_counts() -> None:
     class TwiceInTraining(Conv):
         def forward(self, x: Tensor) -> Tensor | list[Tensor]:  # type: ignore[override]
             return [self.conv(x), self.conv(x)] if self.training else self.conv(x)
 
     cost = measure(lambda: TwiceInTraining(torch.relu), SHAPE, CPU)
-    assert cost.flops == 2 * VOXELS * 2 * 27 * 3
+    assert cost.flops == 2 * (2 * VOXELS * 2 * 27 * 3)
     assert cost.activation_bytes == 2 * MAP
 
 
