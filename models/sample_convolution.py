@@ -11,22 +11,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Of output: more stays neither in the cache nor in memory that the allocator keeps, much less keeps threads waiting.
-SLAB_BYTES = 12_000_000
+Steps = tuple[int, ...]
 
 
-def convolve_samples(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: tuple[int, ...]
-) -> Tensor:
-    """Each sample convolved with its own kernels, `[N, v, (D,) H, W]`; channels last on CPUs.
+def convolve_samples(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Steps, padding: Steps) -> Tensor:
+    """Each sample convolved with its own kernels, `[N, v, (D,) H, W]`.
 
     A 2D convolution may get several rows of each sample: N = B R, sample b in rows b R to (b + 1) R - 1.
 
-    On CPUs each sample goes through slab by slab, and what a slab gives is copied into the result while it is in
-    the cache: about as fast as one convolution of the whole batch (`python -m benchmarks.head`), where whole samples
-    and one copy took 1.4 times as long. One grouped convolution over the batch, as in the published code of
-    ModDrop++ (Liu 2022), cannot have its channels last; it took 3.2 times as long. (Forward and backward, batch 2,
-    3 to 32 channels, 96³ or 128³ voxels, two threads.) On other devices it is one convolution for each sample.
+    This is one convolution for each sample. Joining what they give would take half as long as they do, so that on
+    CPUs, in single precision, oneDNN adds each to its part of a result that lies there, channels last. One grouped
+    convolution over the batch, as in the published code of ModDrop++ (Liu 2022), cannot have channels last on a
+    CPU; it took three times as long. `python -m benchmarks.head` compares with one convolution of the whole batch.
 
     Args:
         x: `[N, u, (D,) H, W]`.
@@ -35,15 +31,11 @@ def convolve_samples(
         stride: along each axis.
         padding: zeros on both sides of each axis.
     """
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if not _adds_in_place(x):
         convolve = F.conv3d if x.ndim == 5 else F.conv2d
         biases = [None] * len(weight) if bias is None else bias.unbind()
         parts = zip(x.chunk(len(weight)), weight, biases, strict=True)
         return torch.cat([convolve(rows, w, b, stride, padding) for rows, w, b in parts])
-    if torch.is_autocast_enabled("cpu"):
-        dtype = torch.get_autocast_dtype("cpu")
-        x, weight = x.to(dtype), weight.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
     if x.ndim == 5:
         return _convolve_volumes(x, weight, bias, stride, padding)
     if len(x) == len(weight):  # lines take the place of slices
@@ -55,8 +47,18 @@ def convolve_samples(
     return y.transpose(1, 2).flatten(0, 1)
 
 
+def _adds_in_place(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
 def _convolve_volumes(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: tuple[int, ...]
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Steps, padding: Steps
 ) -> Tensor:
     """`[B, u, D, H, W]` to `[B, v, D', H', W']`, channels last."""
     result: Tensor = _ConvolveVolumes.apply(x, weight, bias, stride, padding)  # type: ignore[no-untyped-call]
@@ -66,20 +68,25 @@ def _convolve_volumes(
 class _ConvolveVolumes(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Steps, padding: Steps
     ) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
-        y = _empty_result(x, weight, stride, padding)
-        for slab in _slabs(y):
-            own_bias = None if bias is None else bias[slab.sample]
-            windows = slab.read(x, weight.shape[3], stride[0], padding[0])
-            slab.of(y).copy_(F.conv3d(windows, weight[slab.sample], own_bias, stride, (0, *padding[1:])))
+        edges = (
+            (edge + 2 * pad - kernel) // step + 1
+            for edge, kernel, step, pad in zip(x.shape[2:], weight.shape[3:], stride, padding, strict=True)
+        )
+        shape = (len(x), weight.shape[1], *edges)
+        y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last_3d).zero_()
+        biases = [None] * len(weight) if bias is None else bias.unbind()
+        for into, sample, kernels, own in zip(
+            torch.split(y, 1), torch.split(x, 1), weight, biases, strict=True
+        ):
+            # The operator of torch.compile for a convolution and an addition; the last four: alpha, no activation.
+            torch.ops.mkldnn._convolution_pointwise_(
+                into, sample, kernels, own, padding, stride, (1, 1, 1), 1, "add", 1.0, None, [], None
+            )
         return y
 
     @staticmethod
@@ -87,12 +94,11 @@ class _ConvolveVolumes(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         kernel, stride, padding = weight.shape[3], ctx.stride, ctx.padding
-        precise = torch.promote_types(weight.dtype, torch.float32)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
-        of_weight = weight.new_zeros(weight.shape, dtype=precise)
-        of_bias = weight.new_zeros(weight.shape[:2], dtype=precise) if ctx.biased else None
-        for slab in _slabs(gradient):
-            of_windows, of_kernel, of_own_bias = torch.ops.aten.convolution_backward(
+        of_weight = weight.new_zeros(weight.shape)
+        of_bias = weight.new_zeros(weight.shape[:2]) if ctx.biased else None
+        for slab in _slabs(len(x), gradient.shape[2]):
+            of_windows, of_kernels, of_own_bias = torch.ops.aten.convolution_backward(
                 slab.of(gradient),
                 slab.read(x, kernel, stride[0], padding[0]),
                 weight[slab.sample],
@@ -105,24 +111,25 @@ class _ConvolveVolumes(torch.autograd.Function):
                 1,  # group
                 [of_x is not None, True, ctx.biased],
             )
-            of_weight[slab.sample] += of_kernel
+            of_weight[slab.sample] += of_kernels
             if of_bias is not None:
                 of_bias[slab.sample] += of_own_bias
             if of_x is not None:
                 slab.add(of_windows, of_x, stride[0], padding[0])
-        biases = None if of_bias is None else of_bias.to(weight.dtype)
-        return of_x, of_weight.to(weight.dtype), biases, None, None
+        return of_x, of_weight, of_bias, None, None
 
 
 @dataclass(frozen=True)
 class _Slab:
     """Neighbouring slices of one sample's output, as windows that lie one after the other.
 
+    With two windows or more torch takes oneDNN's convolution; for one small sample it has a slow one of its own.
+
     Attributes:
         sample: of the batch.
         start: first slice of the first window.
         length: slices of a window.
-        windows: two where there is anything to divide, since torch leaves most single small inputs to a slow kernel.
+        windows: how many.
     """
 
     sample: int
@@ -161,25 +168,12 @@ def _within(begin: int, end: int, slices: int) -> tuple[int, int]:
     return first, last
 
 
-def _slabs(y: Tensor) -> Iterator[_Slab]:
-    """All of an output `[B, v, D', H', W']`: pairs of windows, and three of one slice where the slices are odd."""
-    samples, channels, depth, height, width = y.shape
-    most = max(1, SLAB_BYTES // (2 * channels * height * width * y.element_size()))
-    last = min(depth, 3) if depth % 2 else 0
+def _slabs(samples: int, slices: int) -> Iterator[_Slab]:
+    """All slices of all samples: two halves, and three windows of one slice where their number is odd."""
+    odd = min(slices, 3) if slices % 2 else 0
+    half = (slices - odd) // 2
     for sample in range(samples):
-        start = 0
-        while (rest := depth - last - start) > 0:
-            length = min(most, rest // 2)
-            yield _Slab(sample, start, length, 2)
-            start += 2 * length
-        if last:
-            yield _Slab(sample, start, 1, last)
-
-
-def _empty_result(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:
-    edges = [
-        (edge + 2 * pad - kernel) // step + 1
-        for edge, kernel, step, pad in zip(x.shape[2:], weight.shape[3:], stride, padding, strict=True)
-    ]
-    shape = (len(x), weight.shape[1], *edges)
-    return torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last_3d)
+        if half:
+            yield _Slab(sample, 0, half, 2)
+        if odd:
+            yield _Slab(sample, 2 * half, 1, odd)

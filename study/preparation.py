@@ -162,10 +162,10 @@ def _check_networks(
     start: Start | None,
 ) -> None:
     """Plan and check the configured network, and those at the ends of what the search space may choose."""
-    problems = []
+    problems: list[str] = []
     for values in [{}, *SearchSpace.parse(config.search_space, config).probes(config, "model.")]:
-        candidate = config.with_values(values).narrowed()
         try:
+            candidate = config.with_values(values).narrowed()
             plan = plan_network(candidate, median_shape, spacing_mm)
             check_network(candidate, plan)
             _check_slices(plan, prepared)
@@ -175,6 +175,8 @@ def _check_networks(
             chosen = ", ".join(f"{path}={value}" for path, value in values.items())
             where = f"search_space with {chosen}: " if values else ""
             problems += [f"{where}{problem}" for problem in error.problems]
+            if not values:
+                break
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
 

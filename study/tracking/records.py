@@ -82,7 +82,9 @@ def study_record(
         record.documents["splits.json"] = {name: splits[name] for name in SPLIT_NAMES if name in splits}
     if folder.plan.is_file():
         plan = read_json(folder.plan)
-        record.documents["plan.json"] = {key: plan[key] for key in ("spacing_mm", "median_shape") if key in plan}
+        record.documents["plan.json"] = {
+            key: plan[key] for key in ("spacing_mm", "median_shape") if key in plan
+        }
     winner = read_winner(folder)
     if winner is not None and finished:
         trial = folder.trial(winner)

@@ -26,7 +26,7 @@ Rows = list[dict[str, str]]
 def test_an_independent_model_is_trained_and_judged_on_its_own_subset_alone(
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
-    given = [argument for argument in arguments(hospitals, "study.name=one", "technique=independent")]
+    given = arguments(hospitals, "study.name=one", "technique=independent")
     config = compose([argument for argument in given if not argument.startswith("search_space")])
     folder = StudyFolder(tmp_path / "studies", "one")
     prepare_study(config, folder)

@@ -185,7 +185,11 @@ def test_every_mistake_is_told_at_once_each_with_its_path() -> None:
         ({"type": "float", "low": 0.1, "high": 0.5, "size": 0}, "size", "at least 1, got 0"),
         ({"type": "categorical", "choices": []}, "choices", "at least one entry"),
         ({"type": "categorical"}, "choices", "required"),
-        ({"low": 0.1, "high": 0.5}, "type", "must be one of float, int, categorical, subsets, fixed, got None"),
+        (
+            {"low": 0.1, "high": 0.5},
+            "type",
+            "must be one of float, int, categorical, subsets, fixed, got None",
+        ),
         (
             {"type": "float", "low": 0.1, "high": 1.5},
             "high",

@@ -96,7 +96,8 @@ def _make_study(root: Path) -> tuple[Config, StudyFolder]:
     write_json(folder.splits, keys)
     folder.subjects.write_text(f"key,id,patient\nCHSF-0001,{PRIVATE[1]},{PRIVATE[0]}\n")
     cache = {"CHSF-0001": f"/data/{PRIVATE[3]}/cache"}
-    write_json(folder.plan, {"spacing_mm": [4, 2, 2], "median_shape": [8, 16, 16], "cache": cache, "cohort_hash": "abc123"})
+    sizes = {"spacing_mm": [4, 2, 2], "median_shape": [8, 16, 16]}
+    write_json(folder.plan, {**sizes, "cache": cache, "cohort_hash": "abc123"})
     add_trial(folder, 0, 0.61)
     add_trial(folder, 1, 0.0, state="failed")
     write_json(folder.summary, {"winner": {"trial": 0}})

@@ -207,10 +207,9 @@ def test_the_first_stage_has_the_paper_s_settings() -> None:
 
 
 def test_one_modality_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"model\.name: urn needs two .*, got DWI; add one, or choose model=unet2d"
-    ):
-        alone = {"cohort.modalities": ("DWI",), "modality_dropout.droppable": ()}
+    alone = {"cohort.modalities": ("DWI",), "modality_dropout.droppable": ()}
+    message = r"model\.name: urn needs two .*, got DWI; add one, or choose model=unet2d"
+    with pytest.raises(ConfigError, match=message):
         config_of(**alone, **{"modality_dropout.keep_at_least": 1})
 
 
