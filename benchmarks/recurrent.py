@@ -32,7 +32,9 @@ from pathlib import Path
 from typing import Any
 
 TOLERANCE = 1e-4  # of logits, and of each parameter's gradient, in relation to the largest
-ROUNDING = 1e-6  # of the network's largest gradient: smaller ones are 0 (the last bias of the keys) but for rounding
+ROUNDING = (
+    1e-6  # of the network's largest gradient: smaller ones are 0 (the last bias of the keys) but for rounding
+)
 
 
 @dataclass(frozen=True)
