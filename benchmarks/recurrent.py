@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import platform
 import resource
 import statistics
@@ -70,6 +71,7 @@ class Measured:
 def main() -> None:
     """Measure and print."""
     options = _options()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin suffer most from other processes
     with tempfile.TemporaryDirectory() as folder:
 
         def run(side: str, rounds: int, *, warm: bool) -> Measured:

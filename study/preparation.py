@@ -147,10 +147,9 @@ def plan_network(
     Raises:
         ConfigError: the settings do not fit the scans.
     """
-    pairs = (
-        2 if config.cotraining.enabled else 1
-    )  # the full and the reduced input go through the network together
-    scans = Scans(config.inputs, median_shape, spacing_mm, pairs * config.trainer.batch_size)
+    # Co-training sends the full and the reduced input through the network together.
+    together = config.trainer.batch_size * (2 if config.cotraining.enabled else 1)
+    scans = Scans(config.inputs, median_shape, spacing_mm, together)
     try:
         return plan_model(config.model.name, config.model.model_dump(), scans)
     except ValueError as error:

@@ -159,3 +159,31 @@ def test_an_empty_mask_is_no_error(
     change(hospitals[1]["lesion"], np.zeros_like)
     run_command(train.main, arguments(hospitals, "study.name=empty", "trainer.epochs=2"))
     assert "Dice on test subjects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["model=llstm", "model.patch_size=null", "model.slices=40"], "model.slices: the median subject has"),
+        (["model=llstm", "model.patch_size=[8,16,16]", "model.slices=6"], "6×16×16 or model.slices=8 would do"),
+        (
+            ["model=attllstm", "model.patch_size=[8,20,16]", "model.slices=8",
+             "model.attention.susceptibility=[ADC,B0]", "model.attention.patch_dwi=8"],
+            "20×16 is not divisible by 8 (model.attention.patch_dwi); these would do: 16 or 24 × 16",
+        ),
+        (["model=attllstm"], "no modality 'SWAN', 'PHASE'; there are DWI, ADC, B0"),
+        (["model=urn", "modality_dropout.keep_at_least=1"], "urn cannot train on a subset of one modality"),
+        (["model=urn", "head.kind=dynamic"], "cannot be plugged into URN: its first convolution reads 1 of 3"),
+    ],
+    ids=["slices", "patch and slices", "crop", "modality by name", "urn", "head"],
+)  # fmt: skip
+def test_a_network_that_does_not_fit_is_refused_before_the_study_exists(
+    hospitals: Rows,
+    arguments: Arguments,
+    complaint: Callable[[list[str]], str],
+    tmp_path: Path,
+    more: list[str],
+    words: str,
+) -> None:
+    assert words in complaint(arguments(hospitals, "study.name=none", *more))
+    assert not (tmp_path / "studies" / "none").exists()
