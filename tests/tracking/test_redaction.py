@@ -9,6 +9,7 @@ from study.tracking.redaction import LOCAL_PATH, flatten, path_fields, redact, r
 def test_every_setting_that_holds_a_file_is_known() -> None:
     assert path_fields() == {
         "study.root",
+        "transfer.source",
         "cohort.path",
         "cohort.phantom.root",
         "cohort.isles2022.root",
