@@ -62,9 +62,8 @@ class Parameter:
 
     def _draw(self, trial: optuna.Trial, name: str) -> Any:
         if self.kind == "categorical":
-            # Optuna's storages hold None, booleans, numbers and text; a list is stored as its JSON.
-            drawn = trial.suggest_categorical(name, [_encode(choice) for choice in self.choices])
-            return next(choice for choice in self.choices if _encode(choice) == drawn)
+            drawn = trial.suggest_categorical(name, [encode(choice) for choice in self.choices])
+            return next(choice for choice in self.choices if encode(choice) == drawn)
         if self.kind == "int":
             return trial.suggest_int(
                 name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
@@ -72,5 +71,6 @@ class Parameter:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
 
-def _encode(choice: Any) -> bool | int | float | str | None:
+def encode(choice: Any) -> bool | int | float | str | None:
+    """A choice as Optuna's storages hold it: None, booleans, numbers and text; anything else as its JSON."""
     return choice if choice is None or isinstance(choice, bool | int | float | str) else json.dumps(choice)

@@ -32,7 +32,7 @@ SHARED = (
 _KEYS = {
     "float": ("low", "high", "step", "log"),
     "int": ("low", "high", "step", "log"),
-    "categorical": ("choices",),
+    "categorical": ("choices", "in_turn"),
     "subsets": (),
     "fixed": ("value",),
 }
@@ -98,7 +98,7 @@ def _read_leaf(path: str, leaf: Any, problems: list[str], subsets: Sequence[str]
     found += _size_problems(leaf)
     found += _when_problems(leaf.get("when", {}))
     if not found:
-        found += _choice_problems(leaf["choices"]) if kind == "categorical" else []
+        found += _choice_problems(leaf) if kind == "categorical" else []
         found += _range_problems(kind, leaf) if kind in ("float", "int") else []
     if kind == "subsets" and path != "model.inputs":
         found.append("type: subsets is for model.inputs alone")
@@ -122,10 +122,18 @@ def _size_problems(leaf: Mapping[str, Any]) -> list[str]:
     return [f"size: must be a whole number of at least 1, got {size!r}"]
 
 
-def _choice_problems(choices: Any) -> list[str]:
-    if isinstance(choices, list | tuple) and choices:
-        return []
-    return [f"choices: must be a list with at least one entry, got {choices!r}"]
+def _choice_problems(leaf: Mapping[str, Any]) -> list[str]:
+    problems = []
+    choices, in_turn = leaf["choices"], leaf.get("in_turn", False)
+    if not (isinstance(choices, list | tuple) and choices):
+        problems.append(f"choices: must be a list with at least one entry, got {choices!r}")
+    if not isinstance(in_turn, bool):
+        problems.append(f"in_turn: must be true or false, got {in_turn!r}")
+    if in_turn and "size" in leaf:
+        problems.append(
+            "size: a list of independent entries cannot be gone through in turn; leave one of the two out"
+        )
+    return problems
 
 
 def _range_problems(kind: str, leaf: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@
       drops: {type: float, low: 0.1, high: 1.0, size: 3}  # a list of three
     model:
       inputs: {type: subsets}                             # every availability subset, one trial after the other
+      slices: {type: categorical, choices: [10, 12, 14], in_turn: true}   # likewise; with several, every combination
 
 Keys under `postprocessing.` are searched on kept probabilities inside each trial and cost no training.
 """
@@ -55,7 +56,7 @@ class SearchSpace:
             circle = " → ".join(error.args[1])
             found.append(f"search_space: conditions go in a circle: {circle}")
         if not found:
-            found = _Checker(by_path, config).problems()
+            found = [*_turn_problems(by_path), *_Checker(by_path, config).problems()]
         if problems + found:
             raise ConfigError(problems + found)
         given = {path: _value(config, path) for parameter in parameters for path in parameter.when}
@@ -65,9 +66,13 @@ class SearchSpace:
         """The values of one trial by dotted path; parameters whose conditions do not hold are left out."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items()):
+            if self._holds(parameter, values):
                 values[parameter.path] = parameter.suggest(trial)
         return values
+
+    def _holds(self, parameter: Parameter, values: Mapping[str, Any]) -> bool:
+        """Whether the conditions of a parameter hold."""
+        return all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items())
 
     def probes(self, config: Config, prefix: str) -> Iterator[dict[str, Any]]:
         """Values by path for each end of each parameter under `prefix`, with what its conditions ask for."""
@@ -84,9 +89,24 @@ class SearchSpace:
         return {p.path: p.value for p in self.parameters if p.kind == "fixed" and not p.when}
 
     @property
-    def in_turn(self) -> Parameter | None:
-        """The parameter whose choices are gone through one trial after the other, if there is one."""
-        return next((parameter for parameter in self.parameters if parameter.in_turn), None)
+    def turns(self) -> tuple[dict[str, Any], ...]:
+        """What is gone through one trial after the other: the combinations of all parameters in turn, if there are any.
+
+        A parameter whose conditions do not hold in a combination is not in it.
+        """
+        found: list[dict[str, Any]] = [{}]
+        for parameter in self.parameters:
+            if parameter.in_turn:
+                found = [
+                    extended
+                    for values in found
+                    for extended in (
+                        [values | {parameter.path: choice} for choice in parameter.choices]
+                        if self._holds(parameter, values | self.fixed)
+                        else [values]
+                    )
+                ]
+        return tuple(found) if any(found) else ()
 
     @property
     def outer(self) -> SearchSpace:
@@ -208,6 +228,22 @@ def _condition_problems(parameter: Parameter, by_path: Mapping[str, Parameter], 
                 except ConfigError as error:
                     problems.append(f"{where}: {value!r} is refused; {'; '.join(error.problems)}")
     return problems
+
+
+def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
+    """What is gone through in turn must be known before anything is drawn."""
+    return [
+        f"search_space.{parameter.path}.when.{path}: what is gone through in turn cannot hang on {path}, which is "
+        "drawn; let that be in_turn, too, or fix it"
+        for parameter in by_path.values()
+        if parameter.in_turn
+        for path in parameter.when
+        if path in by_path and not by_path[path].in_turn and by_path[path].kind != "fixed"
+    ] + [
+        f"search_space.{parameter.path}.in_turn: post-processing is searched on kept probabilities; leave it out"
+        for parameter in by_path.values()
+        if parameter.in_turn and _is_postprocessing(parameter.path)
+    ]
 
 
 def _merge(one: _Required | None, other: _Required | None) -> _Required | None:

@@ -31,8 +31,8 @@ def compose(arguments: Sequence[str]) -> Config:
     config = validate(composed)
     space = search_spaces.SearchSpace.parse(config.search_space, config)
     values = space.fixed
-    if space.in_turn is not None and "trials" not in composed["study"]:
-        values["study.trials"] = len(space.in_turn.choices)
+    if (turns := space.turns) and "trials" not in composed["study"]:
+        values["study.trials"] = len(turns)
     return config.with_values(values)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from search_spaces import SearchSpace
+from search_spaces.parameter import encode
 from study.config import Config, Tuning
 from study.errors import StudyError
 from study.results import StudyFolder, TrialFolder
@@ -98,13 +99,13 @@ class Ledger:
         return next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
 
     def _enqueue_in_turn(self) -> None:
-        """Each choice of a parameter that is gone through in turn, as often as there are trials for."""
-        parameter = SearchSpace.parse(self._config.search_space, self._config).in_turn
-        if parameter is None:
+        """What is gone through in turn, again and again as long as there are trials for it."""
+        turns = SearchSpace.parse(self._config.search_space, self._config).turns
+        if not turns:
             return
         for number in range(len(self.trials()), self._config.study.trials):
-            choice = parameter.choices[number % len(parameter.choices)]
-            self._study.enqueue_trial({parameter.path: choice})
+            turn = turns[number % len(turns)]
+            self._study.enqueue_trial({path: encode(choice) for path, choice in turn.items()})
 
     def _settle(self) -> list[int]:
         import optuna

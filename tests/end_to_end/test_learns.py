@@ -78,6 +78,7 @@ CASES = {
         "trainer.loss=dice_ce",
         "trainer.learning_rate=0.005",
     ],
+    "upattclstm": ["model=upattclstm", *STACK, *ATTENTION, "model.recurrent.conv_channels=12"],
     "moddrop": ["technique=moddrop", *NNUNET],
     "moddrop_plus": ["technique=moddrop_plus", *NNUNET],
     "moddrop_plus_plus": ["technique=moddrop_plus_plus", *NNUNET],

@@ -293,3 +293,57 @@ def test_sections_and_what_all_trials_share_cannot_be_searched() -> None:
         {"objective": {"full": {"type": "float", "low": 0.1, "high": 0.9}}},
     ):
         assert "is one for all trials of a study" in refuse(content)[0]
+
+
+SYSTEMS = {
+    "model": {
+        "name": {"type": "categorical", "choices": ["nnunet", "lstm"], "in_turn": True},
+        "recurrent": {
+            "kind": {
+                "type": "categorical",
+                "choices": ["llstm", "clstm"],
+                "in_turn": True,
+                "when": {"model.name": ["lstm"]},
+            }
+        },
+    },
+    "trainer": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1}},
+}
+
+
+def test_parameters_in_turn_are_combined_where_their_conditions_hold() -> None:
+    assert SearchSpace.parse(SYSTEMS, configure()).turns == (
+        {"model.name": "nnunet"},
+        {"model.name": "lstm", "model.recurrent.kind": "llstm"},
+        {"model.name": "lstm", "model.recurrent.kind": "clstm"},
+    )
+    drawn = one("model", "slices", type="categorical", choices=[10, 12])
+    assert SearchSpace.parse(drawn, configure()).turns == ()
+
+
+def test_a_parameter_in_turn_must_not_hang_on_what_is_drawn() -> None:
+    content = {"model": {**SYSTEMS["model"], "name": {"type": "categorical", "choices": ["nnunet", "lstm"]}}}
+    [problem] = refuse(content)
+    assert problem.startswith(
+        "search_space.model.recurrent.kind.when.model.name: what is gone through in turn"
+    )
+
+
+def test_postprocessing_cannot_be_gone_through_in_turn() -> None:
+    [problem] = refuse(one("postprocessing", "threshold", type="categorical", choices=[0.3], in_turn=True))
+    assert problem.startswith("search_space.postprocessing.threshold.in_turn: ")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"in_turn": 1}, "search_space.model.slices.in_turn: must be true or false, got 1"),
+        (
+            {"in_turn": True, "size": 2},
+            "search_space.model.slices.size: a list of independent entries cannot be gone through in turn; "
+            "leave one of the two out",
+        ),
+    ],
+)
+def test_what_in_turn_may_be(more: dict[str, Any], problem: str) -> None:
+    assert refuse(one("model", "slices", type="categorical", choices=[10, 12], **more)) == [problem]

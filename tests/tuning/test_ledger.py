@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
+from search_spaces import SearchSpace
 from study.config import Config, validate
 from study.errors import CohortError, Problem, StudyError, TrainingError
 from study.results import StudyFolder, write_json
@@ -151,3 +152,21 @@ def test_a_failure_names_no_subject(tmp_path: Path) -> None:
     result = folder.trial(0).read_result()
     assert result is not None
     assert result["error"] == "CohortError: 1 problems; `python -m study.cohort check` lists them"
+
+
+def test_what_is_gone_through_in_turn_is_handed_out_in_its_order_and_once(tmp_path: Path) -> None:
+    slices = {"type": "categorical", "choices": [10, 12], "in_turn": True}
+    config, folder = make(tmp_path)
+    config = config.with_values({"study.trials": 3, "search_space": {"model": {"slices": slices}}})
+    space = SearchSpace.parse(config.search_space, config)
+
+    def hand_out(ledger: Ledger) -> Any:
+        trial = ledger.next_trial()
+        values = space.suggest(trial)
+        finish(folder, trial.number, "complete", 0.5)
+        ledger.end(trial.number)
+        return values["model.slices"]
+
+    ledger = Ledger(config, folder)
+    assert [hand_out(ledger), hand_out(ledger)] == [10, 12]
+    assert hand_out(Ledger(config, folder)) == 10  # resumed: goes on where it was
