@@ -56,7 +56,7 @@ CASES = {
     "resenc_unet": ["model=resenc_unet", *SMALL],
     "multiunet": ["model=multiunet", *SMALL, "trainer.loss=dice"],
     "unet2d": ["model=unet2d", *SMALL],
-    "urn": ["model=urn", *SMALL, "model.unified.channels=6", "trainer.loss=ce"],
+    "urn": ["model=urn", *SMALL, "model.unified.channels=6", "trainer.loss=ce", "trainer.epochs=16"],
     "urn_pretrained": [
         "model=urn",
         *SMALL,
@@ -65,9 +65,16 @@ CASES = {
         "model.unified.pretraining_rate=0.005",
     ],
     "tiramisu": ["model=tiramisu", *SMALL, "model.densenet.blocks=2", "model.densenet.layers=2"],
-    "clstm": ["model=clstm", *STACK, "model.recurrent.conv_channels=12"],
-    "llstm": ["model=llstm", *STACK, "trainer.learning_rate=0.005"],
-    "attclstm": ["model=attclstm", *STACK, *ATTENTION, "model.recurrent.conv_channels=12"],
+    "clstm": ["model=clstm", *STACK, "model.recurrent.conv_channels=12", "trainer.epochs=14"],
+    "llstm": ["model=llstm", *STACK, "trainer.learning_rate=0.005", "trainer.epochs=11"],
+    "attclstm": [
+        "model=attclstm",
+        *STACK,
+        *ATTENTION,
+        "model.recurrent.conv_channels=12",
+        "trainer.learning_rate=0.005",
+        "trainer.epochs=14",
+    ],
     "attllstm": ["model=attllstm", *STACK, *ATTENTION],
     "upattllstm": [
         "model=upattllstm",
