@@ -150,7 +150,7 @@ class _Checker:
         if values is None:
             return None
         try:
-            self._config.with_values(values)
+            self._config.with_values(values, drawn=True)
         except ConfigError as error:
             return "; ".join(error.problems)
         return None

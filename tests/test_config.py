@@ -27,7 +27,10 @@ def test_every_mistake_is_told_at_once_with_its_path() -> None:
 
 def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
     (problem,) = problems(postprocessing={"treshold": 0.4})
-    assert problem == "postprocessing.treshold: no such key; postprocessing has threshold, min_volume_ml"
+    assert problem == (
+        "postprocessing.treshold: no such key; "
+        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow"
+    )
 
 
 @pytest.mark.parametrize(

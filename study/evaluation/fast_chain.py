@@ -19,13 +19,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evaluation.chain import ROUNDING, Centroid, Values, lesion_distances, min_of_largest
-from study.evaluation.chain_settings import Postprocessing, Step
+from study.config import Postprocessing, Step
 from study.evaluation.component_tree import Integers
 from study.evaluation.forest import TOTALS, Forest
 from study.evaluation.holes import HoleFinder
 from study.evaluation.kept import KEPT_FROM, LEVELS, KeptCase
 from study.evaluation.metrics import EMPTY_DICE, EmptyDice
+from study.evaluation.postprocessing import ROUNDING, Centroid, Values, lesion_distances, min_of_largest
 
 Number = TypeVar("Number", np.int64, np.float64)
 AT_ONCE = 2**16  # components in the list at a time, as many as fit into a CPU's cache
@@ -52,7 +52,7 @@ class _Parts:
 
 
 class FastChain:
-    """The Dice of kept cases after `chain.postprocess` of their kept maps, to the last bit."""
+    """The Dice of kept cases after `postprocess` of their kept maps, to the last bit."""
 
     def __init__(
         self,

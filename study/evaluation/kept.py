@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.evaluation.components import Box, Mask, bounding_box
+from study.evaluation.postprocessing import Centroid
 from study.results import atomic
 
 LEVELS = (np.arange(1001) / 1000).astype(np.float32)  # what kept probabilities are rounded down to
@@ -32,6 +33,7 @@ class KeptCase:
         levels: uint16, the probability in thousandths inside of `box`; 0 outside.
         box: where `levels` lies.
         reference: mask [D, H, W] on the full grid.
+        lesion: center of mass of the lesion in voxels of the full grid; None where there is none.
     """
 
     key: str
@@ -42,6 +44,7 @@ class KeptCase:
     levels: NDArray[np.uint16]
     box: Box
     reference: Mask
+    lesion: Centroid | None = None
 
     @property
     def voxel_volume_ml(self) -> float:
@@ -64,6 +67,7 @@ def keep(
     subset: str,
     removed: str,
     spacing_mm: tuple[float, float, float],
+    lesion: Centroid | None = None,
 ) -> KeptCase:
     """Round and crop a probability map [D, H, W] in [0, 1].
 
@@ -77,7 +81,15 @@ def keep(
     box = bounding_box(probability >= LEVELS[KEPT_FROM]) or (slice(0, 0),) * probability.ndim
     levels = np.searchsorted(LEVELS, probability[box].astype(np.float32), side="right") - 1
     return KeptCase(
-        key, center, subset, removed, spacing_mm, levels.astype(np.uint16), box, reference.astype(np.bool_)
+        key,
+        center,
+        subset,
+        removed,
+        spacing_mm,
+        levels.astype(np.uint16),
+        box,
+        reference.astype(np.bool_),
+        lesion,
     )
 
 
@@ -92,6 +104,7 @@ def write_kept(path: Path, case: KeptCase) -> None:
             corner=np.array([side.start for side in case.box]),
             shape=np.array(case.reference.shape),
             reference=np.packbits(case.reference),
+            lesion=np.array([] if case.lesion is None else case.lesion, dtype=np.float64),
         )
 
 
@@ -99,15 +112,19 @@ def read_kept(path: Path) -> KeptCase:
     """Read what `write_kept` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         key, center, subset, removed = (str(name) for name in stored["names"])
-        spacing_mm = tuple(float(side) for side in stored["spacing_mm"])
         levels, shape = stored["levels"], tuple(int(side) for side in stored["shape"])
         bits = np.unpackbits(stored["reference"], count=math.prod(shape))
-        corner = stored["corner"]
+        corner, lesion = stored["corner"], stored["lesion"]
+        spacing_mm = _three(stored["spacing_mm"])
     box = tuple(slice(int(a), int(a) + n) for a, n in zip(corner, levels.shape, strict=True))
     reference = bits.astype(np.bool_).reshape(shape)
-    return KeptCase(
-        key, center, subset, removed, (spacing_mm[0], spacing_mm[1], spacing_mm[2]), levels, box, reference
-    )
+    center_of_lesion = _three(lesion) if lesion.size else None
+    return KeptCase(key, center, subset, removed, spacing_mm, levels, box, reference, center_of_lesion)
+
+
+def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    depth, rows, columns = (float(value) for value in values)
+    return depth, rows, columns
 
 
 def read_all_kept(folder: Path) -> list[KeptCase]:

@@ -26,6 +26,8 @@ class Prepared:
         grid: of `image` and `target`.
         native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
         native_target: uint8 [D, H, W] on `native`.
+        lesion: center of mass of the lesion in voxels of `native`, which post-processing may measure from; None
+            where there is none.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Prepared:
     grid: Grid
     native: Grid
     native_target: NDArray[np.uint8] | None
+    lesion: tuple[float, float, float] | None = None
 
     def select(self, modalities: Sequence[int]) -> Prepared:
         """The subject with these modalities only, by index, in this order; the grid stays."""

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from study.config import Postprocessing
 from study.evaluation import fast_chain
-from study.evaluation.chain import Subject, postprocess
-from study.evaluation.chain_settings import Postprocessing
 from study.evaluation.fast_chain import FastChain, levels_of
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.metrics import dice
+from study.evaluation.postprocessing import Subject, postprocess
 
 STEPS = ("remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes")
 ORDERS = [("threshold", *order) for n in range(6) for order in itertools.permutations(STEPS, n)]

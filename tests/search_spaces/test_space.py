@@ -41,7 +41,7 @@ def test_every_suggestion_of_a_file_is_a_valid_configuration(name: str) -> None:
     assert text.startswith("# ")
     assert {p.path for p in space.postprocessing.parameters} == {
         "postprocessing.threshold",
-        "postprocessing.min_volume_ml",
+        "postprocessing.remove_small.ml",
     }
     for values in draw(space.outer, 200):
         config.with_values(values)
