@@ -67,7 +67,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 
     from analysis.tables import cross_center_table, to_text
     from study.cohort import load_cohort
-    from study.config import Postprocessing
+    from study.evaluation.chains import Chains
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
     from study.preparation import open_study
@@ -75,7 +75,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 
     data = open_study(folder, config)
     network = load_network(config, data.plan, trial)
-    settings = Postprocessing.model_validate((trial.read_result() or {})["postprocessing"])
+    chains = Chains.model_validate((trial.read_result() or {})["postprocessing"])
     if name == "own":
         subjects = data.prepared((*data.splits.test, *data.splits.unseen))
         centers = data.centers
@@ -91,7 +91,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
     judge = Judge(config, data.plan.patch_size, centers, device, withheld=data.withheld)
     rows = [
         judge.row(
-            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), settings
+            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), chains
         )
         for one, subset, probability in judge.predictions(network.to(device), subjects)
     ]

@@ -51,3 +51,7 @@ class Prepared:
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities [D, H, W] from `grid` to `native`, linearly; 0 outside the prepared box."""
         return resample(np.asarray(probability, np.float32), self.grid, self.native, order=1)
+
+    def from_native(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask [D, H, W] from `native` to `grid`: the nearest voxel's."""
+        return resample(np.asarray(mask, np.uint8), self.native, self.grid, order=0).astype(np.bool_)
