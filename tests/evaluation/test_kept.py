@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from study.evaluation.kept import KeptCase, keep, read_all_kept, read_kept, write_kept
 
@@ -82,6 +83,17 @@ def test_a_folder_is_read_by_name_and_holds_no_unfinished_file(tmp_path):
         write_kept(tmp_path / f"{name}.npz", case_of(field(0)))
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.npz", "b.npz"]
     assert len(read_all_kept(tmp_path)) == 2
+
+
+def test_a_map_with_faint_noise_takes_half_a_byte_a_voxel_of_its_box_at_most(tmp_path):
+    rng = np.random.default_rng(0)
+    texture = ndimage.gaussian_filter(rng.normal(size=(30, 90, 90)), 1.5)
+    away = np.sqrt(sum(np.square(axis) for axis in np.ogrid[-15:15, -45:45, -45:45])) / 10
+    logit = np.maximum(-5 + 0.7 * texture / texture.std(), 5 * (1.5 - away))
+    case = case_of(np.where(away < 4.35, 1 / (1 + np.exp(-logit)), 0))
+    write_kept(tmp_path / "a.npz", case)
+    assert case.levels.size > 0.8 * texture.size
+    assert (tmp_path / "a.npz").stat().st_size < 0.5 * case.levels.size
 
 
 def test_a_reference_on_another_grid_is_refused():
