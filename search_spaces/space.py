@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Parameter
@@ -65,9 +65,27 @@ class SearchSpace:
         """The values of one trial by dotted path; parameters whose conditions do not hold are left out."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items()):
+            if self._applies(parameter, values):
                 values[parameter.path] = parameter.suggest(trial)
         return values
+
+    def grid(self, at_most: int) -> list[dict[str, Any]] | None:
+        """The values of every trial that can be suggested; None where there are infinitely or too many."""
+        trials: list[dict[str, Any]] = [{}]
+        for parameter in self.parameters:
+            longer: list[dict[str, Any]] = []
+            for values in trials:
+                if not self._applies(parameter, values):
+                    longer.append(values)
+                elif (choices := parameter.values()) is None:
+                    return None
+                else:
+                    some = islice(choices, at_most + 1)
+                    longer += [{**values, parameter.path: value} for value in some]
+                if len(longer) > at_most:
+                    return None
+            trials = longer
+        return trials
 
     def probes(self, config: Config, prefix: str) -> Iterator[dict[str, Any]]:
         """Values by path for each end of each parameter under `prefix`, with what its conditions ask for."""
@@ -97,6 +115,10 @@ class SearchSpace:
     def postprocessing(self) -> SearchSpace:
         """What is tried on kept probabilities."""
         return self._part(_is_postprocessing)
+
+    def _applies(self, parameter: Parameter, values: Mapping[str, Any]) -> bool:
+        """Whether a parameter's conditions hold, given the values of those before it."""
+        return all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items())
 
     def _part(self, belongs: Callable[[str], bool]) -> SearchSpace:
         return SearchSpace(tuple(p for p in self.parameters if belongs(p.path)), self.given)
