@@ -9,8 +9,15 @@ from study.cli import parse_pairs, run_command, usage
 from study.composition import compose
 from study.config import Config, validate
 from study.errors import ConfigError
-from study.preparation import trial_config
-from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
+from study.results import (
+    StudyFolder,
+    TrialFolder,
+    find_winner,
+    read_json,
+    read_rows,
+    trial_config,
+    write_rows,
+)
 
 KEYS = {
     "study.name": "the study",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from study.config import Config
 from study.errors import ConfigError
-from study.results import StudyFolder, find_winner
+from study.results import StudyFolder, find_winner, trial_config
 from study.weights import Start
 
 
@@ -33,7 +33,7 @@ def find_start(config: Config) -> Start | None:
 
 
 def _from_study(folder: StudyFolder, number: int | None) -> Start:
-    from study.preparation import open_study, trial_config
+    from study.preparation import open_study
     from study.weights import load_network
 
     trial = find_winner(folder) if number is None else folder.trial(number)

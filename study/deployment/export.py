@@ -15,8 +15,8 @@ from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.errors import StudyError
-from study.preparation import plan_network, trial_config
-from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows
+from study.preparation import plan_network
+from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, trial_config
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
 
