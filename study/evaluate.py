@@ -6,18 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from study.cli import parse_pairs, run_command, usage
-from study.composition import compose
+from study.composition import compose, trial_config
 from study.config import Config, validate
 from study.errors import ConfigError
-from study.results import (
-    StudyFolder,
-    TrialFolder,
-    find_winner,
-    read_json,
-    read_rows,
-    trial_config,
-    write_rows,
-)
+from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
 
 KEYS = {
     "study.name": "the study",

@@ -33,7 +33,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from study.config import Config, validate
 from study.errors import StudyError
 
 if TYPE_CHECKING:
@@ -164,12 +163,6 @@ class TrialFolder:
         if not self.epochs.is_file():
             return []
         return [json.loads(line) for line in self.epochs.read_text().splitlines()]
-
-
-def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
-    """The configuration that a trial ran with."""
-    searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
-    return validate(read_json(folder.config)).with_values(searched).narrowed()
 
 
 def find_winner(folder: StudyFolder) -> TrialFolder:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from study.composition import trial_config
 from study.config import Config
 from study.errors import ConfigError
-from study.results import StudyFolder, find_winner, trial_config
+from study.results import StudyFolder, find_winner
 from study.weights import Start
 
 
