@@ -82,7 +82,8 @@ def keep(
             f"probability must be on the reference's grid {reference.shape}, got {probability.shape}"
         )
     box = bounding_box(probability >= LEVELS[KEPT_FROM]) or (slice(0, 0),) * probability.ndim
-    levels = np.searchsorted(LEVELS, probability[box].astype(np.float32), side="right") - 1
+    known = np.fmax(probability[box].astype(np.float32), 0)  # what is not a number is below any threshold
+    levels = np.searchsorted(LEVELS, known, side="right") - 1
     return KeptCase(
         key,
         center,

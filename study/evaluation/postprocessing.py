@@ -14,6 +14,22 @@ fill_holes      adds the background that no path of face neighbours connects to 
 Components are 26-connected, and those of the mask as it is when a step begins. The steps and their order follow
 Vargas-Ibarra 2024 (section 4.2.4). Deliberate deviations: that text can be read as adding one ring of voxels,
 `grow` adds all that are connected; fill_holes is not in it.
+
+What is out of the ordinary:
+
+=====================================  ===================================================================
+no lesion is known                     near_lesion is skipped
+the lesion is outside of the map       distances are measured all the same
+an empty mask                          stays empty, whatever the step
+a component of one voxel               is one like others: it can be the largest, the closest, and grow
+several are the largest                all are kept
+several are the closest in mm          of these, distances in voxels are compared with the closest in voxels
+grow.threshold above threshold         refused, naming both; what a sampler draws is lowered to threshold
+near_lesion without a limit            refused; what a sampler draws loses the step
+spacing differs between subjects       mL and mm become voxels with each subject's own, voxels stay voxels
+a hollow at the border of the volume   is no hole
+a probability that is not a number     is below any threshold
+=====================================  ===================================================================
 """
 
 from __future__ import annotations

@@ -222,6 +222,16 @@ def test_the_dice_are_those_of_the_masks(empty_dice, if_empty):
     np.testing.assert_array_equal(found[:, -1], [if_empty, if_empty])
 
 
+def test_limits_in_ml_and_mm_are_those_of_each_case_s_spacing():
+    probability = np.array([[[0.9, 0, 0, 0, 0.9, 0.9]]])
+    spacings = [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0), (0.5, 1.0, 1.0), (1.0, 1.0, 2.0)]
+    kept = [case_of(probability, probability > 1, spacing_mm, (0.0, 0.0, 0.0)) for spacing_mm in spacings]
+    small = Postprocessing(remove_small={"ml": 0.002})
+    near = Postprocessing(steps=("threshold", "near_lesion"), near_lesion={"voxels": None, "mm": 5.0})
+    _, predicted = FastChain(kept, 0.5, "one").counts([small, near])
+    assert predicted.tolist() == [[2, 3, 0, 3], [3, 3, 3, 1]]
+
+
 def test_without_cases_or_settings_there_is_no_dice():
     assert FastChain([], 0.1, "one").dice([Postprocessing()]).shape == (1, 0)
     _, kept = draw_maps(1)

@@ -96,6 +96,11 @@ def test_a_map_with_faint_noise_takes_half_a_byte_a_voxel_of_its_box_at_most(tmp
     assert (tmp_path / "a.npz").stat().st_size < 0.5 * case.levels.size
 
 
+def test_what_is_not_a_number_or_out_of_range_is_kept_as_the_chain_reads_it():
+    case = case_of(np.array([[[0.4, np.nan, -1e-3, 1 + 1e-6, 0.4]]]))
+    np.testing.assert_array_equal(case.levels, [[[400, 0, 0, 1000, 400]]])
+
+
 def test_a_reference_on_another_grid_is_refused():
     with pytest.raises(ValueError, match="must be on the reference's grid"):
         case_of(np.zeros((3, 4, 5)), np.zeros((3, 4, 6), bool))

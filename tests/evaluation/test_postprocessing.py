@@ -197,10 +197,46 @@ def test_what_grows_from_a_filled_hole_is_connected_to_it():
     assert postprocess(probability, settings, Subject((1.0, 1.0, 1.0))).sum() == 6 + 1 + 2
 
 
-def test_nothing_above_the_threshold_stays_nothing():
-    probability = np.full((3, 4, 5), 0.45, np.float32)
-    settings = chain(*STEPS, threshold=0.5, grow={"threshold": 0.4})
-    assert not postprocess(probability, settings, Subject((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))).any()
+@pytest.mark.parametrize("order", [STEPS, STEPS[::-1]])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (0, 4, 5)])
+def test_nothing_above_the_threshold_stays_nothing(shape, order):
+    probability = np.full(shape, 0.45, np.float32)
+    settings = chain(*order, threshold=0.5, grow={"threshold": 0.4}, remove_small={"voxels": 2})
+    mask = postprocess(probability, settings, Subject((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+    assert mask.shape == shape
+    assert not mask.any()
+
+
+def test_one_voxel_is_a_component_like_others():
+    alone = drawing("...9...")
+    far = {"lesion": (0.0, 0.0, 0.0)}
+    settings = chain(*STEPS, keep_biggest={"ratio": 1.0}, near_lesion={"voxels": 0.0})
+    assert after(alone, settings, **far) == ["...#..."]
+    assert after(alone, chain("remove_small", remove_small={"voxels": 1})) == ["...#..."]
+    assert after(alone, chain("remove_small", remove_small={"voxels": 2})) == ["......."]
+    assert after(drawing("9..33.9"), chain("near_lesion", "grow", near_lesion={"voxels": 5.0}), **far) == [
+        "#......"
+    ]
+
+
+def test_a_lesion_outside_of_the_map_is_measured_from():
+    settings = chain("near_lesion", near_lesion={"voxels": 1.0})
+    assert after(drawing("9...9.9"), settings, lesion=(0.0, 0.0, 20.5)) == ["......#"]
+
+
+def test_the_limits_in_ml_and_mm_are_those_of_each_subject_s_spacing():
+    probability = drawing("9...99")
+    settings = chain("remove_small", remove_small={"ml": 0.002})
+    assert after(probability, settings, spacing_mm=(1.0, 1.0, 1.0)) == ["....##"]
+    assert after(probability, settings, spacing_mm=(2.0, 1.0, 1.0)) == ["#...##"]
+    assert after(probability, settings, spacing_mm=(0.5, 1.0, 1.0)) == ["......"]
+    settings = chain("near_lesion", near_lesion={"voxels": None, "mm": 5.0})
+    for side_mm, kept in ((1.0, "#...##"), (2.0, "#.....")):
+        assert after(probability, settings, spacing_mm=(1.0, 1.0, side_mm), lesion=(0.0, 0.0, 0.0)) == [kept]
+
+
+def test_what_is_not_a_number_is_below_any_threshold():
+    assert after(np.array([[[0.9, np.nan, 0.4]]], np.float32), chain("grow", threshold=0.5)) == ["#.."]
 
 
 def test_the_probability_is_left_as_it_was():
