@@ -46,7 +46,8 @@ class PostprocessingFit:
             that of the default where nothing is searched (no trials, an empty space, fewer than 2 subjects).
         default_score: objective of the same subjects under the default setting.
         gain: crossfit_score - default_score.
-        gain_low, gain_high: 95 % bootstrap percentile interval of the gain, over subjects within centers.
+        gain_low, gain_high: 95 % bootstrap percentile interval of the gain, over subjects within centers
+            (over those that are alone in their center together).
         within_noise: the interval holds 0, or there is none.
         subjects: number of subjects.
         trials: settings tried in each of the three fits.
@@ -204,11 +205,16 @@ class _Fitting:
 
 
 def _interval(panel: Panel, one: Values, other: Values, resamples: int, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the difference of two objectives; subjects are drawn within centers."""
+    """95 % bootstrap interval of the difference of two objectives.
+
+    Subjects are drawn within centers; those that are alone in their center are drawn from all of these.
+    """
     rng = np.random.default_rng(seed)
+    alone = np.bincount(panel.centers)[panel.centers] == 1
+    groups = np.where(alone, -1, panel.centers)  # drawn within their centers, they would always be the same
     counts = np.zeros((resamples, len(panel.subjects)))
-    for center in np.unique(panel.centers):
-        members = np.flatnonzero(panel.centers == center)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
         counts[:, members] = rng.multinomial(
             members.size, np.full(members.size, 1 / members.size), size=resamples
         )

@@ -72,12 +72,16 @@ class SettingsSpace:
         return max(math.floor(min(lows) * FINEST), KEPT_FROM) / FINEST
 
     def acting(self, settings: Postprocessing) -> tuple[Parameter, ...]:
-        """The searched parameters that change what these settings do."""
-        return tuple(
+        """The searched parameters that change what these settings do, in the order of the steps."""
+        acting = [
             parameter
             for parameter in self.searched
             if (parameter.path == STEPS or step_of(parameter.path) in settings.steps)
             and all(self._value(settings, path) in allowed for path, allowed in parameter.when.items())
+        ]
+        order = ("steps", *settings.steps)
+        return tuple(
+            sorted(acting, key=lambda parameter: (order.index(step_of(parameter.path)), parameter.path))
         )
 
     def _value(self, settings: Postprocessing, path: str) -> Any:

@@ -210,10 +210,11 @@ def test_pure_noise_gains_nothing_and_says_so():
     assert fit.gain <= 0
 
 
-def test_a_gain_that_one_subject_contradicts_is_said_to_be_within_noise():
+@pytest.mark.parametrize("centers", ["AAAAAAAA", "ABCDEFGH"], ids=["one center", "each alone in its center"])
+def test_a_gain_that_one_subject_contradicts_is_said_to_be_within_noise(centers):
     # A lower threshold completes the lesion of seven, 20 / 22 to 1, and adds 8 false voxels to one, 1 to 24 / 32.
     kept = []
-    for number in range(8):
+    for number, center in enumerate(centers):
         reference = np.zeros((1, 6, 10), bool)
         reference[0, 0, :] = reference[0, 1, :2] = True
         probability = np.where(reference, 0.9, 0.0).astype(np.float32)
@@ -225,8 +226,8 @@ def test_a_gain_that_one_subject_contradicts_is_said_to_be_within_noise():
             keep(
                 probability,
                 reference,
-                key=f"A-{number}",
-                center="A",
+                key=f"{center}-{number}",
+                center=center,
                 subset="DWI+B0",
                 removed="",
                 spacing_mm=(1.0, 1.0, 1.0),

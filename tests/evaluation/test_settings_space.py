@@ -100,14 +100,17 @@ def test_only_parameters_of_steps_that_are_taken_act():
         }
     )
 
-    def acting(steps: list[str], threshold: float) -> set[str]:
+    def acting(steps: list[str], threshold: float) -> list[str]:
         settings = Postprocessing(steps=steps, threshold=threshold)
-        return {parameter.path.removeprefix("postprocessing.") for parameter in space.acting(settings)}
+        return [parameter.path.removeprefix("postprocessing.") for parameter in space.acting(settings)]
 
-    assert acting(ORDERS[0], 0.5) == {"steps", "threshold"}
-    assert acting(ORDERS[1], 0.5) == {"steps", "threshold", "grow.threshold"}
-    assert acting(ORDERS[2], 0.4) == {"steps", "threshold", "near_lesion.mm"}
-    assert acting(ORDERS[2], 0.5) == {"steps", "threshold", "near_lesion.mm", "near_lesion.voxels"}
+    assert acting(ORDERS[0], 0.5) == ["steps", "threshold"]
+    assert acting(ORDERS[1], 0.5) == ["steps", "threshold", "grow.threshold"]
+    assert acting(ORDERS[2], 0.4) == ["steps", "threshold", "near_lesion.mm"]
+    assert acting(ORDERS[2], 0.5) == ["steps", "threshold", "near_lesion.mm", "near_lesion.voxels"]
+    turned = ["threshold", "near_lesion", "grow"]
+    assert acting(turned, 0.4) == ["steps", "threshold", "grow.threshold"]
+    assert acting(turned, 0.5) == ["steps", "threshold", "near_lesion.voxels", "grow.threshold"]
 
 
 def test_a_condition_outside_of_the_post_processing_is_the_configuration_s():
