@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from study.config import Config
 from study.evaluation.chains import Chains
 from study.evaluation.cross_center import Judge
 from study.evaluation.kept import KeptCase, keep, write_kept
-from study.evaluation.search import PostprocessingFit, search_postprocessing
+from study.evaluation.search import search_postprocessing
 from study.evaluation.synthesis import synthesis_psnr
 from study.imaging.prepared import Prepared
 from study.preparation import StudyData
@@ -40,16 +41,11 @@ def judge_trial(
     write_rows(folder.rows, rows)
     return {
         "state": "complete",
-        "value": _honest_value(fit),
+        "value": fit.value,
         "postprocessing": fit.best.model_dump(),
         "crossfit": fit.without_curves(),
         "scores": _scores(rows) | _synthesis_scores(data, judge, network),
     }
-
-
-def _honest_value(fit: PostprocessingFit) -> float:
-    """What the trial is compared by: the cross-fitted score, or the default's where that is kept."""
-    return fit.crossfit_score if fit.gain > 0 and math.isfinite(fit.crossfit_score) else fit.default_score
 
 
 def _keep_validation(
@@ -58,10 +54,11 @@ def _keep_validation(
     """Predict validation subjects, on their own grids, and keep the probabilities."""
     shutil.rmtree(folder.probabilities, ignore_errors=True)
     kept = []
+    references: dict[str, NDArray[np.bool_]] = {}  # one for all subsets of a subject
     for prepared, subset, probability in judge.predictions(network, data.prepared(data.splits.validation)):
         case = keep(
             prepared.to_native(probability),
-            np.asarray(prepared.native_target, bool),
+            references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
             key=prepared.key,
             center=data.centers[prepared.key],
             subset=subset.name,

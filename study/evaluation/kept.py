@@ -9,7 +9,7 @@ probabilities are kept as well, as low thresholds ask for them (`grow`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def keep(
         spacing_mm,
         levels.astype(np.uint16),
         box,
-        reference.astype(np.bool_),
+        reference.astype(np.bool_, copy=False),
         lesion,
     )
 
@@ -137,5 +137,7 @@ def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def read_all_kept(folder: Path) -> list[KeptCase]:
-    """All cases in a folder, by file name."""
-    return [read_kept(path) for path in sorted(folder.glob("*.npz"))]
+    """All cases of a trial in a folder, by file name; those of one subject share its reference."""
+    references: dict[str, Mask] = {}
+    cases = (read_kept(path) for path in sorted(folder.glob("*.npz")))
+    return [replace(case, reference=references.setdefault(case.key, case.reference)) for case in cases]

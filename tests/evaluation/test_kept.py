@@ -82,7 +82,10 @@ def test_a_folder_is_read_by_name_and_holds_no_unfinished_file(tmp_path):
     for name in ("b", "a"):
         write_kept(tmp_path / f"{name}.npz", case_of(field(0)))
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.npz", "b.npz"]
-    assert len(read_all_kept(tmp_path)) == 2
+    first, second = read_all_kept(tmp_path)
+    assert first.reference is second.reference  # of one subject
+    write_kept(tmp_path / "c.npz", replace(case_of(field(1), field(1) > 0.5), key="CHSF-0004"))
+    np.testing.assert_array_equal(read_all_kept(tmp_path)[2].reference, field(1) > 0.5)
 
 
 def test_a_map_with_faint_noise_takes_half_a_byte_a_voxel_of_its_box_at_most(tmp_path):
