@@ -1,4 +1,4 @@
-"""Pictures of a trial: its training curves, and what it saw and drew in one slice of each center."""
+"""Pictures of a trial: its training curves, its post-processing, and what it saw and drew, a slice of each center."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ DICE = {
     "val_dice_missing": ("a modality removed", VERMILION, "s"),
     "val_dice_worst_center": ("worst center", GREY, "^"),
 }
+UNITS = {"ml": "mL", "mm": "mm", "voxels": "voxels", "threshold": "probability", "ratio": "of the largest"}
 OUTLINES = {"reference": ORANGE, "prediction": SKY}
 
 
@@ -55,6 +56,39 @@ def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.6)
     figure.align_ylabels()
+    return figure
+
+
+def postprocessing_figure(found: Mapping[str, Any]) -> Figure:
+    """The objective on validation subjects against each searched value of the post-processing, all others held.
+
+    A dashed line is at the default, a dot at the best on all subjects; all panels have one scale, so that a value
+    that matters less looks flatter.
+
+    Args:
+        found: the content of `postprocessing.json`; its curves are drawn.
+    """
+    from matplotlib.figure import Figure
+
+    curves: Mapping[str, Any] = found["curves"]
+    columns = min(max(len(curves), 1), 3)
+    rows = max(math.ceil(len(curves) / columns), 1)
+    figure = Figure(figsize=(max(3.1 * columns, 6.2), 2.6 * rows + 1.0), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes, (path, curve) in zip(panels.flat, curves.items(), strict=False):
+        chain, _, name = path.rpartition("postprocessing.")
+        marks = [_at(found[kind], chain.rstrip("."), name) for kind in ("default", "fitted")]
+        _draw_curve(axes, curve, *marks)
+        step, unit = name.partition(".")[0], UNITS.get(name.rpartition(".")[2])
+        axes.set_xlabel(chain.replace(".", ": ") + step + (f" ({unit})" if unit else ""))
+    for axes in panels.flat[len(curves) :]:
+        axes.set_axis_off()
+    for axes in panels[:, 0]:
+        axes.set_ylabel("objective")
+    figure.suptitle(_worth(found), fontsize="medium")
+    if curves:
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     return figure
 
 
@@ -114,6 +148,58 @@ def read_overlays(path: Path) -> dict[str, Figure]:
             )
             for center in centers
         }
+
+
+def _at(chains: Mapping[str, Any], chain: str, name: str) -> Any:
+    """The value of a setting by dotted name, of the chain `full` ("" as well) or `missing`."""
+    value: Any = (chains["missing"] if chain == "missing" else None) or chains["full"]
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def _draw_curve(axes: Axes, curve: Sequence[Sequence[Any]], default: Any, best: Any) -> None:
+    """Score against value, with marks at two of the values; values that are no numbers stand side by side."""
+    values, scores = [value for value, _ in curve], [score for _, score in curve]
+    if all(isinstance(value, int | float) for value in (*values, default)):
+        places: list[float] = list(map(float, values))
+        line, at = "-", float(default)
+    else:
+        places = list(map(float, range(len(values))))
+        line, at = "", float(values.index(default)) if default in values else math.nan
+        axes.set_xticks(
+            places, ["\n".join(value) if isinstance(value, list) else str(value) for value in values]
+        )
+        axes.margins(x=0.25)
+    axes.plot(
+        places, scores, line, color=BLUE, marker="" if line and len(values) > 20 else "o", markersize=3.5
+    )
+    axes.axvline(at, color=GREY, linestyle="--", linewidth=1, label="default")
+    chosen = [index for index, value in enumerate(values) if value == best]
+    axes.plot(
+        [places[index] for index in chosen],
+        [scores[index] for index in chosen],
+        "o",
+        color=VERMILION,
+        markersize=7,
+        label="best on all validation subjects",
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.tick_params(labelsize="small")
+
+
+def _worth(found: Mapping[str, Any]) -> str:
+    """What the search is worth, in a title."""
+    if not found["trials"]:
+        return f"Post-processing: nothing was searched; objective {found['default_score']:.3f}"
+    noise = ", within noise" if found["within_noise"] else ""
+    kept = "; the default is kept" if found["best"] == found["default"] else ""
+    return (
+        f"Post-processing, {found['subjects']} validation subjects: default {found['default_score']:.3f}, "
+        f"cross-fitted {found['crossfit_score']:.3f}\n"
+        f"gain {found['gain']:+.3f} (95 % {found['gain_low']:+.3f} to {found['gain_high']:+.3f}{noise}){kept}"
+    )
 
 
 def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], list[float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +51,19 @@ class Parameter:
         if self.kind == "float":  # a field of whole numbers accepts 1.0 and 4.0, but nothing between
             values.append(("type", self.low + 0.382 * (self.high - self.low)))
         return values if self.size is None else [(key, [value] * self.size) for key, value in values]
+
+    def values(self) -> Iterator[Any] | None:
+        """All values, in the file's order or ascending; None where they are no finite set of single values."""
+        if self.kind == "fixed":
+            return iter((self.value,))
+        if self.size is not None or (self.kind == "float" and self.step is None):
+            return None
+        if self.kind == "categorical":
+            return iter(self.choices)
+        if self.kind == "int":
+            return iter(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
+        step = self.step or 1.0
+        return (round(self.low + n * step, 12) for n in range(round((self.high - self.low) / step) + 1))
 
     def can_be(self, value: Any) -> bool:
         """Whether the search may set this parameter to a value."""

@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations, product
+from itertools import combinations, islice, product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Parameter
@@ -30,6 +31,7 @@ from study.errors import ConfigError
 if TYPE_CHECKING:
     import optuna
 
+MOST_TURNS = 10_000  # combinations that are still gone through one after the other
 _Required = dict[str, tuple[Any, ...]]  # for a parameter to count, each path must have one of these values
 
 
@@ -66,13 +68,27 @@ class SearchSpace:
         """The values of one trial by dotted path; parameters whose conditions do not hold are left out."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if self._holds(parameter, values):
+            if self._applies(parameter, values):
                 values[parameter.path] = parameter.suggest(trial)
         return values
 
-    def _holds(self, parameter: Parameter, values: Mapping[str, Any]) -> bool:
-        """Whether the conditions of a parameter hold."""
-        return all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items())
+    def grid(self, at_most: int) -> list[dict[str, Any]] | None:
+        """The values of every trial that can be suggested; None where there are infinitely or too many."""
+        trials: list[dict[str, Any]] = [{}]
+        for parameter in self.parameters:
+            longer: list[dict[str, Any]] = []
+            for values in trials:
+                if not self._applies(parameter, values):
+                    longer.append(values)
+                elif (choices := parameter.values()) is None:
+                    return None
+                else:
+                    some = islice(choices, at_most + 1)
+                    longer += [{**values, parameter.path: value} for value in some]
+                if len(longer) > at_most:
+                    return None
+            trials = longer
+        return trials
 
     def probes(self, config: Config, prefix: str) -> Iterator[dict[str, Any]]:
         """Values by path for each end of each parameter under `prefix`, with what its conditions ask for."""
@@ -94,19 +110,9 @@ class SearchSpace:
 
         A parameter whose conditions do not hold in a combination is not in it.
         """
-        found: list[dict[str, Any]] = [{}]
-        for parameter in self.parameters:
-            if parameter.in_turn:
-                found = [
-                    extended
-                    for values in found
-                    for extended in (
-                        [values | {parameter.path: choice} for choice in parameter.choices]
-                        if self._holds(parameter, values | self.fixed)
-                        else [values]
-                    )
-                ]
-        return tuple(found) if any(found) else ()
+        in_turn = tuple(parameter for parameter in self.parameters if parameter.in_turn)
+        combined = SearchSpace(in_turn, {**self.given, **self.fixed}).grid(MOST_TURNS) if in_turn else None
+        return tuple(combined or ())
 
     @property
     def outer(self) -> SearchSpace:
@@ -117,6 +123,10 @@ class SearchSpace:
     def postprocessing(self) -> SearchSpace:
         """What is tried on kept probabilities."""
         return self._part(_is_postprocessing)
+
+    def _applies(self, parameter: Parameter, values: Mapping[str, Any]) -> bool:
+        """Whether a parameter's conditions hold, given the values of those before it."""
+        return all(values.get(path, self.given[path]) in allowed for path, allowed in parameter.when.items())
 
     def _part(self, belongs: Callable[[str], bool]) -> SearchSpace:
         return SearchSpace(tuple(p for p in self.parameters if belongs(p.path)), self.given)
@@ -170,7 +180,7 @@ class _Checker:
         if values is None:
             return None
         try:
-            self._config.with_values(values)
+            self._config.with_values(values, drawn=True)
         except ConfigError as error:
             return "; ".join(error.problems)
         return None
@@ -231,19 +241,28 @@ def _condition_problems(parameter: Parameter, by_path: Mapping[str, Parameter], 
 
 
 def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
-    """What is gone through in turn must be known before anything is drawn."""
-    return [
+    """What is gone through in turn must be known before anything is drawn, and not be endless."""
+    problems = []
+    combinations_in_turn = prod(len(p.choices) for p in by_path.values() if p.in_turn)
+    if combinations_in_turn > MOST_TURNS:
+        problems.append(
+            f"search_space: {combinations_in_turn} combinations would be gone through in turn, at most {MOST_TURNS} can; "
+            "let some of the parameters be drawn (without in_turn)"
+        )
+    problems += [
         f"search_space.{parameter.path}.when.{path}: what is gone through in turn cannot hang on {path}, which is "
         "drawn; let that be in_turn, too, or fix it"
         for parameter in by_path.values()
         if parameter.in_turn
         for path in parameter.when
         if path in by_path and not by_path[path].in_turn and by_path[path].kind != "fixed"
-    ] + [
+    ]
+    problems += [
         f"search_space.{parameter.path}.in_turn: post-processing is searched on kept probabilities; leave it out"
         for parameter in by_path.values()
         if parameter.in_turn and _is_postprocessing(parameter.path)
     ]
+    return problems
 
 
 def _merge(one: _Required | None, other: _Required | None) -> _Required | None:

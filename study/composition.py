@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import search_spaces
 from study.config import Config, legal_keys, validate
 from study.errors import ConfigError
+from study.results import StudyFolder, TrialFolder, read_json
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -34,6 +35,12 @@ def compose(arguments: Sequence[str]) -> Config:
     if (turns := space.turns) and "trials" not in composed["study"]:
         values["study.trials"] = len(turns)
     return config.with_values(values)
+
+
+def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
+    """The configuration that a trial ran with."""
+    searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
+    return validate(read_json(folder.config)).with_values(searched).narrowed()
 
 
 def choices(directories: Sequence[Path] = ()) -> dict[str, list[str]]:

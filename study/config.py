@@ -11,10 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from study.errors import ConfigError
 
+DRAWN = {"drawn": True}  # validation context of values that a sampler drew
 FEWEST_UNIFIED = 2  # modalities that URN's variance term needs (Lau 2019, section 2.3.2)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -364,11 +373,95 @@ class Trainer(Section):
     deterministic: bool = False
 
 
-class Postprocessing(Section):
-    """From probabilities to a mask. Searched on kept probabilities; costs no training."""
+class RemoveSmall(Section):
+    """Components below either minimum are removed."""
 
+    voxels: Annotated[int, Field(ge=0)] = 0
+    ml: Annotated[float, Field(ge=0, le=1000)] = 0.0
+
+
+class KeepBiggest(Section):
+    """Components considerably smaller than the largest are removed."""
+
+    ratio: Fraction = Field(0.5, description="to the largest; 1: only the largest, and all as large as it")
+
+
+class NearLesion(Section):
+    """Components much farther from the lesion than the closest one are removed."""
+
+    voxels: Annotated[float, Field(ge=0)] | None = Field(
+        20.0, description="N (Vargas-Ibarra 2024); null: no limit in voxels"
+    )
+    mm: Annotated[float, Field(ge=0)] | None = Field(None, description="null: no limit in mm")
+
+    @property
+    def without_limit(self) -> bool:
+        """Nothing would be removed."""
+        return self.voxels is None and self.mm is None
+
+
+class Grow(Section):
+    """Voxels connected to what is kept are added."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+Step = Literal["threshold", "remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes"]
+
+
+class Postprocessing(Section):
+    """From probabilities to a mask (study.evaluation.postprocessing). Searched on kept probabilities, without training.
+
+    Settings that contradict each other are refused where a user gives them. A sampler draws each value on its own: what
+    it draws is mended here, and nowhere else (see `drawn`).
+    """
+
+    steps: tuple[Step, ...] = Field(
+        ("threshold", "remove_small"), description="in this order; threshold first, each at most once"
+    )
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    min_volume_ml: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    remove_small: RemoveSmall = RemoveSmall()
+    keep_biggest: KeepBiggest = KeepBiggest()
+    near_lesion: NearLesion = NearLesion()
+    grow: Grow = Grow()
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Postprocessing:
+        if self.steps[:1] != ("threshold",):
+            raise ValueError(f"steps must begin with threshold, got {', '.join(self.steps) or 'none'}")
+        if twice := sorted({step for step in self.steps if self.steps.count(step) > 1}):
+            raise ValueError(f"steps must list each step at most once, got {', '.join(twice)} twice")
+        if info.context is DRAWN:
+            return self._mended()
+        if "grow" in self.steps and self.grow.threshold > self.threshold:
+            raise ValueError(
+                f"grow.threshold must not be above threshold={self.threshold}, got {self.grow.threshold}"
+            )
+        if "near_lesion" in self.steps and self.near_lesion.without_limit:
+            raise ValueError(
+                "near_lesion needs a limit, got voxels=null and mm=null; give one, or leave near_lesion out of steps"
+            )
+        return self
+
+    def _mended(self) -> Postprocessing:
+        """Growing from a lower threshold down to a higher one adds nothing, and no limit removes nothing: say so."""
+        changes: dict[str, Any] = {}
+        if "grow" in self.steps and self.grow.threshold > self.threshold:
+            changes["grow"] = Grow(threshold=self.threshold)
+        if self.near_lesion.without_limit:
+            changes["steps"] = tuple(step for step in self.steps if step != "near_lesion")
+        return self.model_copy(update=changes) if changes else self
+
+    def drawn(self, values: Mapping[str, Any]) -> Postprocessing:
+        """A copy with what a sampler drew, by path in this section (`grow.threshold`).
+
+        Where grow is among the steps, its threshold is lowered to `threshold`; near_lesion without a limit is left
+        out of the steps.
+
+        Raises:
+            ValidationError: a value is illegal on its own.
+        """
+        return Postprocessing.model_validate(_with_values(self.model_dump(), values), context=DRAWN)
 
 
 class Evaluation(Section):
@@ -381,6 +474,10 @@ class Evaluation(Section):
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     windows_per_batch: Count = 4
     postprocessing_trials: Annotated[int, Field(ge=0)] = Field(200, description="0: keep the defaults")
+    postprocessing_sampler: Literal["tpe", "nsga2"] = "tpe"
+    postprocessing_per_subset: bool = Field(
+        False, description="thresholds of their own for subjects that lack a modality"
+    )
     bootstrap: Count = 2000
 
 
@@ -507,24 +604,33 @@ class Config(Section):
         """Where simulated cohorts are written."""
         return self.cohort.phantom.root or self.study.root / "phantoms"
 
-    def with_values(self, values: Mapping[str, Any]) -> Config:
+    def with_values(self, values: Mapping[str, Any], *, drawn: bool = False) -> Config:
         """A copy in which each dotted path has its new value; raises ConfigError like `validate`."""
         if not values:
             return self
-        content = self.model_dump(mode="json")
-        for path, value in values.items():
-            *parents, last = path.split(".")
-            section = content
-            for name in parents:
-                section = section[name]
-            section[last] = value
-        return validate(content)
+        return validate(_with_values(self.model_dump(mode="json"), values), drawn=drawn)
 
 
-def validate(content: Mapping[str, Any]) -> Config:
-    """The frozen configuration, or a ConfigError that lists every mistake with its path and the legal values."""
+def _with_values(content: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a section, changed in place: each dotted path has its new value."""
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        section = content
+        for name in parents:
+            section = section[name]
+        section[last] = value
+    return content
+
+
+def validate(content: Mapping[str, Any], *, drawn: bool = False) -> Config:
+    """The frozen configuration, or a ConfigError that lists every mistake with its path and the legal values.
+
+    Args:
+        content: the settings, nested.
+        drawn: a sampler may have drawn some; see `Postprocessing.drawn`.
+    """
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(content, context=DRAWN if drawn else None)
     except ValidationError as error:
         raise ConfigError([_describe(detail) for detail in error.errors()]) from None
 

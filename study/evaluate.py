@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from study.cli import parse_pairs, run_command, usage
-from study.composition import compose
+from study.composition import compose, trial_config
 from study.config import Config, validate
 from study.errors import ConfigError
-from study.preparation import trial_config
 from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
 
 KEYS = {
@@ -67,7 +66,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 
     from analysis.tables import cross_center_table, to_text
     from study.cohort import load_cohort
-    from study.config import Postprocessing
+    from study.evaluation.chains import Chains
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
     from study.preparation import open_study
@@ -75,7 +74,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 
     data = open_study(folder, config)
     network = load_network(config, data.plan, trial)
-    settings = Postprocessing.model_validate((trial.read_result() or {})["postprocessing"])
+    chains = Chains.model_validate((trial.read_result() or {})["postprocessing"])
     if name == "own":
         subjects = data.prepared((*data.splits.test, *data.splits.unseen))
         centers = data.centers
@@ -91,7 +90,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
     judge = Judge(config, data.plan.patch_size, centers, device, withheld=data.withheld)
     rows = [
         judge.row(
-            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), settings
+            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), chains
         )
         for one, subset, probability in judge.predictions(network.to(device), subjects)
     ]

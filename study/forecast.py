@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
+from search_spaces.space import availability_subsets
 from study.cohort import plan_cohort, split_cohort
 from study.config import Config
 from study.training.rungs import rung_epochs
@@ -16,6 +17,8 @@ GPU_FLOPS_PER_S = 2e13
 # Of the planner's memory estimate for nnU-Net's plain network with 32 channels, per voxel and patch.
 ACTIVATION_BYTES_PER_VOXEL = 1.5e3
 MAX_PATCH_VOXELS = 128**3
+# Of a map of 512×512×100 voxels, 5 million of them brain: 1.8 to 4.2 measured, the more the less sure the network is.
+KEPT_MB = 3.0
 
 
 class Cost(NamedTuple):
@@ -56,7 +59,7 @@ def forecast(config: Config) -> str:
     lines = [f"Study {config.study.name}: {config.study.trials} trials, {trainer.epochs} epochs each at most"]
     if config.tuning.scheduler == "asha" and config.study.trials > 1:
         lines.append(f"  ASHA compares at epochs {', '.join(map(str, rungs)) or 'none'}")
-    lines += _cost(config)
+    lines += [*_cost(config), _kept(config, len(splits.validation))]
     lines += ["", "Subjects (a reference mask is needed to take part):"]
     uses = {
         "train": splits.train,
@@ -99,6 +102,14 @@ def _cost(config: Config) -> list[str]:
         "(assumed rates; early stopping and small subjects need less)",
         f"  at most {disk_gb:.2g} GB for checkpoints (model and momentum), besides the cache of the scans",
     ]
+
+
+def _kept(config: Config, subjects: int) -> str:
+    maps = config.study.trials * subjects * len(availability_subsets(config))
+    return (
+        f"  at most {maps:,} kept probability maps, one for each trial, validation subject and availability subset: "
+        f"{maps * KEPT_MB / 1000:,.1f} GB if they have 512×512×100 voxels ({KEPT_MB:.0f} MB each), less if smaller"
+    )
 
 
 def _patch_voxels(config: Config) -> float:

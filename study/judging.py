@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
-from search_spaces.space import SearchSpace
-from study.config import Config, Postprocessing
+from study.config import Config
+from study.evaluation.chains import Chains
 from study.evaluation.cross_center import Judge
 from study.evaluation.kept import KeptCase, keep, write_kept
-from study.evaluation.postprocessing import postprocess
-from study.evaluation.search import PostprocessingFit, search_postprocessing
+from study.evaluation.search import search_postprocessing
 from study.evaluation.synthesis import synthesis_psnr
 from study.imaging.prepared import Prepared
 from study.preparation import StudyData
-from study.results import Row, TrialFolder, atomic, write_rows
+from study.results import Row, TrialFolder, atomic, write_json, write_rows
 from study.weights import save_weights
 
 
@@ -34,31 +34,18 @@ def judge_trial(
         The trial's part of result.json.
     """
     kept = _keep_validation(folder, data, judge, network)
-    fit = search_postprocessing(
-        kept,
-        config.postprocessing,
-        config.evaluation.postprocessing_trials,
-        config.study.seed,
-        SearchSpace.parse(config.search_space, config).postprocessing,
-        config.objective,
-        empty_dice=config.evaluation.empty_dice,
-        bootstrap=config.evaluation.bootstrap,
-    )
+    fit = search_postprocessing(kept, config)
+    write_json(folder.postprocessing, fit.to_dict())
     rows = _test(folder, data, judge, network, fit.best)
     save_weights(folder.weights, network)
     write_rows(folder.rows, rows)
     return {
         "state": "complete",
-        "value": _honest_value(fit),
+        "value": fit.value,
         "postprocessing": fit.best.model_dump(),
-        "crossfit": fit.to_dict(),
+        "crossfit": fit.without_curves(),
         "scores": _scores(rows) | _synthesis_scores(data, judge, network),
     }
-
-
-def _honest_value(fit: PostprocessingFit) -> float:
-    """What the trial is compared by: the cross-fitted score, or the default's where that is kept."""
-    return fit.crossfit_score if fit.gain > 0 and math.isfinite(fit.crossfit_score) else fit.default_score
 
 
 def _keep_validation(
@@ -67,15 +54,17 @@ def _keep_validation(
     """Predict validation subjects, on their own grids, and keep the probabilities."""
     shutil.rmtree(folder.probabilities, ignore_errors=True)
     kept = []
+    references: dict[str, NDArray[np.bool_]] = {}  # one for all subsets of a subject
     for prepared, subset, probability in judge.predictions(network, data.prepared(data.splits.validation)):
         case = keep(
             prepared.to_native(probability),
-            np.asarray(prepared.native_target, bool),
+            references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
             key=prepared.key,
             center=data.centers[prepared.key],
             subset=subset.name,
             removed=subset.removed,
             spacing_mm=prepared.native.spacing_mm,
+            lesion=prepared.lesion,
         )
         write_kept(folder.probabilities / f"{prepared.key}_{subset.name}.npz", case)
         kept.append(case)
@@ -83,7 +72,7 @@ def _keep_validation(
 
 
 def _test(
-    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, settings: Postprocessing
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, chains: Chains
 ) -> list[Row]:
     """Score test subjects, seen and unseen, once; nothing is chosen by these rows."""
     rows: list[Row] = []
@@ -91,11 +80,11 @@ def _test(
     for seen, keys in ((True, data.splits.test), (False, data.splits.unseen)):
         for prepared, subset, probability in judge.predictions(network, data.prepared(keys)):
             native = prepared.to_native(probability)
-            rows.append(judge.row(folder.number, "test", seen, prepared, subset, native, settings))
+            rows.append(judge.row(folder.number, "test", seen, prepared, subset, native, chains))
             center = data.centers[prepared.key]
             if not subset.removed and _shows_more(prepared, pictures.get(center)):
-                voxel_ml = float(np.prod(prepared.grid.spacing_mm)) / 1000
-                pictures[center] = (prepared, subset.name, postprocess(probability, settings, voxel_ml))
+                mask = judge.mask(prepared, subset, native, chains)
+                pictures[center] = (prepared, subset.name, prepared.from_native(mask))
     _write_overlays(folder, judge.config.cohort.modalities, pictures)
     return rows
 

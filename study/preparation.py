@@ -12,13 +12,13 @@ from models import Plan, Scans, plan_model
 from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, read_splits, split_cohort, write_splits
 from study.cohort.records import Cohort, Splits
-from study.config import Config, validate
+from study.config import Config
 from study.errors import ConfigError
 from study.imaging.cache import PreparedCohort, open_prepared, prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
 from study.imaging.prepare import Prepared
-from study.results import StudyFolder, TrialFolder, read_json, write_json
+from study.results import StudyFolder, read_json, write_json
 from study.weights import Start, check_network, check_start, write_start
 
 
@@ -131,12 +131,6 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
         centers=found["centers"],
         withheld=withheld,
     )
-
-
-def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
-    """The configuration that a trial ran with."""
-    searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
-    return validate(read_json(folder.config)).with_values(searched).narrowed()
 
 
 def plan_network(

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.tables import average_table, cross_center_table, to_text
 from study.config import Config
 from study.errors import StudyError
+from study.evaluation.chains import Chains
 from study.results import StudyFolder, TrialFolder, find_winner, find_winners, read_json, winning_rows
 from study.tracking import tracking_uri, without_password
 
@@ -50,10 +51,9 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     lines += [
         f"Winner: trial {winner['trial']}, objective {winner['objective']:.3f} (validation, seen centers)"
     ]
-    shown = winner["parameters"] | {
-        f"postprocessing.{key}": value for key, value in winner["postprocessing"].items()
-    }
-    lines += [f"  {path} = {_shown(value)}" for path, value in shown.items()]
+    lines += [f"  {path} = {_shown(value)}" for path, value in winner["parameters"].items()]
+    for whom, steps in Chains.model_validate(winner["postprocessing"]).in_words().items():
+        lines += [f"  post-processing of {whom}:", *(f"    {step}" for step in steps)]
     if independent := summary.get("independent"):
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in independent.items()]

@@ -16,6 +16,7 @@
         checkpoint.pt          last epoch: model, optimiser, random states
         weights.safetensors    the network, when finished
         probabilities/         kept validation probabilities
+        postprocessing.json    what its search found, with curves
         rows.parquet           one row per subject and availability subset
         result.json            state, value, post-processing
       summary.json             the winner and its table
@@ -148,6 +149,7 @@ class TrialFolder:
         self.checkpoint = path / "checkpoint.pt"
         self.weights = path / "weights.safetensors"
         self.probabilities = path / "probabilities"
+        self.postprocessing = path / "postprocessing.json"
         self.rows = path / "rows.parquet"
         self.result = path / "result.json"
         self.stop = path / "stop"  # there: the scheduler asks the training to end after this epoch

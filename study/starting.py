@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from study.composition import trial_config
 from study.config import Config
 from study.errors import ConfigError
 from study.results import StudyFolder, find_winner
@@ -33,7 +34,7 @@ def find_start(config: Config) -> Start | None:
 
 
 def _from_study(folder: StudyFolder, number: int | None) -> Start:
-    from study.preparation import open_study, trial_config
+    from study.preparation import open_study
     from study.weights import load_network
 
     trial = find_winner(folder) if number is None else folder.trial(number)

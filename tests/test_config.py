@@ -27,7 +27,10 @@ def test_every_mistake_is_told_at_once_with_its_path() -> None:
 
 def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
     (problem,) = problems(postprocessing={"treshold": 0.4})
-    assert problem == "postprocessing.treshold: no such key; postprocessing has threshold, min_volume_ml"
+    assert problem == (
+        "postprocessing.treshold: no such key; "
+        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,14 @@ def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
         ({"cohort": {"splits": {"validation": 0.6, "test": 0.5}}}, "must leave something to train on"),
         ({"objective": {"full": 0, "missing": 0}}, "all weights are 0"),
         ({"trainer": {"learning_rate": float("nan")}}, "trainer.learning_rate"),
+        (
+            {"postprocessing": {"steps": ["threshold", "grow"], "grow": {"threshold": 0.6}}},
+            "postprocessing: grow.threshold must not be above threshold=0.5, got 0.6",
+        ),
+        (
+            {"postprocessing": {"steps": ["threshold", "near_lesion"], "near_lesion": {"voxels": None}}},
+            "postprocessing: near_lesion needs a limit, got voxels=null and mm=null",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(sections: dict[str, object], words: str) -> None:
@@ -54,6 +65,13 @@ def test_a_copy_with_other_values_is_judged_like_any_configuration() -> None:
     assert config().with_values({"schedule.steps": 7}).schedule.steps == 7
     with pytest.raises(ConfigError, match=r"schedule\.steps"):
         config().with_values({"schedule.steps": 1})
+
+
+def test_drawn_values_of_the_post_processing_are_mended_where_a_user_s_are_refused() -> None:
+    values = {"postprocessing.steps": ["threshold", "grow"], "postprocessing.threshold": 0.2}
+    with pytest.raises(ConfigError, match=r"grow\.threshold must not be above threshold=0\.2, got 0\.3"):
+        config().with_values(values)
+    assert config().with_values(values, drawn=True).postprocessing.grow.threshold == 0.2
 
 
 def test_the_configuration_is_frozen() -> None:

@@ -26,6 +26,15 @@ def test_the_cost_is_what_its_numbers_give() -> None:
     assert "at most 0.75 GB" in text  # 2 trials · 31.2 million · 4 bytes · 3
 
 
+def test_kept_probabilities_are_counted() -> None:
+    config = compose(
+        ["study.trials=100", "cohort.phantom.centers=[CHSF]", "cohort.phantom.subjects_per_center=50"]
+    )
+    maps = 100 * 10 * 2  # a fifth validates; with B0 and without
+    assert f"at most {maps:,} kept probability maps" in forecast(config)
+    assert "6.0 GB if they have 512×512×100 voxels" in forecast(config)
+
+
 @pytest.mark.parametrize(
     ("model", "voxels"), [("unet2d", 256 * 256), ("urn", 256 * 256), ("nnunet_small", 20_000)]
 )

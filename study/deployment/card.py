@@ -41,6 +41,7 @@ def model_card(
                 "## Data\n\n" + _data(subjects, config),
                 "## Results\n\n" + _results(table, config),
                 "## Limits\n\n" + _limits(manifest, config),
+                "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
             )
         )
@@ -100,9 +101,16 @@ def _limits(manifest: Manifest, config: Config) -> str:
         f"- Other scanners, protocols and patients than those above: {known} how it does elsewhere.\n"
         "- Combinations of modalities that the table does not list were not tested.\n"
         "- It outlines one structure; it does not tell a stroke from a mimic, nor a new from an old lesion.\n"
-        f"- Components below {manifest.postprocessing.min_volume_ml:.3g} mL are removed.\n"
         "- Checksums find damage; they are no signature and do not prove who made the bundle."
     )
+
+
+def _postprocessing(manifest: Manifest) -> str:
+    parts = ["Voxels that touch by a face, an edge or a corner are one component."]
+    for whom, lines in manifest.postprocessing.in_words().items():
+        steps = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
+        parts.append(f"For {whom}, in this order:\n\n{steps}")
+    return "\n\n".join(parts)
 
 
 def _technical(manifest: Manifest) -> str:
@@ -111,6 +119,5 @@ def _technical(manifest: Manifest) -> str:
     return (
         f"- spacing {spacing} mm (slices, rows, columns)\n"
         f"- normalisation {manifest.preparation.normalisation}\n"
-        f"- probability threshold {manifest.postprocessing.threshold:.3g}\n"
         f"- bundle format {manifest.format_version}; written with {versions}"
     )

@@ -10,12 +10,13 @@ from typing import Any
 
 from analysis.tables import cross_center_table
 from models import Plan
+from study.composition import trial_config
 from study.config import Config
 from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.errors import StudyError
-from study.preparation import plan_network, trial_config
+from study.preparation import plan_network
 from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Fraction, Positive, Postprocessing, Section
+from study.config import Fraction, Positive, Section
 from study.errors import BundleError
+from study.evaluation.chains import Chains
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -40,7 +41,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[2] = FORMAT_VERSION
+    format_version: Literal[3] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
@@ -54,7 +55,7 @@ class Manifest(Section):
     )
     preparation: Preparation
     inference: Inference
-    postprocessing: Postprocessing
+    postprocessing: Chains
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
 

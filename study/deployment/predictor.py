@@ -75,7 +75,7 @@ class Bundle:
             CohortError: everything that is wrong with the files.
         """
         from study.evaluation.inference import predict_probability
-        from study.evaluation.postprocessing import postprocess
+        from study.evaluation.postprocessing import Subject, postprocess
         from study.imaging.prepare import prepare_images
 
         _check_modalities(images, self.manifest)
@@ -101,14 +101,15 @@ class Bundle:
                 autocast=self._autocast,
             )
         )
-        voxel_ml = float(np.prod(prepared.native.spacing_mm)) / 1000
-        mask = postprocess(probability, manifest.postprocessing, voxel_ml)
+        absent = tuple(modality for modality in manifest.modalities if modality not in images)
+        judged = Subject(prepared.native.spacing_mm, prepared.lesion)
+        mask = postprocess(probability, manifest.postprocessing.of("+".join(absent)), judged)
         return Prediction(
             mask=mask,
             probability=probability,
             reference=images[_reference(images, manifest)],
-            absent=tuple(modality for modality in manifest.modalities if modality not in images),
-            volume_ml=float(np.count_nonzero(mask)) * voxel_ml,
+            absent=absent,
+            volume_ml=float(np.count_nonzero(mask)) * judged.voxel_volume_ml,
         )
 
 

@@ -61,10 +61,13 @@ def build_tree(levels: NDArray[np.uint16], lowest: int) -> ComponentTree:
 
 def _touching(voxels: Integers, shape: tuple[int, ...]) -> tuple[Integers, Integers]:
     """The pairs among given voxels that are 26-neighbours, each once, as places in their list."""
-    depth, rows, columns = (side + 2 for side in shape)  # a border, so that no neighbour is off the grid
-    at = np.ravel_multi_index(
-        tuple(axis + 1 for axis in np.unravel_index(voxels, shape)), (depth, rows, columns)
-    )
+    places = np.unravel_index(voxels, shape)
+    corner = [axis.min(initial=side) - 1 for axis, side in zip(places, shape, strict=True)]
+    axes = [
+        axis - low for axis, low in zip(places, corner, strict=True)
+    ]  # in the box of the voxels and a border,
+    depth, rows, columns = (int(axis.max(initial=0)) + 2 for axis in axes)  # so that no neighbour is off it
+    at = np.ravel_multi_index(tuple(axes), (depth, rows, columns))
     place = np.full(depth * rows * columns, -1, dtype=np.int64)
     place[at] = np.arange(voxels.size)
     neighbours = [place[at + (z * rows + y) * columns + x] for z, y, x in FORWARD]

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from study.config import Config, Postprocessing
+from study.config import Config
+from study.evaluation.chains import Chains, absent_of
+from study.evaluation.components import Mask
 from study.evaluation.inference import predict_subsets
 from study.evaluation.metrics import score
-from study.evaluation.postprocessing import postprocess
+from study.evaluation.postprocessing import Subject, postprocess
 from study.evaluation.subsets import Subset, subsets_of
 from study.imaging.prepare import Prepared
 from study.results import Row
@@ -70,6 +72,13 @@ class Judge:
             for subset, probability in zip(subsets, probabilities, strict=True):
                 yield prepared, subset, probability
 
+    def mask(
+        self, prepared: Prepared, subset: Subset, probability: NDArray[np.float32], chains: Chains
+    ) -> Mask:
+        """The mask of a probability map, both on the reference's own grid: as the bundle's predictor makes it."""
+        settings = chains.of(absent_of(subset.name, self.config.cohort.modalities))
+        return postprocess(probability, settings, Subject(prepared.native.spacing_mm, prepared.lesion))
+
     def row(
         self,
         trial: int,
@@ -78,18 +87,19 @@ class Judge:
         prepared: Prepared,
         subset: Subset,
         probability: NDArray[np.float32],
-        settings: Postprocessing,
+        chains: Chains,
     ) -> Row:
         """How well one prediction does on the reference's own grid, after post-processing.
 
         Args:
             probability: on the reference's own grid.
+            chains: the post-processing.
         """
         if prepared.native_target is None:
             raise ValueError(f"{prepared.key} must have a reference mask to be judged")
-        spacing_mm = prepared.native.spacing_mm
-        mask = postprocess(probability, settings, float(np.prod(spacing_mm)) / 1000)
-        scores = score(prepared.native_target, mask, spacing_mm, self.config.evaluation.empty_dice)
+        mask = self.mask(prepared, subset, probability, chains)
+        empty_dice = self.config.evaluation.empty_dice
+        scores = score(prepared.native_target, mask, prepared.native.spacing_mm, empty_dice)
         return Row(
             trial=trial,
             split=split,

@@ -19,13 +19,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evaluation.chain import ROUNDING, Centroid, Values, lesion_distances, min_of_largest
-from study.evaluation.chain_settings import Postprocessing, Step
+from study.config import Postprocessing, Step
 from study.evaluation.component_tree import Integers
 from study.evaluation.forest import TOTALS, Forest
 from study.evaluation.holes import HoleFinder
 from study.evaluation.kept import KEPT_FROM, LEVELS, KeptCase
 from study.evaluation.metrics import EMPTY_DICE, EmptyDice
+from study.evaluation.postprocessing import ROUNDING, Values, lesion_distances, min_of_largest
 
 Number = TypeVar("Number", np.int64, np.float64)
 AT_ONCE = 2**16  # components in the list at a time, as many as fit into a CPU's cache
@@ -52,12 +52,11 @@ class _Parts:
 
 
 class FastChain:
-    """The Dice of kept cases after `chain.postprocess` of their kept maps, to the last bit."""
+    """The Dice of kept cases after `postprocess` of their kept maps, to the last bit."""
 
     def __init__(
         self,
         kept: Sequence[KeptCase],
-        lesions: Sequence[Centroid | None],
         lowest: float,
         empty_dice: EmptyDice,
     ) -> None:
@@ -65,7 +64,6 @@ class FastChain:
 
         Args:
             kept: the cases.
-            lesions: center of mass of each case's lesion on the full grid; None where there is none.
             lowest: no threshold that will be asked for is below this one.
             empty_dice: Dice where reference and prediction are empty.
         """
@@ -77,7 +75,7 @@ class FastChain:
         self._empty_dice = EMPTY_DICE[empty_dice]
         self._voxel_volume_ml = np.array([case.voxel_volume_ml for case in kept])
         self._spacing_mm = np.array([case.spacing_mm for case in kept])
-        self._lesion = np.array([(np.nan,) * 3 if lesion is None else lesion for lesion in lesions])
+        self._lesion = np.array([case.lesion or (np.nan,) * 3 for case in kept])
         self._steps: dict[Step, Callable[[_Parts, Sequence[Postprocessing]], _Parts]] = {
             "remove_small": self._remove_small,
             "keep_biggest": self._keep_biggest,
@@ -203,7 +201,7 @@ class FastChain:
 
 
 def levels_of(thresholds: Sequence[float]) -> Integers:
-    """The lowest kept levels that thresholds let pass, at least that of probability 0.02."""
+    """The lowest kept levels that thresholds let pass, at least the first above 0."""
     return np.maximum(np.searchsorted(LEVELS, np.array(thresholds, dtype=np.float32)), KEPT_FROM)
 
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study.evaluation.chain import fill_holes
 from study.evaluation.component_tree import Integers
 from study.evaluation.forest import TOTALS, Forest, running_totals, totals_of_voxels
+from study.evaluation.postprocessing import fill_holes
 
 FEWEST_AROUND_A_HOLE = 6  # the face neighbours of a voxel
 

@@ -71,19 +71,22 @@ class Panel:
             (self._missing if removed else self._full)[row[subject], index] = 1.0
 
     def by_subject(self, dice: Values) -> tuple[Values, Values]:
-        """Full and missing Dice per subject [N], from the Dice of all cases."""
-        return _mean(dice, self._full), _mean(dice, self._missing)
+        """Full and missing Dice per subject [..., N], from the Dice of all cases [..., C]."""
+        return _mean(dice[..., None, :], self._full), _mean(dice[..., None, :], self._missing)
 
     def parts(self, dice: Values, counts: Values) -> Values:
         """Full, missing, worst center and objective [..., 4].
 
         Args:
-            dice: of all cases, in their order.
+            dice: of all cases, in their order [C], or of many settings [S, C].
             counts: how often each subject counts [..., N]: 0 and 1 for a part of them, more in a resample.
+                With many settings, [N].
         """
         full, missing = self.by_subject(dice)
         by_center = counts[..., None, :] * self._in_center  # [..., centers, N]
-        centers = _nanmean(np.stack([_mean(full, by_center), _mean(missing, by_center)], axis=-1))
+        centers = _nanmean(
+            np.stack([_mean(full[..., None, :], by_center), _mean(missing[..., None, :], by_center)], axis=-1)
+        )
         worst = np.min(np.where(np.isnan(centers), np.inf, centers), axis=-1, initial=np.inf)
         worst = np.where(np.isinf(worst), np.nan, worst)
         parts = np.stack([_mean(full, counts), _mean(missing, counts), worst], axis=-1)
@@ -96,10 +99,11 @@ class Panel:
 
 
 def _mean(values: Values, weights: Values) -> Values:
-    """Weighted mean of values [N] that are not nan, for weights [..., N]; nan where nothing has weight."""
+    """Weighted mean along the last axis of what is not nan, both [..., N]; nan where nothing has weight."""
     there = ~np.isnan(values)
+    sums = np.einsum("...n,...n->...", weights, np.where(there, values, 0.0))
     with np.errstate(invalid="ignore"):
-        return np.asarray(weights @ np.where(there, values, 0.0) / (weights @ there.astype(np.float64)))
+        return np.asarray(sums / np.einsum("...n,...n->...", weights, there.astype(np.float64)))
 
 
 def _nanmean(values: Values, weights: Values | None = None) -> Values:

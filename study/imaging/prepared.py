@@ -26,6 +26,8 @@ class Prepared:
         grid: of `image` and `target`.
         native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
         native_target: uint8 [D, H, W] on `native`.
+        lesion: center of mass of the lesion in voxels of `native`, which post-processing may measure from; None
+            where there is none.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Prepared:
     grid: Grid
     native: Grid
     native_target: NDArray[np.uint8] | None
+    lesion: tuple[float, float, float] | None = None
 
     def select(self, modalities: Sequence[int]) -> Prepared:
         """The subject with these modalities only, by index, in this order; the grid stays."""
@@ -48,3 +51,7 @@ class Prepared:
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities [D, H, W] from `grid` to `native`, linearly; 0 outside the prepared box."""
         return resample(np.asarray(probability, np.float32), self.grid, self.native, order=1)
+
+    def from_native(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask [D, H, W] from `native` to `grid`: the nearest voxel's."""
+        return resample(np.asarray(mask, np.uint8), self.native, self.grid, order=0).astype(np.bool_)

@@ -122,6 +122,8 @@ def trial_record(
     record.tags["fadeout.device"] = str(result.get("device", config.trainer.device))
     step = int(result.get("epochs") or 0)
     record.points += [Point(key, value, finished.time_ms, step) for key, value in _result_metrics(result)]
+    applied = step + int(result.get("applied", 0))  # what was applied later (study.postprocess) comes after
+    record.points += [Point(key, value, finished.time_ms, applied) for key, value in _fitted_metrics(result)]
     record.documents["parameters.json"] = redact(searched)
     record.documents["config.json"] = redact(_with_values(config, searched))
     _add_table(record, config, trial, step, finished.time_ms)
@@ -129,6 +131,12 @@ def trial_record(
         from analysis.figures import training_curves
 
         record.pictures["training_curves.png"] = training_curves(epochs)
+    if trial.postprocessing.is_file():
+        from analysis.figures import postprocessing_figure
+
+        found = read_json(trial.postprocessing)
+        record.documents["postprocessing.json"] = found
+        record.pictures["postprocessing.png"] = postprocessing_figure(found)
     _add_overlays(record, trial)
     return record
 
@@ -203,12 +211,17 @@ def _epoch_points(epoch: Mapping[str, Any]) -> Iterator[Point]:
 
 def _result_metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield from _numbers({key: result.get(key) for key in ("value", "seconds", "epochs")})
-    for section, prefix in (("postprocessing", "fitted"), ("crossfit", "crossfit")):
-        content = {
-            key: value for key, value in (result.get(section) or {}).items() if not isinstance(value, dict)
-        }
-        for key, value in _numbers(content):
-            yield f"{prefix}/{key}", value
+    crossfit = result.get("crossfit") or {}
+    numbers = {key: value for key, value in crossfit.items() if not isinstance(value, dict)}
+    yield from ((f"crossfit/{key}", value) for key, value in _numbers(numbers))
+
+
+def _fitted_metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The settings of the steps that are taken: thresholds that nothing reads would only confuse."""
+    for name, prefix in (("full", "fitted"), ("missing", "fitted_missing")):
+        if settings := (result.get("postprocessing") or {}).get(name):
+            taken = {step: settings[step] for step in settings["steps"] if step in settings}
+            yield from ((f"{prefix}/{key}", value) for key, value in _numbers(taken))
 
 
 def _progress(finished: list[Finished]) -> Iterator[Point]:

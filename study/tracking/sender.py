@@ -39,7 +39,14 @@ class Sender:
         """Send what a trial has so far; False if the store already had it all."""
         self.history.update()
         trial, finished = self._folder.trial(number), self.history.of(number)
-        files = (trial.parameters, trial.epochs, trial.result, trial.rows, trial.path / "overlays.npz")
+        files = (
+            trial.parameters,
+            trial.epochs,
+            trial.postprocessing,
+            trial.result,
+            trial.rows,
+            trial.path / "overlays.npz",
+        )
         state = digest(*files, extra="" if finished else str(running))
         store, run = self._connected(), self._trial_run(number)
         if store.tags(run).get("fadeout.sent") == state:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.figures import overlay_figure, read_overlays, training_curves
+from analysis.figures import overlay_figure, postprocessing_figure, read_overlays, training_curves
 
 
 def _epochs(count: int) -> list[dict[str, Any]]:
@@ -92,3 +92,75 @@ def test_each_center_of_a_trial_has_its_overlay(tmp_path: Path) -> None:
     figures = read_overlays(tmp_path / "overlays.npz")
     assert list(figures) == ["CHSF", "ISLES"]
     assert figures["ISLES"].get_suptitle() == "ISLES, given DWI+ADC"
+
+
+CHAIN: dict[str, Any] = {"steps": ["threshold"], "threshold": 0.5, "grow": {"threshold": 0.3}}
+FOUND: dict[str, Any] = {
+    "default": {"full": CHAIN, "missing": None},
+    "best": {"full": CHAIN | {"threshold": 0.4}, "missing": None},
+    "fitted": {"full": CHAIN | {"threshold": 0.4}, "missing": None},
+    "crossfit_score": 0.61,
+    "default_score": 0.58,
+    "gain": 0.03,
+    "gain_low": -0.01,
+    "gain_high": 0.07,
+    "within_noise": True,
+    "subjects": 9,
+    "trials": 200,
+    "curves": {
+        "postprocessing.threshold": [[0.3, 0.55], [0.4, 0.62], [0.5, 0.58]],
+        "postprocessing.steps": [[["threshold"], 0.62], [["threshold", "grow"], 0.6]],
+    },
+}
+
+
+def test_each_searched_value_has_a_curve_with_default_and_best() -> None:
+    figure = postprocessing_figure(FOUND)
+    numbers, names = (axes for axes in figure.axes if axes.axison)
+    curve, default, best = numbers.lines
+    assert list(curve.get_xdata()) == [0.3, 0.4, 0.5]
+    assert list(curve.get_ydata()) == [0.55, 0.62, 0.58]
+    assert list(default.get_xdata()) == [0.5, 0.5]
+    assert (list(best.get_xdata()), list(best.get_ydata())) == ([0.4], [0.62])
+    assert numbers.get_xlabel() == "threshold (probability)"
+    assert [text.get_text() for text in names.get_xticklabels()] == ["threshold", "threshold\ngrow"]
+    assert list(names.lines[1].get_xdata()) == [0.0, 0.0]
+    assert numbers.get_ylim() == names.get_ylim()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "default",
+        "best on all validation subjects",
+    ]
+
+
+def test_the_title_says_what_the_search_is_worth() -> None:
+    title = postprocessing_figure(FOUND).get_suptitle()
+    assert title.splitlines()[1] == "gain +0.030 (95 % -0.010 to +0.070, within noise)"
+    certain = {**FOUND, "within_noise": False, "gain_low": 0.01}
+    assert "noise" not in postprocessing_figure(certain).get_suptitle()
+    refused = postprocessing_figure({**FOUND, "best": FOUND["default"]})
+    assert refused.get_suptitle().endswith("; the default is kept")
+
+
+def test_two_chains_have_curves_of_their_own() -> None:
+    missing = CHAIN | {"threshold": 0.2}
+    found = FOUND | {
+        "fitted": {"full": CHAIN, "missing": missing},
+        "curves": {
+            "full.postprocessing.threshold": [[0.2, 0.1], [0.5, 0.2]],
+            "missing.postprocessing.threshold": [[0.2, 0.4], [0.5, 0.3]],
+        },
+    }
+    panels = [axes for axes in postprocessing_figure(found).axes if axes.axison]
+    assert [axes.get_xlabel() for axes in panels] == [
+        "full: threshold (probability)",
+        "missing: threshold (probability)",
+    ]
+    assert [list(axes.lines[2].get_xdata()) for axes in panels] == [[0.5], [0.2]]
+    assert [list(axes.lines[1].get_xdata()) for axes in panels] == [[0.5, 0.5]] * 2
+
+
+@pytest.mark.parametrize("curves", [{}, {"postprocessing.threshold": []}])
+def test_a_search_without_scores_can_be_drawn(curves: Any) -> None:
+    figure = postprocessing_figure(FOUND | {"curves": curves, "trials": 0})
+    assert "nothing was searched" in figure.get_suptitle()
+    figure.savefig(BytesIO())

@@ -19,6 +19,10 @@ from study.preparation import plan_network
 from study.results import Row, StudyFolder, write_json, write_rows
 
 MODALITIES = ("DWI", "ADC", "B0")
+FITTED = {
+    "full": {"threshold": 0.45, "remove_small": {"ml": 0.05}},
+    "missing": {"steps": ["threshold", "grow"], "threshold": 0.6, "grow": {"threshold": 0.4}},
+}
 PRIVATE = ("patient-Jane-Roe", "ID-998877", "secretfolder")
 SHAPE = (20, 22, 9)  # of the files: x, y, z
 ROTATION = np.array([[0.96, 0.28, 0.0], [-0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
@@ -115,7 +119,7 @@ def _write_trial(folder: StudyFolder, number: int, state: str, value: float, net
     if state == "complete":
         write_rows(trial.rows, _rows(number))
         save_file(network.state_dict(), trial.weights)
-    fitted = {"threshold": 0.45, "min_volume_ml": 0.05} if state == "complete" else None
+    fitted = FITTED if state == "complete" else None
     write_json(trial.result, {"state": state, "value": value, "postprocessing": fitted})
 
 

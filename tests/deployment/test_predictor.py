@@ -18,8 +18,8 @@ from study.cohort.records import Subject
 from study.config import Postprocessing
 from study.deployment.predictor import load_bundle
 from study.errors import ConfigError
+from study.evaluation import postprocessing
 from study.evaluation.inference import predict_probability
-from study.evaluation.postprocessing import postprocess
 from study.imaging.prepare import prepare_subject
 
 Scan = Callable[..., dict[str, Path]]
@@ -51,8 +51,15 @@ def test_a_bundle_predicts_what_the_study_does(
     prediction = load_bundle(bundle_path, "cpu").predict({name: images[name] for name in given})
     assert np.ptp(expected) > 0.05
     np.testing.assert_allclose(prediction.probability, expected, atol=1e-6)
-    settings = Postprocessing(threshold=0.45, min_volume_ml=0.05)
-    np.testing.assert_array_equal(prediction.mask, postprocess(expected, settings, 0.016))
+    full = Postprocessing(threshold=0.45, remove_small={"ml": 0.05})
+    missing = Postprocessing(steps=("threshold", "grow"), threshold=0.6, grow={"threshold": 0.4})
+    right, wrong = (
+        postprocessing.postprocess(expected, settings, postprocessing.Subject((4.0, 2.0, 2.0)))
+        for settings in ((full, missing) if len(given) == 3 else (missing, full))
+    )
+    assert not np.array_equal(right, wrong)
+    np.testing.assert_array_equal(prediction.mask, right)
+    assert prediction.volume_ml == pytest.approx(right.sum() * 0.016)
     assert prediction.absent == tuple(name for name in ("DWI", "ADC", "B0") if name not in given)
 
 

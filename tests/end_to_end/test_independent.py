@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from study import train
-from study.composition import compose
+from study.composition import compose, trial_config
 from study.deployment.export import export_bundle
 from study.errors import ConfigError
-from study.preparation import open_study, prepare_study, trial_config
+from study.preparation import open_study, prepare_study
 from study.results import StudyFolder, read_json, read_rows, winning_rows, write_json
 from study.starting import find_start
 from study.trial import run_trial

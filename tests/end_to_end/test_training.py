@@ -14,7 +14,7 @@ import pytest
 from study import evaluate, export, plan, predict, train
 from study.cli import run_command
 from study.evaluation.metrics import dice
-from study.results import StudyFolder, read_json, read_rows
+from study.results import StudyFolder, read_json, read_rows, write_json
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -88,11 +88,41 @@ def test_predicted_masks_have_the_dice_of_the_rows(
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
     folder = train_study(arguments(hospitals), tmp_path, "same")
-    where = [f"study.root={tmp_path / 'studies'}", "study.name=same"]
+    compare_masks_with_rows(folder, read_rows(folder.trial(0).rows), hospitals, tmp_path)
+
+
+def test_a_bundle_with_a_chain_for_missing_modalities_predicts_what_is_evaluated(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "chains")
+    trial = folder.trial(0)
+    result = read_json(trial.result)
+    fitted = read_json(trial.postprocessing)
+    assert fitted["best"] == result["postprocessing"]
+    assert set(fitted["curves"]) == {
+        "postprocessing.threshold",
+        "postprocessing.remove_small.ml",
+    }
+    missing = {"steps": ["threshold", "grow", "fill_holes"], "threshold": 0.55, "grow": {"threshold": 0.45}}
+    chains = {"full": {"threshold": 0.999}, "missing": missing}
+    write_json(trial.result, result | {"postprocessing": chains})
+    run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=chains"])
+    rows = read_rows(trial.path / "evaluation-own.parquet")
+    compare_masks_with_rows(folder, rows, hospitals, tmp_path)
+    full, rest = rows[rows["subset"] == "DWI+ADC+B0"], rows[rows["subset"] == "DWI+ADC"]
+    assert (full["predicted_volume_ml"] == 0).all()
+    assert (rest["predicted_volume_ml"] > 0).all()
+    assert set(rest["removed"]) == {"", "B0"}  # never there, and taken away
+
+
+def compare_masks_with_rows(folder: StudyFolder, rows: pd.DataFrame, hospitals: Rows, tmp_path: Path) -> None:
+    """What the bundle predicts for the unseen center has the Dice of the rows."""
+    where = [f"study.root={folder.path.parent}", f"study.name={folder.path.name}"]
     run_command(export.main, [*where, f"out={tmp_path / 'bundle.zip'}"])
     subjects = pd.read_csv(folder.subjects).set_index("key")
-    rows = read_rows(folder.trial(0).rows)
-    for row in rows[rows["center"] == "Abroad"].itertuples():
+    abroad = rows[rows["center"] == "Abroad"]
+    assert len(abroad) == 5
+    for row in abroad.itertuples():
         files = next(one for one in hospitals if one["subject"] == subjects.loc[row.subject, "id"])
         out = tmp_path / f"{row.subject}.nii.gz"
         images = [f"{name}={files[name]}" for name in ("DWI", "ADC")]

@@ -83,3 +83,12 @@ def test_counts_act_like_repeated_subjects():
         assert part.tolist() == pytest.approx(
             list(objective_score(records, Objective(worst_center=1)).values())
         )
+
+
+def test_many_settings_at_once_are_those_one_by_one():
+    objective = Objective(full=1, missing=2, worst_center=1)
+    panel = Panel([record[:3] for record in RECORDS], objective)
+    dice = np.array([[0.8, 0.6, 0.2, 0.6, 0.2, 0.4], [0.1, NAN, 0.3, NAN, 0.7, 0.9]])
+    for row, values in zip(panel.parts(dice, np.ones(3)), dice, strict=True):
+        records = [(*record[:3], value) for record, value in zip(RECORDS, values.tolist(), strict=True)]
+        assert row.tolist() == pytest.approx(list(objective_score(records, objective).values()))

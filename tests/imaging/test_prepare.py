@@ -120,6 +120,15 @@ def test_a_probability_returns_to_the_native_grid(make_subject: Callable, make_c
         assert 2 * np.count_nonzero(found & wanted) / (found.sum() + wanted.sum()) > least
 
 
+def test_a_native_mask_returns_to_the_prepared_grid(make_subject: Callable, make_config: Callable) -> None:
+    for spacing_mm in (NATIVE_MM, tuple(side / 3 for side in NATIVE_MM)):
+        prepared = prepare_subject(make_subject(), make_config(), spacing_mm)
+        assert prepared.native_target is not None
+        mask = prepared.from_native(prepared.native_target == 1)
+        assert mask.dtype == np.bool_
+        np.testing.assert_array_equal(mask, prepared.target == 1)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_the_unit_of_adc_does_not_matter(
     make_subject: Callable, make_config: Callable, brain_image: np.ndarray, scale: float

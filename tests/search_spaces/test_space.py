@@ -41,7 +41,7 @@ def test_every_suggestion_of_a_file_is_a_valid_configuration(name: str) -> None:
     assert text.startswith("# ")
     assert {p.path for p in space.postprocessing.parameters} == {
         "postprocessing.threshold",
-        "postprocessing.min_volume_ml",
+        "postprocessing.remove_small.ml",
     }
     for values in draw(space.outer, 200):
         config.with_values(values)
@@ -347,3 +347,47 @@ def test_postprocessing_cannot_be_gone_through_in_turn() -> None:
 )
 def test_what_in_turn_may_be(more: dict[str, Any], problem: str) -> None:
     assert refuse(one("model", "slices", type="categorical", choices=[10, 12], **more)) == [problem]
+
+
+GRID = {
+    "schedule": {
+        "shape": {"type": "categorical", "choices": ["step", "polynomial"]},
+        "steps": {"type": "int", "low": 2, "high": 6, "step": 2, "when": {"schedule.shape": ["step"]}},
+        "hold": {"type": "float", "low": 0.1, "high": 0.3, "step": 0.1},
+        "end": 0.0,
+    }
+}
+
+
+def test_the_grid_holds_every_trial_that_can_be_suggested() -> None:
+    space = SearchSpace.parse(GRID, configure())
+    grid = space.grid(100)
+    assert grid is not None
+    assert len(grid) == 3 * 3 + 3  # steps counts with shape=step alone
+    assert {"schedule.shape": "polynomial", "schedule.hold": 0.3, "schedule.end": 0.0} in grid
+    drawn = [
+        {key: round(v, 9) if key == "schedule.hold" else v for key, v in d.items()} for d in draw(space, 300)
+    ]
+    assert {tuple(sorted(values.items())) for values in grid} == {tuple(sorted(d.items())) for d in drawn}
+
+
+@pytest.mark.parametrize(("at_most", "there"), [(12, True), (11, False)])
+def test_a_grid_of_too_many_trials_is_none(at_most: int, there: bool) -> None:
+    assert (SearchSpace.parse(GRID, configure()).grid(at_most) is not None) is there
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        one("schedule", "start", type="float", low=0.1, high=0.2),
+        one("schedule", "drops", type="categorical", choices=[1.0], size=3),
+        one("schedule", "steps", type="int", low=2, high=3) | one("trainer", "momentum", type="float", low=0, high=0.9),
+        one("trainer", "batch_size", type="int", low=1, high=10**12),
+    ],
+)  # fmt: skip
+def test_a_grid_that_cannot_be_listed_is_none(leaf: dict[str, Any]) -> None:
+    assert SearchSpace.parse(leaf, configure()).grid(1000) is None
+
+
+def test_the_grid_of_an_empty_space_is_one_trial_without_values() -> None:
+    assert SearchSpace.parse({}, configure()).grid(5) == [{}]

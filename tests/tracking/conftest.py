@@ -43,6 +43,18 @@ def add_epochs(folder: StudyFolder, number: int, epochs: range) -> None:
             file.write(json.dumps(record) + "\n")
 
 
+def chains(threshold: float) -> dict[str, Any]:
+    """Two chains, as a result holds them: growing is set, but not done."""
+    full = {
+        "steps": ["threshold", "remove_small", "near_lesion", "fill_holes"],
+        "threshold": threshold,
+        "remove_small": {"voxels": 0, "ml": 0.1},
+        "near_lesion": {"voxels": 20.0, "mm": None},
+        "grow": {"threshold": 0.3},
+    }
+    return {"full": full, "missing": {**full, "steps": ["threshold"], "threshold": 0.2}}
+
+
 def add_trial(folder: StudyFolder, number: int, value: float, state: str = "complete") -> None:
     trial = folder.trial(number)
     write_json(trial.parameters, {"modality_dropout.drop_probability": 0.1 * (number + 1)})
@@ -57,14 +69,25 @@ def add_trial(folder: StudyFolder, number: int, value: float, state: str = "comp
             "ISLES/subset": np.array("DWI+ADC"),
         }
         np.savez_compressed(trial.path / "overlays.npz", **pictures)  # type: ignore[arg-type]
+        scores = {
+            "default_score": 0.4,
+            "crossfit_score": 0.5,
+            "gain": 0.1,
+            "gain_low": -0.1,
+            "gain_high": 0.3,
+        }
+        found = {"default": chains(0.5), "best": chains(0.4), "fitted": chains(0.4), **scores}
+        found |= {"within_noise": True, "subjects": 2, "trials": 20}
+        curves = {"postprocessing.threshold": [[0.3, 0.45], [0.4, 0.5], [0.5, 0.4]]}
+        write_json(trial.postprocessing, found | {"curves": curves})
     error = f"{PRIVATE[0]}: /data/{PRIVATE[3]}/{PRIVATE[2]}: broken" if state == "failed" else None
     result = {"trial": number, "state": state, "value": value if state != "failed" else None, "epochs": 4}
-    result |= {"seconds": 12.5, "postprocessing": {"threshold": 0.4, "min_volume_ml": 0.1}, "device": "cpu"}
+    result |= {"seconds": 12.5, "postprocessing": chains(0.4), "device": "cpu"}
     write_json(
         trial.result,
         {
             **result,
-            "crossfit": {"crossfit_score": 0.5, "best": {"threshold": 0.4}},
+            "crossfit": {"crossfit_score": 0.5, "best": chains(0.4)},
             "scores": {},
             "error": error,
         },

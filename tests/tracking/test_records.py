@@ -56,9 +56,22 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
     assert {point.key for point in record.points if point.key.startswith(("crossfit", "fitted"))} == {
         "crossfit/crossfit_score",
         "fitted/threshold",
-        "fitted/min_volume_ml",
+        "fitted/remove_small.voxels",
+        "fitted/remove_small.ml",
+        "fitted/near_lesion.voxels",
+        "fitted_missing/threshold",
     }
-    assert set(record.pictures) == {"training_curves.png", "overlays/ISLES.png"}
+    assert set(record.pictures) == {"training_curves.png", "postprocessing.png", "overlays/ISLES.png"}
+    assert record.documents["postprocessing.json"]["curves"]["postprocessing.threshold"][1] == [0.4, 0.5]
+
+
+def test_a_post_processing_that_is_applied_later_comes_after_the_first(
+    config: Config, folder: StudyFolder
+) -> None:
+    write_json(folder.trial(0).result, {**(folder.trial(0).read_result() or {}), "applied": 2})
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=False)
+    assert _series(record, "fitted/threshold") == [(4 + 2, 0.4)]
+    assert _series(record, "crossfit/crossfit_score") == [(4, 0.5)]
 
 
 def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: StudyFolder) -> None:
