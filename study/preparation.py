@@ -43,7 +43,6 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
     cohort = load_cohort(config)
     known = folder.config.is_file()
     splits = read_splits(folder) if known else split_cohort(cohort, config)
-    used = (*splits.train, *splits.validation, *splits.test, *splits.unseen)
     if known:
         plan = read_json(folder.plan)
         spacing, landmarks = tuple(plan["spacing_mm"]), plan["landmarks"]
@@ -51,7 +50,7 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         found = fingerprint(cohort, splits.train, config)
         spacing = found.spacing_mm
         landmarks = learn_landmarks(cohort, splits.train, config, spacing)
-    prepared = prepare_cohort(cohort, used, config, spacing, landmarks)
+    prepared = prepare_cohort(cohort, splits.used, config, spacing, landmarks)
     splits = _without(splits, prepared.skipped, "cohort.on_error: skipping the faulty subjects")
     if not known:
         _check_networks(config, found.median_shape, spacing, prepared, start)
@@ -66,6 +65,8 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
                 "median_shape": found.median_shape,
                 "cache": {key: str(path) for key, path in prepared.entries.items()},
                 "centers": {subject.key: subject.center for subject in cohort.subjects},
+                "occlusions": {subject.key: subject.occlusion for subject in cohort.subjects},
+                "substituted": {subject.key: subject.stand_ins for subject in cohort.subjects},
                 "landmarks": landmarks,
                 "cohort_hash": cohort_hash(cohort, splits),
             },
@@ -76,14 +77,22 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
 
 @dataclass(frozen=True)
 class StudyData:
-    """What trials learn from and are judged on; arrays are memory-mapped and shared through the page cache."""
+    """What trials learn from and are judged on; arrays are memory-mapped and shared through the page cache.
+
+    Attributes:
+        centers, occlusions: of each subject's key; an occlusion is proximal, distal, or "" where not known.
+        substituted: "SWAN=SWI" where SWI stands in for SWAN, else "".
+        withheld: what a subject has and an independent model is not given, "B0", else "".
+    """
 
     splits: Splits
     plan: Plan
     spacing_mm: tuple[float, float, float]
     subjects: dict[str, Prepared]
     centers: dict[str, str]
-    withheld: dict[str, str]  # what a subject has and an independent model is not given, "B0"; else ""
+    occlusions: dict[str, str]
+    substituted: dict[str, str]
+    withheld: dict[str, str]
 
     def prepared(self, keys: Sequence[str]) -> list[Prepared]:
         """The subjects with these keys, in this order."""
@@ -103,9 +112,8 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
     """
     found: dict[str, Any] = read_json(folder.plan)
     splits = read_splits(folder)
-    used = (*splits.train, *splits.validation, *splits.test, *splits.unseen)
-    subjects = {key: open_prepared(Path(found["cache"][key]), key) for key in used}
-    withheld = dict.fromkeys(used, "")
+    subjects = {key: open_prepared(Path(found["cache"][key]), key) for key in splits.used}
+    withheld = dict.fromkeys(splits.used, "")
     modalities = tuple(read_json(folder.config)["cohort"]["modalities"])
     if config.model.inputs is not None:
         inputs = [modalities.index(name) for name in config.cohort.modalities]
@@ -122,13 +130,15 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
             for key, subject in subjects.items()
             if all(subject.present[index] for index in inputs)
         }
-        splits = _without(splits, set(used) - set(subjects), f"model.inputs: {config.model.inputs}")
+        splits = _without(splits, set(splits.used) - set(subjects), f"model.inputs: {config.model.inputs}")
     return StudyData(
         splits=splits,
         plan=plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"])),
         spacing_mm=tuple(found["spacing_mm"]),
         subjects=subjects,
         centers=found["centers"],
+        occlusions=found["occlusions"],
+        substituted=found["substituted"],
         withheld=withheld,
     )
 
@@ -202,7 +212,7 @@ def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     kept = Splits(
         *(
             tuple(key for key in keys if key not in gone)
-            for keys in (splits.train, splits.validation, splits.test, splits.unseen)
+            for keys in (splits.train, splits.validation, splits.test, splits.unseen, splits.control)
         )
     )
     if not (kept.train and kept.validation):
