@@ -24,7 +24,7 @@ def rows(trial: int, dice: float) -> list[Row]:
     ]
     return [
         Row(trial, "test", center, seen, f"{center}-000{number}", subset, removed,
-            dice + number / 100, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5)
+            dice + number / 100, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5, "", "", 1, 30.0, 0.3, 0, 0.0, 0.0)
         for center, seen, subset, removed in cells
         for number in (1, 2, 3)
     ]  # fmt: skip
