@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from study.cli import parse_pairs, run_command, usage
 from study.composition import compose
@@ -11,6 +13,11 @@ from study.config import Config, validate
 from study.errors import ConfigError
 from study.preparation import trial_config
 from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
+
+if TYPE_CHECKING:
+    from study.evaluation.cross_center import Judge
+    from study.judging import Tested
+    from study.preparation import StudyData
 
 KEYS = {
     "study.name": "the study",
@@ -65,40 +72,89 @@ def _with_cohort(config: Config, other: Config) -> Config:
 def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str) -> None:
     import torch
 
-    from analysis.tables import cross_center_table, to_text
-    from study.cohort import load_cohort
     from study.config import Postprocessing
     from study.evaluation.cross_center import Judge
-    from study.imaging.cache import prepare_cohort
+    from study.judging import tested
     from study.preparation import open_study
     from study.weights import load_network
 
     data = open_study(folder, config)
     network = load_network(config, data.plan, trial)
     settings = Postprocessing.model_validate((trial.read_result() or {})["postprocessing"])
-    if name == "own":
-        subjects = data.prepared((*data.splits.test, *data.splits.unseen))
-        centers = data.centers
-    else:
-        cohort = load_cohort(config)
-        keys = [subject.key for subject in cohort.subjects if config.cohort.target in subject.masks]
-        landmarks = read_json(folder.plan)["landmarks"]
-        prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
-        subjects = [prepared[key] for key in keys if key in prepared.entries]
-        centers = {subject.key: subject.center for subject in cohort.subjects}
-    seen = {data.centers[key] for key in data.splits.train}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    judge = Judge(config, data.plan.patch_size, centers, device, withheld=data.withheld)
+    judge = Judge(
+        config,
+        data.plan.patch_size,
+        data.centers,
+        device,
+        withheld=data.withheld,
+        occlusions=data.occlusions,
+        substituted=data.substituted,
+    )
+    if name == "own":
+        groups = tested(data, config.cohort.unseen)
+    else:
+        judge, groups = _elsewhere(judge, data, read_json(folder.plan)["landmarks"])
     rows = [
-        judge.row(
-            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), settings
-        )
+        judge.row(trial.number, split, seen, one, subset, one.to_native(probability), settings)
+        for split, seen, subjects in groups
         for one, subset, probability in judge.predictions(network.to(device), subjects)
     ]
     path = trial.path / f"evaluation-{name}.parquet"
     write_rows(path, rows)
+    _print(config, trial, path)
+
+
+def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, list[Tested]]:
+    """Who of the cohort in the judge's configuration is tested, and the judge that knows them."""
+    from study.cohort import load_cohort
+    from study.imaging.cache import prepare_cohort
+    from study.judging import Tested
+
+    config = judge.config
+    cohort = load_cohort(config)
+    labelled = [subject for subject in cohort.subjects if config.cohort.target in subject.masks]
+    if config.cohort.controls == "exclude":
+        labelled = [subject for subject in labelled if not subject.control]
+    keys = [subject.key for subject in labelled]
+    prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
+    learnt = {data.centers[key] for key in data.splits.train}
+    separate = config.cohort.controls == "separate"
+    groups = [
+        Tested(
+            "control" if apart else "test",
+            seen,
+            [
+                prepared[one.key]
+                for one in labelled
+                if one.key in prepared.entries
+                and (one.center in learnt) == seen
+                and (one.control and separate) == apart
+            ],
+        )
+        for apart in (False, True)
+        for seen in (True, False)
+    ]
+    known = replace(
+        judge,
+        centers={one.key: one.center for one in labelled},
+        withheld={},
+        occlusions={one.key: one.occlusion for one in labelled},
+        substituted={one.key: one.stand_ins for one in labelled},
+    )
+    return known, groups
+
+
+def _print(config: Config, trial: TrialFolder, path: Path) -> None:
+    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
+    from analysis.text import OCCLUSION_NOTE, to_text
+
+    rows = read_rows(path)
     print(f"trial {trial.number}, Dice, mean with 95 % bootstrap interval over subjects")
-    print(to_text(cross_center_table(read_rows(path), config.evaluation.bootstrap, config.study.seed)))
+    print(to_text(cross_center_table(rows, config.evaluation.bootstrap, config.study.seed)))
+    if tells_occlusions(rows, config.cohort.target):
+        table = occlusion_table(rows, config.evaluation.bootstrap, config.study.seed)
+        print(f"\n{OCCLUSION_NOTE}\n{to_text(table)}")
     print(f"\nrows: {path}")
 
 
