@@ -16,7 +16,7 @@ from study.results import StudyFolder, TrialFolder, find_winner, read_json, read
 
 if TYPE_CHECKING:
     from study.evaluation.cross_center import Judge
-    from study.judging import Tested
+    from study.judging import Scored
     from study.preparation import StudyData
 
 KEYS = {
@@ -74,7 +74,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 
     from study.config import Postprocessing
     from study.evaluation.cross_center import Judge
-    from study.judging import tested
+    from study.judging import to_score
     from study.preparation import open_study
     from study.weights import load_network
 
@@ -92,7 +92,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
         substituted=data.substituted,
     )
     if name == "own":
-        groups = tested(data, config.cohort.unseen)
+        groups = to_score(data, config.cohort.unseen)
     else:
         judge, groups = _elsewhere(judge, data, read_json(folder.plan)["landmarks"])
     rows = [
@@ -105,11 +105,11 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
     _print(config, trial, path)
 
 
-def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, list[Tested]]:
+def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, list[Scored]]:
     """Who of the cohort in the judge's configuration is tested, and the judge that knows them."""
     from study.cohort import load_cohort
     from study.imaging.cache import prepare_cohort
-    from study.judging import Tested
+    from study.judging import Scored
 
     config = judge.config
     cohort = load_cohort(config)
@@ -121,7 +121,7 @@ def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, li
     learnt = {data.centers[key] for key in data.splits.train}
     separate = config.cohort.controls == "separate"
     groups = [
-        Tested(
+        Scored(
             "control" if apart else "test",
             seen,
             [

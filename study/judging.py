@@ -23,7 +23,7 @@ from study.results import Row, TrialFolder, atomic, write_rows
 from study.weights import save_weights
 
 
-class Tested(NamedTuple):
+class Scored(NamedTuple):
     """Subjects that are scored together."""
 
     split: Literal["test", "control"]
@@ -96,7 +96,7 @@ def _test(
     """Score test subjects and control scans once; nothing is chosen by these rows."""
     rows: list[Row] = []
     pictures: dict[str, tuple[Prepared, str, Any]] = {}
-    for split, seen, subjects in tested(data, judge.config.cohort.unseen):
+    for split, seen, subjects in to_score(data, judge.config.cohort.unseen):
         for prepared, subset, probability in judge.predictions(network, subjects):
             native = prepared.to_native(probability)
             rows.append(judge.row(folder.number, split, seen, prepared, subset, native, settings))
@@ -108,16 +108,16 @@ def _test(
     return rows
 
 
-def tested(data: StudyData, unseen: Collection[str]) -> list[Tested]:
+def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
     """Who of a study is tested, in the order of its rows: at seen centers, at unseen ones, and control scans apart."""
     controls: dict[bool, list[Prepared]] = {True: [], False: []}  # by whether the center is seen
     for prepared in data.prepared(data.splits.control):
         controls[data.centers[prepared.key] not in unseen].append(prepared)
     return [
-        Tested("test", True, data.prepared(data.splits.test)),
-        Tested("test", False, data.prepared(data.splits.unseen)),
-        Tested("control", True, controls[True]),
-        Tested("control", False, controls[False]),
+        Scored("test", True, data.prepared(data.splits.test)),
+        Scored("test", False, data.prepared(data.splits.unseen)),
+        Scored("control", True, controls[True]),
+        Scored("control", False, controls[False]),
     ]
 
 

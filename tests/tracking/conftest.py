@@ -105,6 +105,11 @@ def _make_study(root: Path) -> tuple[Config, StudyFolder]:
 
 
 @pytest.fixture(scope="session")
+def make_rows() -> Callable[[int, float], list[Row]]:
+    return rows
+
+
+@pytest.fixture(scope="session")
 def make_study() -> Callable[[Path], tuple[Config, StudyFolder]]:
     return _make_study
 
