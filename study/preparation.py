@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from models import Plan, Scans, plan_model
 from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, read_splits, split_cohort, write_splits
 from study.cohort.records import Cohort, Splits
+from study.cohort.remarks import remarks
 from study.config import Config, validate
 from study.errors import ConfigError
 from study.imaging.cache import PreparedCohort, open_prepared, prepare_cohort
@@ -51,6 +52,7 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         spacing = found.spacing_mm
         landmarks = learn_landmarks(cohort, splits.train, config, spacing)
     prepared = prepare_cohort(cohort, splits.used, config, spacing, landmarks)
+    said = remarks(cohort, splits, config.cohort)
     splits = _without(splits, prepared.skipped, "cohort.on_error: skipping the faulty subjects")
     if not known:
         _check_networks(config, found.median_shape, spacing, prepared, start)
@@ -72,7 +74,9 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
             },
         )
         write_json(folder.config, config.model_dump(mode="json"))
-    return _notes(cohort, splits, len(prepared.skipped), read_json(folder.plan), config)
+    skipped = cohort.skipped + len(prepared.skipped)
+    notes = [*_uses(splits, cohort), *said, *_plan_notes(skipped, read_json(folder.plan), config)]
+    return [f"  {note}" for note in notes]
 
 
 @dataclass(frozen=True)
@@ -220,32 +224,23 @@ def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     return kept
 
 
-def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
-    uses = {
-        "train": splits.train,
-        "validation": splits.validation,
-        "test": splits.test,
-        "unseen": splits.unseen,
-    }
-    counts = {use: Counter(plan["centers"][key] for key in keys) for use, keys in uses.items()}
-    lines = [
-        f"  {use}: {sum(found.values())} subjects"
-        + (
-            f" ({', '.join(f'{center} {number}' for center, number in sorted(found.items()))})"
-            if found
-            else ""
-        )
-        for use, found in counts.items()
-    ]
-    unused = len(cohort.subjects) - sum(len(keys) for keys in uses.values()) - skipped
-    if unused:
-        lines.append(f"  no reference mask: {unused} subjects")
-    if skipped + cohort.skipped:
-        lines.append(f"  skipped because of problems: {skipped + cohort.skipped} subjects")
-    spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
-    planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
-    patch = " x ".join(map(str, planned.patch_size))
-    lines.append(
-        f"  spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)"
-    )
+def _uses(splits: Splits, cohort: Cohort) -> list[str]:
+    """How many subjects are used for what."""
+    lines = []
+    for use, keys in asdict(splits).items():
+        counts = Counter(cohort[key].center for key in keys)
+        listed = ", ".join(f"{center} {number}" for center, number in sorted(counts.items()))
+        if listed or use != "control":
+            lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
     return lines
+
+
+def _plan_notes(skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
+    planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
+    spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
+    patch = " x ".join(map(str, planned.patch_size))
+    lines = [f"skipped because of problems: {skipped} subjects"] if skipped else []
+    return [
+        *lines,
+        f"spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)",
+    ]
