@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from study.cli import parse_pairs, run_command, usage
-from study.composition import compose
+from study.composition import compose_section
 from study.config import Config, validate
 from study.errors import ConfigError
 from study.preparation import trial_config
@@ -48,9 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     others = [argument for argument in arguments if argument not in own]
     name = "cohort" if others else "own"
     if others:
-        config = _with_cohort(
-            config, compose(["study.name=other", f"study.root={folder.path.parent}", *others])
-        )
+        config = _with_cohort(config, compose_section(others, "cohort"))
     _evaluate(config, folder, trial, name)
 
 
@@ -60,13 +58,17 @@ def _number(text: str | None) -> int | None:
     raise ConfigError([f"trial: must be a number, got '{text}'"])
 
 
-def _with_cohort(config: Config, other: Config) -> Config:
-    """The study's configuration on another cohort, with the modalities that its network knows."""
-    cohort = other.cohort.model_dump(mode="json") | {
-        "modalities": config.cohort.modalities,
-        "target": config.cohort.target,
-    }
-    return validate(config.model_dump(mode="json") | {"cohort": cohort})
+def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
+    """The study's configuration on another cohort, with the modalities that its network knows.
+
+    What may stand in for them is as in the study, unless it is given.
+    """
+    known = config.model_dump(mode="json")
+    kept = {name: known["cohort"][name] for name in ("modalities", "target")}
+    aliases = other.get("modality_aliases", known["cohort"]["modality_aliases"])
+    if isinstance(aliases, Mapping):
+        aliases = {name: others for name, others in aliases.items() if name in kept["modalities"]}
+    return validate(known | {"cohort": {**other, **kept, "modality_aliases": aliases}})
 
 
 def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str) -> None:
@@ -108,39 +110,35 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
 def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, list[Scored]]:
     """Who of the cohort in the judge's configuration is tested, and the judge that knows them."""
     from study.cohort import load_cohort
+    from study.cohort.records import Splits
+    from study.cohort.remarks import remarks, set_apart
     from study.imaging.cache import prepare_cohort
     from study.judging import Scored
 
-    config = judge.config
-    cohort = load_cohort(config)
-    labelled = [subject for subject in cohort.subjects if config.cohort.target in subject.masks]
-    if config.cohort.controls == "exclude":
-        labelled = [subject for subject in labelled if not subject.control]
-    keys = [subject.key for subject in labelled]
-    prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
+    config, cohort = judge.config, load_cohort(judge.config)
     learnt = {data.centers[key] for key in data.splits.train}
-    separate = config.cohort.controls == "separate"
+    uses: dict[tuple[Literal["test", "control"], bool], list[str]] = {
+        (split, seen): [] for split in ("test", "control") for seen in (True, False)
+    }
+    for one in cohort.subjects:
+        apart = set_apart(one, config.cohort)
+        if config.cohort.target in one.masks and not (apart and config.cohort.controls == "exclude"):
+            uses["control" if apart else "test", one.center in learnt].append(one.key)
+    test, unseen, *control = (tuple(keys) for keys in uses.values())
+    splits = Splits((), (), test, unseen, (*control[0], *control[1]))
+    for remark in remarks(cohort, splits, config.cohort):
+        print(remark)
+    prepared = prepare_cohort(cohort, splits.used, config, data.spacing_mm, landmarks)
     groups = [
-        Scored(
-            "control" if apart else "test",
-            seen,
-            [
-                prepared[one.key]
-                for one in labelled
-                if one.key in prepared.entries
-                and (one.center in learnt) == seen
-                and (one.control and separate) == apart
-            ],
-        )
-        for apart in (False, True)
-        for seen in (True, False)
+        Scored(split, seen, [prepared[key] for key in keys if key in prepared.entries])
+        for (split, seen), keys in uses.items()
     ]
     known = replace(
         judge,
-        centers={one.key: one.center for one in labelled},
+        centers={one.key: one.center for one in cohort.subjects},
         withheld={},
-        occlusions={one.key: one.occlusion for one in labelled},
-        substituted={one.key: one.stand_ins for one in labelled},
+        occlusions={one.key: one.occlusion for one in cohort.subjects},
+        substituted={one.key: one.stand_ins for one in cohort.subjects},
     )
     return known, groups
 
