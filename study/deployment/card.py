@@ -60,7 +60,14 @@ def _what(manifest: Manifest) -> str:
     return (
         f"A network ({manifest.model}) that outlines the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
-        f"(dropped with probability {manifest.drop_probability:.3g} in training)."
+        f"(dropped with probability {manifest.drop_probability:.3g} in training).{_stand_ins(manifest)}"
+    )
+
+
+def _stand_ins(manifest: Manifest) -> str:
+    return "".join(
+        f" Where {modality} is absent, {' or '.join(others)} may be given in its place."
+        for modality, others in manifest.modality_aliases.items()
     )
 
 

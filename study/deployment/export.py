@@ -57,6 +57,7 @@ def _manifest(
         trial=number,
         target=config.cohort.target,
         modalities=config.cohort.modalities,
+        modality_aliases=config.cohort.modality_aliases,
         droppable=config.modality_dropout.droppable,
         drop_probability=config.modality_dropout.drop_probability,
         model=config.model.name,

@@ -13,7 +13,7 @@ from study.config import Fraction, Positive, Postprocessing, Section
 from study.errors import BundleError
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -40,11 +40,14 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[2] = FORMAT_VERSION
+    format_version: Literal[3] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
     modalities: Annotated[tuple[str, ...], Field(min_length=1)]
+    modality_aliases: dict[str, tuple[str, ...]] = Field(
+        description="per modality, sequences that may stand in for it, the preferred first"
+    )
     droppable: tuple[str, ...] = Field(description="modalities that the network was trained to do without")
     drop_probability: Fraction
     model: str
@@ -57,6 +60,11 @@ class Manifest(Section):
     postprocessing: Postprocessing
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """What may be given: the modalities, and what may stand in for them."""
+        return (*self.modalities, *(other for others in self.modality_aliases.values() for other in others))
 
 
 def to_text(manifest: Manifest) -> str:
