@@ -45,20 +45,35 @@ class Comparison:
 
 
 def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
-    """Compare two sides, each one table of rows per run, group by group."""
+    """Compare two sides, each one table of rows per run, group by group; by occlusion, too, where it is known."""
     import pandas as pd
 
     pooled = {name: pd.concat(tables) for name, tables in sides.items()}
     some = next(iter(pooled.values()))
     groups = some[["seen", "removed"]].drop_duplicates().sort_values(["seen", "removed"])
-    return [_compare_group(sides, pooled, bool(seen), str(removed)) for seen, removed in groups.to_numpy()]
+    return [
+        _compare_group(sides, pooled, bool(seen), str(removed), occlusion)
+        for seen, removed in groups.to_numpy()
+        for occlusion in ("", "proximal", "distal")
+        if not occlusion or (_part(some, seen, removed)["occlusion"] == occlusion).any()
+    ]
+
+
+def _part(table: pd.DataFrame, seen: bool, removed: str, occlusion: str = "") -> pd.DataFrame:
+    """The rows of one group; without an occlusion those of all."""
+    part = table[(table["seen"] == seen) & (table["removed"] == removed)]
+    return part[part["occlusion"] == occlusion] if occlusion else part
 
 
 def _compare_group(
-    sides: Mapping[str, Sequence[pd.DataFrame]], pooled: Mapping[str, pd.DataFrame], seen: bool, removed: str
+    sides: Mapping[str, Sequence[pd.DataFrame]],
+    pooled: Mapping[str, pd.DataFrame],
+    seen: bool,
+    removed: str,
+    occlusion: str,
 ) -> Comparison:
     def part(table: pd.DataFrame) -> pd.DataFrame:
-        return table[(table["seen"] == seen) & (table["removed"] == removed)]
+        return _part(table, seen, removed, occlusion)
 
     by_subject = {
         name: part(table).groupby(["subject", "removed"])[["dice"]].mean().reset_index()
@@ -66,7 +81,13 @@ def _compare_group(
     }
     first, second = by_subject.values()
     return Comparison(
-        group=f"{'seen' if seen else 'unseen'} centers, {f'without {removed}' if removed else 'with all they have'}",
+        group=", ".join(
+            [
+                f"{'seen' if seen else 'unseen'} centers",
+                *([f"{occlusion} occlusions"] if occlusion else []),
+                f"without {removed}" if removed else "with all they have",
+            ]
+        ),
         runs={
             name: tuple(float(part(table)["dice"].mean()) for table in runs) for name, runs in sides.items()
         },

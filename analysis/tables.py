@@ -1,20 +1,32 @@
-"""The cross-center table: Dice by center and availability subset, and its averages over centers."""
+"""What rows say on average: by center and availability subset, over centers, and by occlusion."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.significance import bootstrap_mean_of_groups
+from analysis.significance import bootstrap_mean, bootstrap_mean_of_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("center", "seen", "subset", "removed", "n", "dice", "low", "high")
+OCCLUSIONS = ("proximal", "distal", "all", "control")
+METRICS = (
+    "dice",
+    "detected",
+    "false_positives",
+    "false_positive_voxels",
+    "false_positive_ml",
+    "false_negatives",
+    "false_negative_voxels",
+    "false_negative_ml",
+    "reference_volume_ml",
+    "predicted_volume_ml",
+)
 
 
 def cross_center_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame:
@@ -81,35 +93,81 @@ def average_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame
     return pd.DataFrame(lines, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
 
 
-def to_text(table: pd.DataFrame) -> str:
-    """A table as aligned text for the terminal."""
-    header, *cells = _cells(table)
-    widths = [max(len(line[column]) for line in [header, *cells]) for column in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *cells]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if column in (header.index("n"), header.index("Dice")) else text.ljust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+def occlusion_table(rows: pd.DataFrame, bootstrap: int, seed: int, by: str | None = None) -> pd.DataFrame:
+    """One line per kind of center, removed modalities and occlusion: means over subjects with 95 % intervals.
+
+    The metrics of the thrombus papers (Vargas-Ibarra, tables 5 to 7). Their "±" is nowhere defined; intervals
+    here are percentiles of the bootstrap over subjects.
+
+    Columns: `by` where it is given, seen (whether the subjects' centers are), removed, occlusion, n (subjects),
+    and for each of `METRICS` its mean and `…_low`, `…_high`. Sizes of false components are means over subjects of
+    their mean size, zeros included. Occlusions: `proximal` and `distal` where they are known, `all` test subjects,
+    and `control`: the control scans that are tested apart, which have neither a Dice nor a detection.
+
+    Args:
+        rows: with the columns of `study.results.Row`; those of splits test and control are read.
+        bootstrap: number of resamples.
+        seed: of the resamples.
+        by: another column of the rows, such as a parameter of their trials; its values are compared. A subject
+            counts once for each value, with its mean over the trials that have it.
+
+    Raises:
+        ValueError: rows of several trials, and no column by which to tell them apart.
+    """
+    import pandas as pd
+
+    own = [] if by is None else [by]
+    lines = [
+        [*key[:-3], not key[-3], key[-1], name, *_means(part, bootstrap, seed)]
+        for key, group in _tested(rows, several_trials=by is not None).groupby(
+            [*own, "unseen", "order", "removed"], dropna=False
+        )
+        for name, part in _by_occlusion(group).items()
+        if len(part)
+    ]
+    numbers = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
+    return pd.DataFrame(lines, columns=[*own, "seen", "removed", "occlusion", "n", *numbers])
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """A table as Markdown."""
-    header, *cells = _cells(table)
-    rule = ["---:" if name in ("n", "Dice") else "---" for name in header]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *cells])
+def tells_occlusions(rows: pd.DataFrame, target: str) -> bool:
+    """Whether a table by occlusion says more than the cross-center table.
+
+    It does for a thrombus, whatever is known of it, and where occlusions are known or control scans are there.
+    """
+    tested = rows[rows["split"].isin(["test", "control"])]
+    known = (tested["occlusion"] != "") | (tested["split"] == "control")
+    return bool(len(tested) and (target == "thrombus" or known.any()))
+
+
+def _tested(rows: pd.DataFrame, *, several_trials: bool = False) -> pd.DataFrame:
+    """Rows of test subjects and control scans, with what they are sorted by: unseen, order (how much is removed)."""
+    if rows["trial"].nunique() > 1 and not several_trials:
+        trials = ", ".join(map(str, sorted(rows["trial"].unique())))
+        raise ValueError(f"rows must be those of one trial, got trials {trials}")
+    tested = rows[rows["split"].isin(["test", "control"])]
+    seen = tested["seen"].astype(bool)
+    order = [len(removed.split("+")) if removed else 0 for removed in tested["removed"]]
+    return tested.assign(seen=seen, unseen=~seen, order=order)
 
 
 def _test_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    if rows["trial"].nunique() > 1:
-        trials = ", ".join(map(str, sorted(rows["trial"].unique())))
-        raise ValueError(f"rows must be those of one trial, got trials {trials}")
-    test = rows[rows["split"] == "test"]
-    seen = test["seen"].astype(bool)
-    order = [len(removed.split("+")) if removed else 0 for removed in test["removed"]]
-    return test.assign(seen=seen, unseen=~seen, order=order)
+    tested = _tested(rows)
+    return tested[tested["split"] == "test"]
+
+
+def _by_occlusion(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    test, control = rows[rows["split"] == "test"], rows[rows["split"] == "control"]
+    known = {name: test[test["occlusion"] == name] for name in ("proximal", "distal")}
+    return {**known, "all": test, "control": control.assign(dice=np.nan, detected=np.nan)}
+
+
+def _means(rows: pd.DataFrame, bootstrap: int, seed: int) -> list[float]:
+    """The number of subjects, then mean and interval of each metric."""
+    subjects = rows.groupby("subject")[list(METRICS)].mean()
+    numbers: list[float] = [len(subjects)]
+    for metric in METRICS:
+        numbers += bootstrap_mean(subjects[metric].to_numpy(dtype=float), bootstrap, seed)[:3]
+    return numbers
 
 
 def _line(
@@ -120,16 +178,3 @@ def _line(
     subset = " | ".join(sorted(rows["subset"].unique(), key=lambda names: (-names.count("+"), names)))
     seen, removed = bool(rows["seen"].all()), str(rows["removed"].iloc[0])
     return name, seen, subset, removed, interval.n, interval.mean, interval.low, interval.high
-
-
-def _cells(table: pd.DataFrame) -> list[list[str]]:
-    """The texts of a table, the header first."""
-    lines = [["center", "seen", "given", "removed", "n", "Dice", "95 %"]]
-    for line in table.to_dict("records"):
-        defined = not math.isnan(line["dice"])
-        dice = f"{line['dice']:.3f}" if defined else "-"
-        interval = f"{line['low']:.3f} to {line['high']:.3f}" if defined else "-"
-        seen = "yes" if line["seen"] else "no"
-        given, removed = line["subset"], line["removed"] or "nothing"
-        lines.append([line["center"], seen, given, removed, str(line["n"]), dice, interval])
-    return lines

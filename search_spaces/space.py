@@ -246,7 +246,7 @@ def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
     combinations_in_turn = prod(len(p.choices) for p in by_path.values() if p.in_turn)
     if combinations_in_turn > MOST_TURNS:
         problems.append(
-            f"search_space: {combinations_in_turn} combinations would be gone through in turn, at most {MOST_TURNS} can; "
+            f"search_space: {combinations_in_turn} combinations in turn are too many, at most {MOST_TURNS} can be; "
             "let some of the parameters be drawn (without in_turn)"
         )
     problems += [

@@ -43,6 +43,16 @@ def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
     return validate(read_json(folder.config)).with_values(searched).narrowed()
 
 
+def compose_section(arguments: Sequence[str], section: str) -> dict[str, Any]:
+    """One section as the arguments make it, for `validate` to judge together with others' sections.
+
+    Raises:
+        ConfigError: an argument is not understood, or a choice is not there.
+    """
+    overrides, directories = _split_arguments(arguments)
+    return dict(_compose(overrides, directories)[section])
+
+
 def choices(directories: Sequence[Path] = ()) -> dict[str, list[str]]:
     """The choices of each configuration group."""
     roots = [CONF, *directories]

@@ -145,12 +145,21 @@ class CohortConfig(Section):
     nnunet: NnunetRaw = NnunetRaw()
     bids: Bids = Bids()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] = ("DWI", "ADC", "B0")
+    modality_aliases: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {},
+        description="sequences that may stand in for an absent modality, the preferred first: {SWAN: [SWI]}",
+    )
     target: Literal["lesion", "thrombus"] = "lesion"
     seen: tuple[str, ...] | None = Field(
         None, description="centers to learn from; null: all that are not unseen"
     )
     unseen: tuple[str, ...] = ("ISLES",)
     splits: SplitsConfig = SplitsConfig()
+    controls: Literal["include", "separate", "exclude"] = Field(
+        "separate",
+        description="control scans: used like any other; evaluated apart, of patients who are not learnt from; "
+        "or not at all",
+    )
     on_error: Literal["stop", "skip"] = "stop"
 
     @model_validator(mode="after")
@@ -162,12 +171,39 @@ class CohortConfig(Section):
             )
         if len(set(self.modalities)) < len(self.modalities):
             raise ValueError(f"a modality is listed twice: {', '.join(self.modalities)}")
+        self._check_aliases()
         if "manifest" in self.sources and self.path is None:
             raise ValueError("source manifest needs cohort.path=<file.csv or file.json>")
         for source in ("isles2022", "nnunet", "bids"):
             if source in self.sources and getattr(self, source).root is None:
                 raise ValueError(f"source {source} needs cohort.{source}.root=<folder>")
         return self
+
+    def _check_aliases(self) -> None:
+        """Whoever stands in for a modality must be known by one meaning; case is ignored, as in file names."""
+        names = {name.casefold() for name in self.modalities}
+        places: dict[str, str] = {}
+        for modality, others in self.modality_aliases.items():
+            if modality not in self.modalities:
+                raise ValueError(
+                    f"modality_aliases: {modality} is not among the modalities ({', '.join(self.modalities)}); "
+                    "write {MODALITY: [what may stand in for it]}"
+                )
+            for other in others:
+                if other.casefold() in names:
+                    raise ValueError(
+                        f"modality_aliases: {other} is one of the modalities itself and cannot stand in for "
+                        f"{modality}; remove it"
+                    )
+                if (first := places.setdefault(other.casefold(), modality)) != modality:
+                    raise ValueError(
+                        f"modality_aliases: {other} stands in for both {first} and {modality}; keep one of them"
+                    )
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Names that files are recognised by: the modalities, and what may stand in for them."""
+        return (*self.modalities, *(other for others in self.modality_aliases.values() for other in others))
 
 
 class Imaging(Section):
@@ -587,6 +623,11 @@ class Config(Section):
         return self.with_values(
             {
                 "cohort.modalities": self.inputs,
+                "cohort.modality_aliases": {
+                    name: others
+                    for name, others in self.cohort.modality_aliases.items()
+                    if name in self.inputs
+                },
                 "imaging.reference": reference,
                 "modality_dropout.droppable": (),
                 "modality_dropout.keep_at_least": 1,

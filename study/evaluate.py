@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from study.cli import parse_pairs, run_command, usage
-from study.composition import compose, trial_config
+from study.composition import compose_section, trial_config
 from study.config import Config, validate
 from study.errors import ConfigError
 from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows, write_rows
+
+if TYPE_CHECKING:
+    from study.evaluation.cross_center import Judge
+    from study.judging import Scored
+    from study.preparation import StudyData
 
 KEYS = {
     "study.name": "the study",
@@ -40,9 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     others = [argument for argument in arguments if argument not in own]
     name = "cohort" if others else "own"
     if others:
-        config = _with_cohort(
-            config, compose(["study.name=other", f"study.root={folder.path.parent}", *others])
-        )
+        config = _with_cohort(config, compose_section(others, "cohort"))
     _evaluate(config, folder, trial, name)
 
 
@@ -52,52 +57,101 @@ def _number(text: str | None) -> int | None:
     raise ConfigError([f"trial: must be a number, got '{text}'"])
 
 
-def _with_cohort(config: Config, other: Config) -> Config:
-    """The study's configuration on another cohort, with the modalities that its network knows."""
-    cohort = other.cohort.model_dump(mode="json") | {
-        "modalities": config.cohort.modalities,
-        "target": config.cohort.target,
-    }
-    return validate(config.model_dump(mode="json") | {"cohort": cohort})
+def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
+    """The study's configuration on another cohort, with the modalities that its network knows.
+
+    What may stand in for them is as in the study, unless it is given.
+    """
+    known = config.model_dump(mode="json")
+    kept = {name: known["cohort"][name] for name in ("modalities", "target")}
+    aliases = other.get("modality_aliases", known["cohort"]["modality_aliases"])
+    if isinstance(aliases, Mapping):
+        aliases = {name: others for name, others in aliases.items() if name in kept["modalities"]}
+    return validate(known | {"cohort": {**other, **kept, "modality_aliases": aliases}})
 
 
 def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str) -> None:
     import torch
 
-    from analysis.tables import cross_center_table, to_text
-    from study.cohort import load_cohort
     from study.evaluation.chains import Chains
     from study.evaluation.cross_center import Judge
-    from study.imaging.cache import prepare_cohort
+    from study.judging import to_score
     from study.preparation import open_study
     from study.weights import load_network
 
     data = open_study(folder, config)
     network = load_network(config, data.plan, trial)
     chains = Chains.model_validate((trial.read_result() or {})["postprocessing"])
-    if name == "own":
-        subjects = data.prepared((*data.splits.test, *data.splits.unseen))
-        centers = data.centers
-    else:
-        cohort = load_cohort(config)
-        keys = [subject.key for subject in cohort.subjects if config.cohort.target in subject.masks]
-        landmarks = read_json(folder.plan)["landmarks"]
-        prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
-        subjects = [prepared[key] for key in keys if key in prepared.entries]
-        centers = {subject.key: subject.center for subject in cohort.subjects}
-    seen = {data.centers[key] for key in data.splits.train}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    judge = Judge(config, data.plan.patch_size, centers, device, withheld=data.withheld)
+    judge = Judge(
+        config,
+        data.plan.patch_size,
+        data.centers,
+        device,
+        withheld=data.withheld,
+        occlusions=data.occlusions,
+        substituted=data.substituted,
+    )
+    if name == "own":
+        groups = to_score(data, config.cohort.unseen)
+    else:
+        judge, groups = _elsewhere(judge, data, read_json(folder.plan)["landmarks"])
     rows = [
-        judge.row(
-            trial.number, "test", centers[one.key] in seen, one, subset, one.to_native(probability), chains
-        )
+        judge.row(trial.number, split, seen, one, subset, one.to_native(probability), chains)
+        for split, seen, subjects in groups
         for one, subset, probability in judge.predictions(network.to(device), subjects)
     ]
     path = trial.path / f"evaluation-{name}.parquet"
     write_rows(path, rows)
+    _print(config, trial, path)
+
+
+def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, list[Scored]]:
+    """Who of the cohort in the judge's configuration is tested, and the judge that knows them."""
+    from study.cohort import load_cohort
+    from study.cohort.records import Splits
+    from study.cohort.remarks import remarks, set_apart
+    from study.imaging.cache import prepare_cohort
+    from study.judging import Scored
+
+    config, cohort = judge.config, load_cohort(judge.config)
+    learnt = {data.centers[key] for key in data.splits.train}
+    uses: dict[tuple[Literal["test", "control"], bool], list[str]] = {
+        (split, seen): [] for split in ("test", "control") for seen in (True, False)
+    }
+    for one in cohort.subjects:
+        apart = set_apart(one, config.cohort)
+        if config.cohort.target in one.masks and not (apart and config.cohort.controls == "exclude"):
+            uses["control" if apart else "test", one.center in learnt].append(one.key)
+    test, unseen, *control = (tuple(keys) for keys in uses.values())
+    splits = Splits((), (), test, unseen, (*control[0], *control[1]))
+    for remark in remarks(cohort, splits, config.cohort):
+        print(remark)
+    prepared = prepare_cohort(cohort, splits.used, config, data.spacing_mm, landmarks)
+    groups = [
+        Scored(split, seen, [prepared[key] for key in keys if key in prepared.entries])
+        for (split, seen), keys in uses.items()
+    ]
+    known = replace(
+        judge,
+        centers={one.key: one.center for one in cohort.subjects},
+        withheld={},
+        occlusions={one.key: one.occlusion for one in cohort.subjects},
+        substituted={one.key: one.stand_ins for one in cohort.subjects},
+    )
+    return known, groups
+
+
+def _print(config: Config, trial: TrialFolder, path: Path) -> None:
+    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
+    from analysis.text import OCCLUSION_NOTE, to_text
+
+    rows = read_rows(path)
     print(f"trial {trial.number}, Dice, mean with 95 % bootstrap interval over subjects")
-    print(to_text(cross_center_table(read_rows(path), config.evaluation.bootstrap, config.study.seed)))
+    print(to_text(cross_center_table(rows, config.evaluation.bootstrap, config.study.seed)))
+    if tells_occlusions(rows, config.cohort.target):
+        table = occlusion_table(rows, config.evaluation.bootstrap, config.study.seed)
+        print(f"\n{OCCLUSION_NOTE}\n{to_text(table)}")
     print(f"\nrows: {path}")
 
 

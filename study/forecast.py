@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import asdict
 from typing import NamedTuple
 
 from search_spaces.space import availability_subsets
 from study.cohort import plan_cohort, split_cohort
+from study.cohort.remarks import remarks
 from study.config import Config
 from study.training.rungs import rung_epochs
 
@@ -61,21 +63,17 @@ def forecast(config: Config) -> str:
         lines.append(f"  ASHA compares at epochs {', '.join(map(str, rungs)) or 'none'}")
     lines += [*_cost(config), _kept(config, len(splits.validation))]
     lines += ["", "Subjects (a reference mask is needed to take part):"]
-    uses = {
-        "train": splits.train,
-        "validation": splits.validation,
-        "test": splits.test,
-        "unseen": splits.unseen,
-    }
+    uses = {use: keys for use, keys in asdict(splits).items() if keys or use != "control"}
     centers = {subject.key: subject.center for subject in cohort.subjects}
     counts = {use: Counter(centers[key] for key in keys) for use, keys in uses.items()}
     width = max(map(len, cohort.centers), default=6)
-    lines.append(f"  {'center':<{width}}" + "".join(f"{use:>12}" for use in (*uses, "no mask")))
+    lines.append(f"  {'center':<{width}}" + "".join(f"{use:>12}" for use in (*uses, "not used")))
     everyone = Counter(subject.center for subject in cohort.subjects)
     for center in cohort.centers:
         used = [counts[use][center] for use in uses]
         row = (*used, everyone[center] - sum(used))
         lines.append(f"  {center:<{width}}" + "".join(f"{number:>12}" for number in row))
+    lines += [f"  {remark}" for remark in remarks(cohort, splits, config.cohort)]
     if cohort.skipped:
         lines.append(f"  skipped because of problems: {cohort.skipped}")
     return "\n".join(lines)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,14 @@ from study.imaging.prepared import Prepared
 from study.preparation import StudyData
 from study.results import Row, TrialFolder, atomic, write_json, write_rows
 from study.weights import save_weights
+
+
+class Scored(NamedTuple):
+    """Subjects that are scored together."""
+
+    split: Literal["test", "control"]
+    seen: bool  # whether their centers are
+    subjects: Sequence[Prepared]
 
 
 def judge_trial(
@@ -74,19 +82,32 @@ def _keep_validation(
 def _test(
     folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, chains: Chains
 ) -> list[Row]:
-    """Score test subjects, seen and unseen, once; nothing is chosen by these rows."""
+    """Score test subjects and control scans once; nothing is chosen by these rows."""
     rows: list[Row] = []
     pictures: dict[str, tuple[Prepared, str, Any]] = {}
-    for seen, keys in ((True, data.splits.test), (False, data.splits.unseen)):
-        for prepared, subset, probability in judge.predictions(network, data.prepared(keys)):
+    for split, seen, subjects in to_score(data, judge.config.cohort.unseen):
+        for prepared, subset, probability in judge.predictions(network, subjects):
             native = prepared.to_native(probability)
-            rows.append(judge.row(folder.number, "test", seen, prepared, subset, native, chains))
+            rows.append(judge.row(folder.number, split, seen, prepared, subset, native, chains))
             center = data.centers[prepared.key]
-            if not subset.removed and _shows_more(prepared, pictures.get(center)):
+            if split == "test" and not subset.removed and _shows_more(prepared, pictures.get(center)):
                 mask = judge.mask(prepared, subset, native, chains)
                 pictures[center] = (prepared, subset.name, prepared.from_native(mask))
     _write_overlays(folder, judge.config.cohort.modalities, pictures)
     return rows
+
+
+def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
+    """Who of a study is tested, in the order of its rows: at seen centers, at unseen ones, and control scans apart."""
+    controls: dict[bool, list[Prepared]] = {True: [], False: []}  # by whether the center is seen
+    for prepared in data.prepared(data.splits.control):
+        controls[data.centers[prepared.key] not in unseen].append(prepared)
+    return [
+        Scored("test", True, data.prepared(data.splits.test)),
+        Scored("test", False, data.prepared(data.splits.unseen)),
+        Scored("control", True, controls[True]),
+        Scored("control", False, controls[False]),
+    ]
 
 
 def _shows_more(prepared: Prepared, other: tuple[Prepared, str, Any] | None) -> bool:
@@ -111,10 +132,11 @@ def _write_overlays(
 
 
 def _scores(rows: Sequence[Row]) -> dict[str, float]:
-    """Mean Dice on test subjects by center and subset, for the tracking."""
+    """Mean Dice on test subjects by center and subset."""
     groups: dict[str, list[float]] = {}
     for row in rows:
-        groups.setdefault(f"test_dice.{row.center}.{row.subset}", []).append(row.dice)
+        if row.split == "test":
+            groups.setdefault(f"test_dice.{row.center}.{row.subset}", []).append(row.dice)
     means = {name: float(np.nanmean(values)) for name, values in groups.items() if not np.isnan(values).all()}
     return dict(sorted(means.items()))
 

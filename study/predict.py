@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,11 @@ KEYS = {
     "device": "auto, cpu or cuda; default auto",
     "debug": "true prints the traceback of an error",
 }
-SHOWN = {"MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities", **KEYS}
+SHOWN = {
+    "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities, "
+    "or what may stand in for one",
+    **KEYS,
+}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -59,8 +63,8 @@ def main(arguments: Sequence[str]) -> None:
     brain = Path(given["brain"]) if "brain" in given else None
     prediction = bundle.predict(images, brain=brain)
     prediction.write(out, probability)
-    absent = f"; predicted without {', '.join(prediction.absent)}" if prediction.absent else ""
-    print(f"{out}: {bundle.manifest.target} {prediction.volume_ml:.2f} mL{absent}")
+    remarks = f"; predicted {', '.join(prediction.remarks)}" if prediction.remarks else ""
+    print(f"{out}: {bundle.manifest.target} {prediction.volume_ml:.2f} mL{remarks}")
 
 
 def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) -> None:
@@ -90,21 +94,23 @@ def _predict_folder(
     from study.deployment.folders import find_cases
     from study.errors import CohortError
 
-    found = find_cases(images, bundle.manifest.modalities)
+    found = find_cases(images, bundle.manifest.modalities, bundle.manifest.modality_aliases)
     if found.ignored:
         sys.stderr.write(f"no modality recognised in subfolder {', '.join(found.ignored)}: ignored\n")
     problems: list[Problem] = []
-    absent: dict[str, tuple[str, ...]] = {}
+    remarks: dict[str, list[str]] = {}
     console = Console(stderr=True)
     for case in track(found.cases, "predicting", console=console, disable=not console.is_terminal):
         mask = out / f"{case.name}_mask.nii.gz"
         target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
-        wrong, absent[case.name] = _predict_case(bundle, case, mask, target, debug=debug)
+        wrong, told = _predict_case(bundle, case, mask, target, debug=debug)
         problems += wrong
+        for remark in told:
+            remarks.setdefault(remark, []).append(case.name)
     failed = len({problem.subject for problem in problems})
     print(f"{out}: {len(found.cases) - failed} of {len(found.cases)} subjects predicted")
-    for line in _absences({name: missing for name, missing in absent.items() if missing}):
-        print(line)
+    for remark, names in remarks.items():
+        print(f"  {remark}: {', '.join(names)}")
     if problems:
         raise CohortError(problems)
 
@@ -112,7 +118,7 @@ def _predict_folder(
 def _predict_case(
     bundle: Bundle, case: Case, mask: Path, probability: Path | None, *, debug: bool
 ) -> tuple[list[Problem], tuple[str, ...]]:
-    """What was wrong with a subject, and which modalities it lacks."""
+    """What was wrong with a subject, and what must be known of its input."""
     from study.errors import CohortError, Problem
 
     if case.problems:
@@ -127,15 +133,7 @@ def _predict_case(
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
         return [Problem(case.name, None, what, "look at its files, or run it alone with debug=true")], ()
-    return [], prediction.absent
-
-
-def _absences(absent: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Lines that say which subjects were predicted without what."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, missing in absent.items():
-        groups.setdefault(missing, []).append(name)
-    return [f"  without {', '.join(missing)}: {', '.join(names)}" for missing, names in groups.items()]
+    return [], prediction.remarks
 
 
 if __name__ == "__main__":

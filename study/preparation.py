@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from models import Plan, Scans, plan_model
 from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, read_splits, split_cohort, write_splits
 from study.cohort.records import Cohort, Splits
+from study.cohort.remarks import remarks
 from study.config import Config
 from study.errors import ConfigError
 from study.imaging.cache import PreparedCohort, open_prepared, prepare_cohort
@@ -43,7 +44,6 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
     cohort = load_cohort(config)
     known = folder.config.is_file()
     splits = read_splits(folder) if known else split_cohort(cohort, config)
-    used = (*splits.train, *splits.validation, *splits.test, *splits.unseen)
     if known:
         plan = read_json(folder.plan)
         spacing, landmarks = tuple(plan["spacing_mm"]), plan["landmarks"]
@@ -51,7 +51,8 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         found = fingerprint(cohort, splits.train, config)
         spacing = found.spacing_mm
         landmarks = learn_landmarks(cohort, splits.train, config, spacing)
-    prepared = prepare_cohort(cohort, used, config, spacing, landmarks)
+    prepared = prepare_cohort(cohort, splits.used, config, spacing, landmarks)
+    said = remarks(cohort, splits, config.cohort)
     splits = _without(splits, prepared.skipped, "cohort.on_error: skipping the faulty subjects")
     if not known:
         _check_networks(config, found.median_shape, spacing, prepared, start)
@@ -66,24 +67,36 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
                 "median_shape": found.median_shape,
                 "cache": {key: str(path) for key, path in prepared.entries.items()},
                 "centers": {subject.key: subject.center for subject in cohort.subjects},
+                "occlusions": {subject.key: subject.occlusion for subject in cohort.subjects},
+                "substituted": {subject.key: subject.stand_ins for subject in cohort.subjects},
                 "landmarks": landmarks,
                 "cohort_hash": cohort_hash(cohort, splits),
             },
         )
         write_json(folder.config, config.model_dump(mode="json"))
-    return _notes(cohort, splits, len(prepared.skipped), read_json(folder.plan), config)
+    skipped = cohort.skipped + len(prepared.skipped)
+    notes = [*_uses(splits, cohort), *said, *_plan_notes(skipped, read_json(folder.plan), config)]
+    return [f"  {note}" for note in notes]
 
 
 @dataclass(frozen=True)
 class StudyData:
-    """What trials learn from and are judged on; arrays are memory-mapped and shared through the page cache."""
+    """What trials learn from and are judged on; arrays are memory-mapped and shared through the page cache.
+
+    Attributes:
+        centers, occlusions: of each subject's key; an occlusion is proximal, distal, or "" where not known.
+        substituted: "SWAN=SWI" where SWI stands in for SWAN, else "".
+        withheld: what a subject has and an independent model is not given, "B0", else "".
+    """
 
     splits: Splits
     plan: Plan
     spacing_mm: tuple[float, float, float]
     subjects: dict[str, Prepared]
     centers: dict[str, str]
-    withheld: dict[str, str]  # what a subject has and an independent model is not given, "B0"; else ""
+    occlusions: dict[str, str]
+    substituted: dict[str, str]
+    withheld: dict[str, str]
 
     def prepared(self, keys: Sequence[str]) -> list[Prepared]:
         """The subjects with these keys, in this order."""
@@ -103,9 +116,8 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
     """
     found: dict[str, Any] = read_json(folder.plan)
     splits = read_splits(folder)
-    used = (*splits.train, *splits.validation, *splits.test, *splits.unseen)
-    subjects = {key: open_prepared(Path(found["cache"][key]), key) for key in used}
-    withheld = dict.fromkeys(used, "")
+    subjects = {key: open_prepared(Path(found["cache"][key]), key) for key in splits.used}
+    withheld = dict.fromkeys(splits.used, "")
     modalities = tuple(read_json(folder.config)["cohort"]["modalities"])
     if config.model.inputs is not None:
         inputs = [modalities.index(name) for name in config.cohort.modalities]
@@ -122,13 +134,15 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
             for key, subject in subjects.items()
             if all(subject.present[index] for index in inputs)
         }
-        splits = _without(splits, set(used) - set(subjects), f"model.inputs: {config.model.inputs}")
+        splits = _without(splits, set(splits.used) - set(subjects), f"model.inputs: {config.model.inputs}")
     return StudyData(
         splits=splits,
         plan=plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"])),
         spacing_mm=tuple(found["spacing_mm"]),
         subjects=subjects,
         centers=found["centers"],
+        occlusions=found["occlusions"],
+        substituted=found["substituted"],
         withheld=withheld,
     )
 
@@ -196,7 +210,7 @@ def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     kept = Splits(
         *(
             tuple(key for key in keys if key not in gone)
-            for keys in (splits.train, splits.validation, splits.test, splits.unseen)
+            for keys in (splits.train, splits.validation, splits.test, splits.unseen, splits.control)
         )
     )
     if not (kept.train and kept.validation):
@@ -204,32 +218,23 @@ def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     return kept
 
 
-def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
-    uses = {
-        "train": splits.train,
-        "validation": splits.validation,
-        "test": splits.test,
-        "unseen": splits.unseen,
-    }
-    counts = {use: Counter(plan["centers"][key] for key in keys) for use, keys in uses.items()}
-    lines = [
-        f"  {use}: {sum(found.values())} subjects"
-        + (
-            f" ({', '.join(f'{center} {number}' for center, number in sorted(found.items()))})"
-            if found
-            else ""
-        )
-        for use, found in counts.items()
-    ]
-    unused = len(cohort.subjects) - sum(len(keys) for keys in uses.values()) - skipped
-    if unused:
-        lines.append(f"  no reference mask: {unused} subjects")
-    if skipped + cohort.skipped:
-        lines.append(f"  skipped because of problems: {skipped + cohort.skipped} subjects")
-    spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
-    planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
-    patch = " x ".join(map(str, planned.patch_size))
-    lines.append(
-        f"  spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)"
-    )
+def _uses(splits: Splits, cohort: Cohort) -> list[str]:
+    """How many subjects are used for what."""
+    lines = []
+    for use, keys in asdict(splits).items():
+        counts = Counter(cohort[key].center for key in keys)
+        listed = ", ".join(f"{center} {number}" for center, number in sorted(counts.items()))
+        if listed or use != "control":
+            lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
     return lines
+
+
+def _plan_notes(skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
+    planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
+    spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
+    patch = " x ".join(map(str, planned.patch_size))
+    lines = [f"skipped because of problems: {skipped} subjects"] if skipped else []
+    return [
+        *lines,
+        f"spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)",
+    ]

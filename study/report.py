@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from analysis.tables import average_table, cross_center_table, to_text
+from analysis.tables import average_table, cross_center_table, occlusion_table, tells_occlusions
+from analysis.text import OCCLUSION_NOTE, to_text
 from study.config import Config
 from study.errors import StudyError
 from study.evaluation.chains import Chains
@@ -26,14 +27,17 @@ def summarise(config: Config, folder: StudyFolder) -> dict[str, Any]:
     except StudyError:
         return summary
     result = trial.read_result() or {}
-    table = cross_center_table(winning_rows(folder), config.evaluation.bootstrap, config.study.seed)
+    rows = winning_rows(folder)
+    resamples = config.evaluation.bootstrap, config.study.seed
     summary["winner"] = {
         "trial": trial.number,
         "objective": result["value"],
         "parameters": read_json(trial.parameters),
         "postprocessing": result["postprocessing"],
-        "table": table.to_dict("records"),
+        "table": cross_center_table(rows, *resamples).to_dict("records"),
     }
+    if tells_occlusions(rows, config.cohort.target):
+        summary["winner"]["occlusions"] = occlusion_table(rows, *resamples).to_dict("records")
     winners = find_winners(folder)
     if len(winners) > 1:
         summary["independent"] = {inputs: winner.number for inputs, winner in sorted(winners.items())}
@@ -58,13 +62,13 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in independent.items()]
     rows = winning_rows(folder)
-    tables = [
-        make(rows, config.evaluation.bootstrap, config.study.seed)
-        for make in (cross_center_table, average_table)
-    ]
+    resamples = config.evaluation.bootstrap, config.study.seed
+    tables = [make(rows, *resamples) for make in (cross_center_table, average_table)]
     lines += ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
     empty = "1" if config.evaluation.empty_dice == "one" else "left out"
     lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
+    if tells_occlusions(rows, config.cohort.target):
+        lines += [OCCLUSION_NOTE, to_text(occlusion_table(rows, *resamples)), ""]
     lines += _synthesis(folder.trial(winner["trial"]))
     return "\n".join([*lines, *_next_steps(config, folder)])
 

@@ -44,7 +44,7 @@ class Row:
     """How well one trial did on one subject with one availability subset."""
 
     trial: int
-    split: Literal["validation", "test"]
+    split: Literal["validation", "test", "control"]  # control scans, that are tested apart
     center: str
     seen: bool
     subject: str  # key
@@ -58,6 +58,14 @@ class Row:
     hd95_mm: float
     reference_volume_ml: float
     predicted_volume_ml: float
+    occlusion: str  # proximal, distal, or "" where that is not known
+    substituted: str  # which sequence stood in for which of the modalities given, "SWAN=SWI"; "" for none
+    false_positives: int  # predicted components without a voxel in the reference
+    false_positive_voxels: float  # their mean size; 0 where there is none
+    false_positive_ml: float
+    false_negatives: int  # components of the reference without a predicted voxel
+    false_negative_voxels: float
+    false_negative_ml: float
 
 
 @contextmanager

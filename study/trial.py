@@ -59,6 +59,8 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> dict[str, 
         device,
         None if precision == torch.float32 else precision,
         data.withheld,
+        data.occlusions,
+        data.substituted,
     )
     rungs = rung_epochs(
         trainer.epochs, config.tuning.first_rung, config.tuning.reduction_factor, trainer.validate_every

@@ -22,6 +22,14 @@ ROW = Row(
     hd95_mm=math.nan,
     reference_volume_ml=1.0,
     predicted_volume_ml=1.1,
+    occlusion="distal",
+    substituted="SWAN=SWI",
+    false_positives=2,
+    false_positive_voxels=3.5,
+    false_positive_ml=0.007,
+    false_negatives=0,
+    false_negative_voxels=0.0,
+    false_negative_ml=0.0,
 )
 
 

@@ -2,7 +2,8 @@
 
 ::
 
-    <root>/participants.tsv                              participant_id, center, and patient_id if it differs
+    <root>/participants.tsv      participant_id and center; optionally patient_id if it differs, occlusion (proximal
+                                 or distal), control (yes or no: scans after treatment)
     <root>/sub-X/[ses-Y/]<folder>/…_<MODALITY>.nii.gz
     <root>/derivatives/[<pipeline>/]sub-X/[ses-Y/][<folder>/]…_{lesion,thrombus,brain}_mask.nii.gz
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from study.cohort.aliases import used_names
+from study.cohort.facts import read_facts
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files, stem
 from study.cohort.records import MASKS, Entry
 from study.cohort.table import NOT_GIVEN, Row, Table, read_table
@@ -67,15 +70,18 @@ def _participant(config: Config, root: Path, pipelines: list[Path], table: Path,
         problems.append(Problem(participant or row.where, table, f"no center in {row.where}", "give it"))
     if problems:
         return [Entry(participant or row.where, patient, center, {}, {}, tuple(problems))]
+    facts = read_facts(row.cells, participant, table, row.where)
     sessions = folders_named(folder, "ses-")
     entries = []
     for session in sessions or [folder]:
         identity = f"{participant}_{session.name}" if len(sessions) > 1 else participant
-        modalities = config.cohort.modalities
-        scans = nifti_files(session, *_visible(session))
-        images, slips = single_files(identity, images_by_suffix(scans, modalities), modalities)
+        found = images_by_suffix(nifti_files(session, *_visible(session)), config.cohort.sequences)
+        images, slips = single_files(identity, found, used_names(found, config.cohort))
         masks, mask_slips = single_files(identity, _masks(session.relative_to(root), pipelines), MASKS)
-        entries.append(Entry(identity, patient, center, images, masks, slips + mask_slips))
+        problems = [*facts.problems, *slips, *mask_slips]
+        entries.append(
+            Entry(identity, patient, center, images, masks, tuple(problems), facts.occlusion, facts.control)
+        )
     return entries
 
 

@@ -9,25 +9,24 @@ from pathlib import Path
 
 from study.cohort.patients import USES, Patient, Use, patient_of
 from study.cohort.records import Cohort, Subject
+from study.cohort.remarks import set_apart
 from study.config import CohortConfig
 from study.errors import ConfigError
 
 _PATH = "cohort.splits.path"
-_IGNORED = (
-    "unseen",
-    "skipped",
-)  # stand in a study's own splits.json
+_IGNORED = ("unseen", "control", "skipped")  # stand in a study's own splits.json, and follow from the rest
 
 
 def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortConfig) -> Mapping[str, Use]:
     """The use of each listed subject's key.
 
     The file has lists `train`, `validation` and `test` of subject ids, of `center/id` where an id is at two
-    centers, or of keys as in a study's splits.json. Subjects that are not listed are not used.
+    centers, or of keys as in a study's splits.json. Subjects that are not listed are not used, but for control
+    scans that are evaluated apart: they follow their patients.
 
     Args:
         cohort: all subjects, to tell an unknown one from one that cannot be used.
-        candidates: subjects of seen centers that have the target's mask.
+        candidates: subjects of seen centers that have the target's mask, without control scans set apart.
         settings: names the file, the target and the unseen centers.
 
     Raises:
@@ -110,6 +109,8 @@ def _find(name: str, names: Mapping[str, Sequence[Subject]], problems: list[str]
 def _why_not(subject: Subject, settings: CohortConfig) -> str:
     if settings.target not in subject.masks:
         return f"has no {settings.target} mask; remove it from the list, or give it one"
+    if set_apart(subject, settings):
+        return "is a control scan; remove it from the list, or set cohort.controls=include"
     return f"is of center {subject.center}, which cohort.seen leaves out; remove it, or add the center"
 
 
@@ -117,6 +118,8 @@ def _shared_patients(cohort: Cohort, uses: Mapping[str, Use], settings: CohortCo
     """Patients in two splits; the unseen centers are a split too."""
     places: dict[Patient, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for subject in cohort.subjects:
+        if set_apart(subject, settings):
+            continue
         unseen = subject.center in settings.unseen and settings.target in subject.masks
         use = "unseen" if unseen else uses.get(subject.key)
         if use is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from study.cohort.aliases import used_names
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files
 from study.cohort.records import Entry
 from study.config import Config
@@ -48,9 +49,8 @@ def list_isles2022(config: Config) -> list[Entry]:
 def _entry(config: Config, identity: str, patient: str, session: Path, derivatives: Path) -> Entry:
     cohort = config.cohort
     scans = nifti_files(session, session / "dwi", session / "anat")
-    images, image_problems = single_files(
-        identity, images_by_suffix(scans, cohort.modalities), cohort.modalities
-    )
+    found = images_by_suffix(scans, cohort.sequences)
+    images, image_problems = single_files(identity, found, used_names(found, cohort))
     lesions = [path for path in nifti_files(derivatives) if "_msk.nii" in path.name]
     masks, mask_problems = single_files(identity, {"lesion": lesions}, ("lesion",))
     return Entry(identity, patient, cohort.isles2022.center, images, masks, image_problems + mask_problems)

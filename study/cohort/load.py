@@ -6,15 +6,17 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from study.cohort.aliases import find_stand_ins, substitute
 from study.cohort.bids import list_bids
 from study.cohort.checks import find_problems
 from study.cohort.isles2022 import list_isles2022
 from study.cohort.manifest import list_manifest
 from study.cohort.nnunet import list_nnunet
 from study.cohort.records import Cohort, Entry, Subject
-from study.config import Config, Source
+from study.config import CohortConfig, Config, Source
 from study.errors import CohortError, Problem
 
 
@@ -22,7 +24,15 @@ def _list_phantoms(config: Config) -> list[Entry]:
     from study.cohort.phantom import list_phantoms
 
     return [
-        Entry(phantom.id, phantom.patient, phantom.center, phantom.images, phantom.masks)
+        Entry(
+            id=phantom.id,
+            patient=phantom.patient,
+            center=phantom.center,
+            images=phantom.images,
+            masks=phantom.masks,
+            occlusion=phantom.occlusion,
+            control=phantom.control,
+        )
         for phantom in list_phantoms(config)
     ]
 
@@ -63,7 +73,7 @@ def _join(config: Config, *, phantoms_on_disk: bool) -> Cohort:
     failures: list[Problem] = []
     for source in dict.fromkeys(config.cohort.sources):
         try:
-            listed = [_absolute(entry) for entry in READERS[source](config)]
+            listed = [_settled(entry, config.cohort) for entry in READERS[source](config)]
         except CohortError as error:
             failures += error.problems
         except OSError as error:
@@ -87,10 +97,12 @@ def _join(config: Config, *, phantoms_on_disk: bool) -> Cohort:
     return Cohort(kept, skipped=len(entries) - len(kept), problems=tuple(found))
 
 
-def _absolute(entry: Entry) -> Entry:
+def _settled(entry: Entry, settings: CohortConfig) -> Entry:
+    """With absolute paths, and with stand-ins in the place of absent modalities."""
     images = {name: path.absolute() for name, path in entry.images.items()}
     masks = {name: path.absolute() for name, path in entry.masks.items()}
-    return Entry(entry.id, entry.patient, entry.center, images, masks, entry.problems)
+    stand_ins = find_stand_ins(images, settings.modality_aliases)
+    return replace(entry, images=substitute(images, stand_ins), masks=masks, substituted=stand_ins)
 
 
 def _order(entry: Entry) -> tuple[str, str, str, list[tuple[str, str]]]:
@@ -106,7 +118,19 @@ def _pseudonymise(entries: list[Entry]) -> list[Subject]:
         prefix = key_prefix(entry.center)
         numbers[prefix.casefold()] += 1
         key = f"{prefix}-{numbers[prefix.casefold()]:04d}"
-        subjects.append(Subject(entry.id, entry.patient, entry.center, key, entry.images, entry.masks))
+        subjects.append(
+            Subject(
+                id=entry.id,
+                patient=entry.patient,
+                center=entry.center,
+                key=key,
+                images=entry.images,
+                masks=entry.masks,
+                occlusion=entry.occlusion,
+                control=entry.control,
+                substituted=entry.substituted,
+            )
+        )
     return subjects
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from study.cohort.filenames import NIFTI_ENDINGS, modality_named, nifti_files
 from study.cohort.records import Entry
-from study.config import Config
+from study.config import CohortConfig, Config
 from study.errors import CohortError, Problem
 
 _IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
@@ -27,7 +27,7 @@ def list_nnunet(config: Config) -> list[Entry]:
     """Every case of imagesTr and labelsTr; raises CohortError for an unusable dataset.json."""
     root = config.cohort.nnunet.root or Path()
     description = _read_description(root / "dataset.json")
-    channels, ending = _channels(root, description, config.cohort.modalities)
+    channels, ending = _channels(root, description, config.cohort)
     mask = _mask_name(root, description, config.cohort.target)
     images: dict[str, dict[str, Path]] = {}
     problems: dict[str, list[Problem]] = {}
@@ -78,19 +78,19 @@ def _read_description(path: Path) -> Mapping[str, Any]:
 
 
 def _channels(
-    root: Path, description: Mapping[str, Any], modalities: tuple[str, ...]
+    root: Path, description: Mapping[str, Any], settings: CohortConfig
 ) -> tuple[dict[int, str], str]:
     """Channel number to modality, and the ending of the files."""
     path = root / "dataset.json"
     names = description.get("channel_names", description.get("modality"))
     if not isinstance(names, dict) or not all(str(number).isdecimal() for number in names):
         raise _refusal(path, "no channel_names", 'add them: "channel_names": {"0": "DWI", "1": "ADC"}')
-    channels = {int(number): modality_named(str(name), modalities) for number, name in names.items()}
+    channels = {int(number): modality_named(str(name), settings.sequences) for number, name in names.items()}
     twice = sorted({name for name in channels.values() if list(channels.values()).count(name) > 1})
     if twice:
         raise _refusal(path, f"channel_names has {', '.join(twice)} twice", "name each channel differently")
-    if not set(modalities) & set(channels.values()):
-        what = f"channel_names has none of cohort.modalities ({', '.join(modalities)})"
+    if not set(settings.sequences) & set(channels.values()):
+        what = f"channel_names has none of cohort.modalities ({', '.join(settings.modalities)})"
         remedy = f"it has {', '.join(channels.values())}: rename its channels, or set cohort.modalities"
         raise _refusal(path, what, remedy)
     ending = str(description.get("file_ending", ".nii.gz"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from study.errors import Problem
 
+OCCLUSIONS = ("proximal", "distal")
 MASKS = ("lesion", "thrombus", "brain")
 
 
@@ -17,7 +18,7 @@ class Entry:
     """One examination as a reader lists it: a subject that has no key yet, with what is wrong with it.
 
     Attributes:
-        id, patient, center, images, masks: as in `Subject`.
+        id, patient, center, images, masks, occlusion, control, substituted: as in `Subject`.
         problems: found while listing, such as two files for one modality.
     """
 
@@ -27,6 +28,9 @@ class Entry:
     images: Mapping[str, Path]
     masks: Mapping[str, Path]
     problems: tuple[Problem, ...] = ()
+    occlusion: str = ""
+    control: bool = False
+    substituted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class Subject:
         key: the pseudonym (`CHSF-0003`) that rows, logs, pictures and tracking use.
         images: modality name to NIfTI file, only what is present.
         masks: `lesion`, `thrombus` or `brain` to NIfTI file, only what is present.
+        occlusion: where the clot sits, one of OCCLUSIONS; "" where that is not known or there is none.
+        control: a scan after treatment, on which there should be nothing left to find.
+        substituted: modality to the sequence that stands in for it (`cohort.modality_aliases`): its file is
+            the one in `images`.
     """
 
     id: str
@@ -48,6 +56,14 @@ class Subject:
     key: str
     images: Mapping[str, Path]
     masks: Mapping[str, Path]
+    occlusion: str = ""
+    control: bool = False
+    substituted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stand_ins(self) -> str:
+        """`substituted` as rows have it: "SWAN=SWI", "" where nothing stands in for anything."""
+        return "+".join(f"{name}={other}" for name, other in sorted(self.substituted.items()))
 
 
 @dataclass(frozen=True)
@@ -74,9 +90,19 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Splits:
-    """Subject keys by use. `unseen` holds the subjects of unseen centers: tested, never learnt from."""
+    """Subject keys by use.
+
+    `unseen` holds the subjects of unseen centers: tested, never learnt from. `control` holds control scans with
+    `cohort.controls=separate`: evaluated apart, and only those of patients who neither train nor validate.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
     unseen: tuple[str, ...]
+    control: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """All keys."""
+        return self.train + self.validation + self.test + self.unseen + self.control

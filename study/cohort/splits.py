@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from study.cohort.fixed_splits import read_fixed
 from study.cohort.patients import Patient, Use, patient_of, shuffled
 from study.cohort.records import Cohort, Splits, Subject
+from study.cohort.remarks import set_apart
 from study.config import CohortConfig, Config, Phantom, SplitsConfig
 from study.errors import ConfigError
 
@@ -17,14 +19,16 @@ from study.errors import ConfigError
 def split_cohort(cohort: Cohort, config: Config) -> Splits:
     """The subjects that have the target's mask, by use; subjects of unseen centers are all in `unseen`.
 
-    A patient scanned at a seen and at an unseen center is tested at both and never learnt from.
+    A patient scanned at a seen and at an unseen center is tested at both and never learnt from. Control scans are
+    apart unless `cohort.controls=include`: those of patients who neither train nor validate are in `control`.
 
     Raises:
         ConfigError: a center that does not exist, a fixed split with mistakes, nobody to train or validate.
     """
     settings = config.cohort
     seen = _seen_centers(cohort, config)
-    labelled = [subject for subject in cohort.subjects if settings.target in subject.masks]
+    masked = [subject for subject in cohort.subjects if settings.target in subject.masks]
+    labelled = [subject for subject in masked if not set_apart(subject, settings)]
     unseen = tuple(subject for subject in labelled if subject.center in settings.unseen)
     candidates = [subject for subject in labelled if subject.center in seen]
     if settings.splits.kind == "fixed":
@@ -37,8 +41,18 @@ def split_cohort(cohort: Cohort, config: Config) -> Splits:
         test=tuple(subject.key for subject in candidates if uses.get(subject.key) == "test"),
         unseen=tuple(subject.key for subject in unseen),
     )
-    _check_usable(splits, cohort, candidates, config)
-    return splits
+    _check_usable(splits, cohort, labelled, candidates, config)
+    if settings.controls != "separate":
+        return splits
+    learnt = {patient_of(cohort[key]) for key in (*splits.train, *splits.validation)}
+    control = tuple(
+        subject.key
+        for subject in masked
+        if subject.control
+        and subject.center in (*seen, *settings.unseen)
+        and patient_of(subject) not in learnt
+    )
+    return replace(splits, control=control)
 
 
 def _seen_centers(cohort: Cohort, config: Config) -> tuple[str, ...]:
@@ -151,10 +165,16 @@ def _validating_fold(
     return None
 
 
-def _check_usable(splits: Splits, cohort: Cohort, candidates: Sequence[Subject], config: Config) -> None:
+def _check_usable(
+    splits: Splits,
+    cohort: Cohort,
+    labelled: Sequence[Subject],
+    candidates: Sequence[Subject],
+    config: Config,
+) -> None:
     settings = config.cohort
     if not candidates:
-        everyone = Counter(subject.center for subject in cohort.subjects if settings.target in subject.masks)
+        everyone = Counter(subject.center for subject in labelled)
         counts = ", ".join(f"{center} {everyone[center]}" for center in cohort.centers)
         raise ConfigError(
             [

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from study.cohort.records import Cohort, Splits, Subject
 from study.errors import StudyError
 from study.results import StudyFolder, atomic, read_json, write_json
 
-_WHO = ("key", "id", "patient", "center")
+_WHO = ("key", "id", "patient", "center", "occlusion", "control", "substituted")
+_USES = tuple(use.name for use in fields(Splits))
 _IMAGE, _MASK = "image:", "mask:"
 
 
@@ -29,7 +30,9 @@ def write_splits(folder: StudyFolder, cohort: Cohort, splits: Splits) -> None:
             writer.writerow([*_WHO, *names])
             for subject in cohort.subjects:
                 files = _files(subject)
+                control = "yes" if subject.control else "no"
                 who = [subject.key, subject.id, subject.patient, subject.center]
+                who += [subject.occlusion, control, json.dumps(dict(subject.substituted))]
                 writer.writerow([*who, *(files.get(name, "") for name in names)])
     write_json(folder.splits, {**asdict(splits), "skipped": cohort.skipped})
 
@@ -37,7 +40,7 @@ def write_splits(folder: StudyFolder, cohort: Cohort, splits: Splits) -> None:
 def read_splits(folder: StudyFolder) -> Splits:
     """The splits of a study; raises StudyError if they are not there or damaged."""
     content = _read_splits_file(folder)
-    return Splits(**{use: tuple(content[use]) for use in ("train", "validation", "test", "unseen")})
+    return Splits(**{use: tuple(content[use]) for use in _USES})
 
 
 def read_cohort(folder: StudyFolder) -> Cohort:
@@ -64,6 +67,9 @@ def cohort_hash(cohort: Cohort, splits: Splits) -> str:
             subject.center,
             _sizes(subject.images),
             _sizes(subject.masks),
+            subject.occlusion,
+            subject.control,
+            dict(subject.substituted),
         ]
         for subject in sorted(cohort.subjects, key=lambda subject: subject.key)
     ]
@@ -80,13 +86,23 @@ def _subject(row: Mapping[str, str]) -> Subject:
     files = {name: Path(value) for name, value in row.items() if value}
     images = {name.removeprefix(_IMAGE): path for name, path in files.items() if name.startswith(_IMAGE)}
     masks = {name.removeprefix(_MASK): path for name, path in files.items() if name.startswith(_MASK)}
-    return Subject(row["id"], row["patient"], row["center"], row["key"], images, masks)
+    return Subject(
+        id=row["id"],
+        patient=row["patient"],
+        center=row["center"],
+        key=row["key"],
+        images=images,
+        masks=masks,
+        occlusion=row["occlusion"],
+        control=row["control"] == "yes",
+        substituted=json.loads(row["substituted"]),
+    )
 
 
 def _read_splits_file(folder: StudyFolder) -> dict[str, Any]:
     try:
         content = read_json(folder.splits)
-        missing = {"train", "validation", "test", "unseen", "skipped"} - set(content)
+        missing = {*_USES, "skipped"} - set(content)
     except FileNotFoundError:
         raise StudyError(_absent(folder.splits)) from None
     except (ValueError, TypeError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 from study.errors import CohortError, Problem
 
 NOT_GIVEN = ("", "n/a")  # "n/a" is how BIDS writes an empty cell
+FLAGS = ("control",)  # columns in which JSON's true and false are answers, not slips
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -132,7 +133,8 @@ def _from_json(path: Path, text: str) -> Table:
     rows = []
     for number, item in enumerate(content, start=1):
         for name, value in item.items():
-            if isinstance(value, bool) or not isinstance(value, str | int | None):
+            slip = isinstance(value, bool) and name.casefold() not in FLAGS
+            if slip or not isinstance(value, str | int | None):
                 mistakes.append((f"entry {number}: {name} is {value!r}", "write it as text"))
         cells = {name: "" if item.get(name) is None else str(item[name]).strip() for name in columns}
         rows.append(Row(f"entry {number}", cells))

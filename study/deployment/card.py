@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from analysis.tables import to_markdown
+from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
+from analysis.text import OCCLUSION_NOTE, to_markdown
 from study.config import Config
 from study.deployment.manifest import Manifest
 
@@ -17,19 +18,20 @@ USES = {
     "validation": "chosen and tuned on",
     "test": "tested on, seen centers",
     "unseen": "tested on, unseen centers",
+    "control": "control scans, tested apart",
 }
 
 
 def model_card(
-    manifest: Manifest, config: Config, table: pd.DataFrame, subjects: Mapping[str, Mapping[str, int]]
+    manifest: Manifest, config: Config, rows: pd.DataFrame, subjects: Mapping[str, Mapping[str, int]]
 ) -> str:
     """The text of MODEL_CARD.md: centers and counts, never a subject, never a path.
 
     Args:
         manifest: of the bundle.
         config: the trial's.
-        table: the cross-center table of test subjects.
-        subjects: per use (train, validation, test, unseen), subjects by center.
+        rows: the trial's.
+        subjects: per use (train, validation, test, unseen, control), subjects by center.
     """
     return (
         "\n\n".join(
@@ -39,7 +41,7 @@ def model_card(
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
                 "## Data\n\n" + _data(subjects, config),
-                "## Results\n\n" + _results(table, config),
+                "## Results\n\n" + _results(rows, config),
                 "## Limits\n\n" + _limits(manifest, config),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
@@ -59,7 +61,14 @@ def _what(manifest: Manifest) -> str:
     return (
         f"A network ({manifest.model}) that outlines the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
-        f"(dropped with probability {manifest.drop_probability:.3g} in training)."
+        f"(dropped with probability {manifest.drop_probability:.3g} in training).{_stand_ins(manifest)}"
+    )
+
+
+def _stand_ins(manifest: Manifest) -> str:
+    return "".join(
+        f" Where {modality} is absent, {' or '.join(others)} may be given in its place."
+        for modality, others in manifest.modality_aliases.items()
     )
 
 
@@ -84,14 +93,20 @@ def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
     return "\n".join(lines)
 
 
-def _results(table: pd.DataFrame, config: Config) -> str:
+def _results(rows: pd.DataFrame, config: Config) -> str:
+    resamples = config.evaluation.bootstrap, config.study.seed
+    table = cross_center_table(rows, *resamples)
     if table.empty:
         return "The study had no test subjects: how well this network does is not known."
     empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
-    return (
+    parts = [
         "Dice on test subjects, by whom nothing was learnt or chosen: mean with 95 % bootstrap interval "
-        f"over subjects. A subject with empty reference and empty prediction {empty}.\n\n{to_markdown(table)}"
-    )
+        f"over subjects. A subject with empty reference and empty prediction {empty}.",
+        to_markdown(table),
+    ]
+    if tells_occlusions(rows, config.cohort.target):
+        parts += [OCCLUSION_NOTE, to_markdown(occlusion_table(rows, *resamples))]
+    return "\n\n".join(parts)
 
 
 def _limits(manifest: Manifest, config: Config) -> str:

@@ -8,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from analysis.tables import cross_center_table
 from models import Plan
 from study.composition import trial_config
 from study.config import Config
@@ -35,8 +34,7 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     network = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
     manifest = _manifest(config, plan, network, number, result)
     weights = chosen.weights.read_bytes()
-    table = cross_center_table(read_rows(chosen.rows), config.evaluation.bootstrap, config.study.seed)
-    card = model_card(manifest, config, table, _subjects(folder, plan))
+    card = model_card(manifest, config, read_rows(chosen.rows), _subjects(folder, plan))
     build_network(Contents(manifest, weights, card, f"trial {number}"))
     write_bundle(out, manifest, weights, card)
     return number
@@ -60,6 +58,7 @@ def _manifest(
         trial=number,
         target=config.cohort.target,
         modalities=config.cohort.modalities,
+        modality_aliases=config.cohort.modality_aliases,
         droppable=config.modality_dropout.droppable,
         drop_probability=config.modality_dropout.drop_probability,
         model=config.model.name,
@@ -86,5 +85,5 @@ def _manifest(
 def _subjects(folder: StudyFolder, plan: Mapping[str, Any]) -> dict[str, Counter[str]]:
     """Per use, subjects by center."""
     splits, centers = read_json(folder.splits), plan.get("centers", {})
-    uses = ("train", "validation", "test", "unseen")
+    uses = ("train", "validation", "test", "unseen", "control")
     return {use: Counter(centers.get(key, "unknown") for key in splits.get(use, [])) for use in uses}

@@ -46,6 +46,9 @@ class Manifest(Section):
     trial: int
     target: Literal["lesion", "thrombus"]
     modalities: Annotated[tuple[str, ...], Field(min_length=1)]
+    modality_aliases: dict[str, tuple[str, ...]] = Field(
+        description="per modality, sequences that may stand in for it, the preferred first"
+    )
     droppable: tuple[str, ...] = Field(description="modalities that the network was trained to do without")
     drop_probability: Fraction
     model: str
@@ -58,6 +61,11 @@ class Manifest(Section):
     postprocessing: Chains
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """What may be given: the modalities, and what may stand in for them."""
+        return (*self.modalities, *(other for others in self.modality_aliases.values() for other in others))
 
 
 def to_text(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from study.cohort.aliases import find_stand_ins, substitute
 from study.config import Imaging, Trainer
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
@@ -30,6 +31,7 @@ class Prediction:
         probability: float32 [D, H, W], on the same grid.
         reference: the input file whose grid it is.
         absent: modalities of the bundle that were not given.
+        substituted: modality to the sequence that was given in its place.
         volume_ml: of the mask.
     """
 
@@ -37,7 +39,14 @@ class Prediction:
     probability: NDArray[np.float32]
     reference: Path
     absent: tuple[str, ...]
+    substituted: Mapping[str, str]
     volume_ml: float
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the mask must know of the input: "without B0", "with SWI in SWAN's place"."""
+        absent = (f"without {', '.join(self.absent)}",) if self.absent else ()
+        return (*absent, *(f"with {other} in {name}'s place" for name, other in self.substituted.items()))
 
     def write(self, mask: Path, probability: Path | None = None) -> None:
         """Write the mask, and on request the probability, as NIfTI in the reference's own orientation."""
@@ -66,12 +75,13 @@ class Bundle:
         """Predict one subject.
 
         Args:
-            images: modality to NIfTI file, any non-empty subset of the bundle's modalities.
+            images: modality to NIfTI file, any non-empty subset of the bundle's modalities; where one is absent,
+                a sequence that may stand in for it.
             brain: its brain mask; None derives one.
             name: what errors call the subject.
 
         Raises:
-            ConfigError: no modality, or one that the bundle does not know.
+            ConfigError: no modality, one that the bundle does not know, or one beside its stand-in.
             CohortError: everything that is wrong with the files.
         """
         from study.evaluation.inference import predict_probability
@@ -79,6 +89,8 @@ class Bundle:
         from study.imaging.prepare import prepare_images
 
         _check_modalities(images, self.manifest)
+        stand_ins = find_stand_ins(images, self.manifest.modality_aliases)
+        images = substitute(images, stand_ins)
         manifest, preparation = self.manifest, self.manifest.preparation
         prepared = prepare_images(
             images,
@@ -109,6 +121,7 @@ class Bundle:
             probability=probability,
             reference=images[_reference(images, manifest)],
             absent=absent,
+            substituted=stand_ins,
             volume_ml=float(np.count_nonzero(mask)) * judged.voxel_volume_ml,
         )
 
@@ -125,12 +138,17 @@ def load_bundle(path: Path, device: str = "auto") -> Bundle:
 
 
 def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
-    """Raise ConfigError unless the modalities are a non-empty subset of the bundle's."""
-    known = ", ".join(manifest.modalities)
-    if unknown := [name for name in images if name not in manifest.modalities]:
+    """Raise ConfigError unless there is one at least, all are the bundle's, and each is there in one form."""
+    known = ", ".join(manifest.sequences)
+    if unknown := [name for name in images if name not in manifest.sequences]:
         raise ConfigError([f"{name}: not a modality of this bundle; it knows {known}" for name in unknown])
     if not images:
         raise ConfigError([f"no modality is given; give at least one of {known} as NAME=file.nii.gz"])
+    for modality, others in manifest.modality_aliases.items():
+        both = [name for name in (modality, *others) if name in images]
+        if len(both) > 1:
+            what = f"{both[1]}: may stand in for {modality} and is given beside {both[0]}"
+            raise ConfigError([f"{what}; give one of them"])
 
 
 def _imaging(manifest: Manifest) -> Imaging:

@@ -33,6 +33,8 @@ class Judge:
         device: where the network lies.
         autocast: reduced precision of the network; None for float32.
         withheld: subject key to what an independent model is not given of what the subject has, "B0".
+        occlusions: subject key to proximal, distal, or "" where that is not known.
+        substituted: subject key to which sequence stands in for which modality, "SWAN=SWI"; "" for none.
     """
 
     config: Config
@@ -41,6 +43,8 @@ class Judge:
     device: torch.device
     autocast: torch.dtype | None = None
     withheld: Mapping[str, str] = field(default_factory=dict)
+    occlusions: Mapping[str, str] = field(default_factory=dict)
+    substituted: Mapping[str, str] = field(default_factory=dict)
 
     def subsets(self, prepared: Prepared) -> list[Subset]:
         """The availability subsets that a subject is judged with."""
@@ -82,7 +86,7 @@ class Judge:
     def row(
         self,
         trial: int,
-        split: Literal["validation", "test"],
+        split: Literal["validation", "test", "control"],
         seen: bool,
         prepared: Prepared,
         subset: Subset,
@@ -108,5 +112,13 @@ class Judge:
             subject=prepared.key,
             subset=subset.name,
             removed=self.withheld.get(prepared.key) or subset.removed,
+            occlusion=self.occlusions.get(prepared.key, ""),
+            substituted=_of_given(self.substituted.get(prepared.key, ""), subset),
             **vars(scores),
         )
+
+
+def _of_given(substituted: str, subset: Subset) -> str:
+    """Of the stand-ins those for a modality that the network is given."""
+    given = subset.name.split("+")
+    return "+".join(part for part in substituted.split("+") if part.partition("=")[0] in given)

@@ -23,9 +23,12 @@ MOST_GRIDS = 8  # listed per center
 
 @dataclass(frozen=True)
 class SubjectReport:
-    """One subject's files: which modalities on which grids, mask volumes in mL, problems."""
+    """One subject's files: which modalities on which grids, mask volumes in mL, problems; and what is known of it."""
 
     center: str
+    occlusion: str
+    control: bool
+    substituted: Mapping[str, str]
     modalities: tuple[str, ...]
     grids: Mapping[str, Grid]
     volumes_ml: Mapping[str, float]
@@ -69,19 +72,35 @@ def _inspect(subject: Subject, config: Config) -> SubjectReport:
     try:
         scan = read_scan(subject.images, modalities, settings.reference, subject.masks, target, subject.id)
     except CohortError as error:
-        return SubjectReport(subject.center, present, {}, {}, error.problems)
+        return _report(subject, present, {}, {}, error.problems)
     stacked = stack(scan, None, settings.crop_margin_mm)
     masks, mask_problems = _other_masks(subject, scan, target)
     if scan.target:
         masks = {target: scan.target} | masks
+    grids = {modality: volume.grid for modality, volume in scan.volumes.items()}
+    volumes_ml = {
+        name: float(mask.data.sum(dtype=int)) * mask.grid.voxel_volume_ml for name, mask in masks.items()
+    }
+    problems = (*scan.problems, *stacked.problems, *mask_problems)
+    return _report(subject, present, grids, volumes_ml, problems)
+
+
+def _report(
+    subject: Subject,
+    present: tuple[str, ...],
+    grids: Mapping[str, Grid],
+    volumes_ml: Mapping[str, float],
+    problems: tuple[Problem, ...],
+) -> SubjectReport:
     return SubjectReport(
         center=subject.center,
+        occlusion=subject.occlusion,
+        control=subject.control,
+        substituted=subject.substituted,
         modalities=present,
-        grids={modality: volume.grid for modality, volume in scan.volumes.items()},
-        volumes_ml={
-            name: float(mask.data.sum(dtype=int)) * mask.grid.voxel_volume_ml for name, mask in masks.items()
-        },
-        problems=(*scan.problems, *stacked.problems, *mask_problems),
+        grids=grids,
+        volumes_ml=volumes_ml,
+        problems=problems,
     )
 
 
@@ -107,6 +126,7 @@ def _center_lines(center: str, subjects: list[SubjectReport]) -> Iterator[str]:
     yield f"{center}: {len(subjects)} subjects"
     counts = Counter(modality for one in subjects for modality in one.modalities)
     yield "  modalities  " + ", ".join(f"{name} {count}" for name, count in counts.items())
+    yield from _known_lines(subjects)
     grids: dict[str, Counter[str]] = {}
     for one in subjects:
         for modality, grid in one.grids.items():
@@ -121,3 +141,15 @@ def _center_lines(center: str, subjects: list[SubjectReport]) -> Iterator[str]:
         filled = [volume for volume in volumes if volume > 0]
         sizes = f", median {median(filled):.2f} mL ({min(filled):.2f} to {max(filled):.2f})" if filled else ""
         yield f"  {name:<11} {len(volumes)} masks, {len(volumes) - len(filled)} empty{sizes}"
+
+
+def _known_lines(subjects: list[SubjectReport]) -> Iterator[str]:
+    """Where clots sit, how many scans are controls, and what stands in for what; nothing where nothing is told."""
+    occlusions = Counter(one.occlusion or "not told" for one in subjects if not one.control)
+    if set(occlusions) - {"not told"}:
+        yield "  occlusions  " + ", ".join(f"{name} {count}" for name, count in sorted(occlusions.items()))
+    if controls := sum(one.control for one in subjects):
+        yield f"  controls    {controls} scans"
+    pairs = Counter(pair for one in subjects for pair in one.substituted.items())
+    for (modality, other), count in sorted(pairs.items()):
+        yield f"  stand-ins   {other} for {modality} {count}"

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 RUN_CONTROL = frozenset(
     {"resume", "dry_run", "debug", "study.trials", "study.concurrency"}
 )  # may differ on resuming
-TABLE = "cross_center.json"
-SPLIT_NAMES = ("train", "validation", "test", "unseen")
+TABLE, OCCLUSIONS = "cross_center.json", "occlusions.json"
+SPLIT_NAMES = ("train", "validation", "test", "unseen", "control")
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,9 @@ def study_record(
     if winner is not None and finished:
         trial = folder.trial(winner)
         record.tags["fadeout.winner"] = str(winner)
-        _add_table(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
+        _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
         if record.tables:
-            from analysis.tables import to_markdown
-
-            record.tags["mlflow.note.content"] = (
-                f"Winner: trial {winner}\n\n{to_markdown(record.tables[TABLE])}"
-            )
+            record.tags["mlflow.note.content"] = _note(winner, record.tables)
         _add_overlays(record, trial)
     return record
 
@@ -126,7 +122,7 @@ def trial_record(
     record.points += [Point(key, value, finished.time_ms, applied) for key, value in _fitted_metrics(result)]
     record.documents["parameters.json"] = redact(searched)
     record.documents["config.json"] = redact(_with_values(config, searched))
-    _add_table(record, config, trial, step, finished.time_ms)
+    _add_tables(record, config, trial, step, finished.time_ms)
     if epochs:
         from analysis.figures import training_curves
 
@@ -238,20 +234,51 @@ def _progress(finished: list[Finished]) -> Iterator[Point]:
             yield Point("best_value", best, event.time_ms, step)
 
 
-def _add_table(record: RunRecord, config: Config, trial: TrialFolder, step: int, time_ms: int) -> None:
+def _add_tables(record: RunRecord, config: Config, trial: TrialFolder, step: int, time_ms: int) -> None:
+    """The tables of a trial's rows that are not empty, and their means as metrics."""
     if not trial.rows.is_file():
         return
-    from analysis.tables import cross_center_table
+    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
 
-    table = cross_center_table(read_rows(trial.rows), config.evaluation.bootstrap, config.study.seed)
-    if table.empty:
-        return
-    record.tables[TABLE] = table
-    for cell in table.to_dict("records"):
-        subset = f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"
-        if math.isfinite(cell["dice"]):
-            key = metric_name(f"test_dice/{cell['center']}/{subset}")
-            record.points.append(Point(key, float(cell["dice"]), time_ms, step))
+    rows, resamples = read_rows(trial.rows), (config.evaluation.bootstrap, config.study.seed)
+    values: dict[str, float] = {}
+    table = cross_center_table(rows, *resamples)
+    if len(table):
+        record.tables[TABLE] = table
+        for cell in table.to_dict("records"):
+            values[f"test_dice/{cell['center']}/{_given(cell)}"] = cell["dice"]
+    if tells_occlusions(rows, config.cohort.target):
+        record.tables[OCCLUSIONS] = occlusion_table(rows, *resamples)
+        for cell in record.tables[OCCLUSIONS].to_dict("records"):
+            values |= _occlusion_values(cell)
+    record.points += [
+        Point(metric_name(key), float(value), time_ms, step)
+        for key, value in values.items()
+        if math.isfinite(value)
+    ]
+
+
+def _occlusion_values(cell: Mapping[Any, Any]) -> dict[str, float]:
+    """The means of one line of the table by occlusion, as metrics."""
+    from analysis.tables import METRICS
+
+    centers = "seen" if cell["seen"] else "unseen"
+    where = f"{centers}_centers/{cell['occlusion']}/{_given(cell)}"
+    return {f"test_{metric}/{where}": cell[metric] for metric in METRICS}
+
+
+def _given(cell: Mapping[Any, Any]) -> str:
+    return f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"
+
+
+def _note(winner: int, tables: Mapping[str, pd.DataFrame]) -> str:
+    from analysis.text import OCCLUSION_NOTE, to_markdown
+
+    parts = [f"Winner: trial {winner}"]
+    for name, table in tables.items():
+        parts += [OCCLUSION_NOTE] if name == OCCLUSIONS else []
+        parts.append(to_markdown(table))
+    return "\n\n".join(parts)
 
 
 def _add_overlays(record: RunRecord, trial: TrialFolder) -> None:

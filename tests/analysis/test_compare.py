@@ -7,13 +7,14 @@ from analysis.compare import compare, figure_of, main, to_markdown
 from study.cli import run_command
 
 
-def rows(**dice: tuple[float, ...]) -> pd.DataFrame:
+def rows(occlusion: str = "", **dice: tuple[float, ...]) -> pd.DataFrame:
     """One row per subject; `seen` with all they have and without B0, `unseen` with all they have."""
     content = [
         {
-            "subject": f"{group[:4]}-{number}",
+            "subject": f"{group[:4]}{occlusion}-{number}",
             "seen": group != "unseen",
             "removed": "B0" if "b0" in group else "",
+            "occlusion": occlusion,
             "dice": value,
         }
         for group, values in dice.items()
@@ -45,6 +46,20 @@ def test_groups_are_seen_or_not_by_what_was_removed() -> None:
     text = to_markdown(found)
     assert "| seen centers, without B0 | 1 | 0.700 (0.700 to 0.700) |" in text
     assert len(figure_of(found).axes[0].get_yticklabels()) == 3
+
+
+def test_occlusions_are_compared_where_they_are_known() -> None:
+    first = pd.concat([rows("distal", seen=(0.3, 0.5)), rows(seen=(0.7,)), rows(unseen=(0.6,))])
+    second = pd.concat([rows("distal", seen=(0.2, 0.6)), rows(seen=(0.9,)), rows(unseen=(0.5,))])
+    unseen, seen, distal = compare({"a": [first], "b": [second]})
+    assert unseen.group == "unseen centers, with all they have"
+    assert (seen.group, seen.difference.n) == ("seen centers, with all they have", 3)
+    assert seen.difference.mean == pytest.approx((0.1 - 0.1 - 0.2) / 3)
+    assert distal.group == "seen centers, distal occlusions, with all they have"
+    assert distal.difference.n == 2
+    assert distal.means["a"].mean == pytest.approx(0.4)
+    assert distal.runs == {"a": pytest.approx((0.4,)), "b": pytest.approx((0.4,))}
+    assert (distal.difference.low, distal.difference.high) == pytest.approx((-0.1, 0.1))
 
 
 def test_one_side_is_no_comparison(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from analysis.tables import average_table, cross_center_table, to_markdown, to_text
+from analysis.tables import average_table, cross_center_table
 
 
 def rows(*lines: tuple[str, bool, str, str, str, float], split: str = "test", trial: int = 0) -> pd.DataFrame:
@@ -89,40 +89,3 @@ def test_the_papers_average_adds_centers_that_never_had_the_modality():
     without = of(table, "average as in the paper", "B0")
     assert without["dice"] == pytest.approx((0.7 + 0.3 + 0.5) / 3)
     assert (without["seen"], without["subset"], without["n"]) == (False, WITHOUT, 4)
-
-
-def test_text_is_aligned():
-    table = cross_center_table(
-        rows(("CHSF", True, "C1", FULL, "", 0.5), ("A", False, "A1", "DWI", "", math.nan)), 9, 0
-    )
-    assert to_text(table).splitlines() == [
-        "center  seen  given       removed  n   Dice  95 %",
-        "------  ----  ----------  -------  -  -----  --------------",
-        "CHSF    yes   DWI+ADC+B0  nothing  1  0.500  0.500 to 0.500",
-        "A       no    DWI         nothing  0      -  -",
-    ]
-
-
-def test_markdown():
-    table = cross_center_table(rows(("CHSF", True, "C1", FULL, "", 0.5)), 9, 0)
-    assert to_markdown(table).splitlines() == [
-        "| center | seen | given | removed | n | Dice | 95 % |",
-        "| --- | --- | --- | --- | ---: | ---: | --- |",
-        "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.500 | 0.500 to 0.500 |",
-    ]
-
-
-def test_an_empty_table_has_its_header():
-    empty = cross_center_table(ROWS[:0], 9, 0)
-    assert len(empty) == len(average_table(ROWS[:0], 9, 0)) == 0
-    assert to_text(empty).splitlines()[0].split() == [
-        "center",
-        "seen",
-        "given",
-        "removed",
-        "n",
-        "Dice",
-        "95",
-        "%",
-    ]
-    assert to_markdown(empty).count("\n") == 1

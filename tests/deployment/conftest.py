@@ -65,7 +65,7 @@ def write_subject(
 def _rows(trial: int) -> list[Row]:
     return [
         Row(trial, "test", center, seen, f"{center}-0001", "DWI+ADC+B0", "",
-            0.6, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5)
+            0.6, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5, "", "", 1, 30.0, 0.3, 0, 0.0, 0.0)
         for center, seen in (("CHSF", True), ("ISLES", False))
     ]  # fmt: skip
 

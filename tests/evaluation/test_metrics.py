@@ -48,12 +48,38 @@ def test_lesions_that_are_found_missed_and_false():
     assert scores.volume_difference_ml == 0
     assert scores.reference_volume_ml == pytest.approx(5)
     assert scores.dice == pytest.approx(2 * 3 / 10)
+    # Missed are the one voxel at the top right and the one at the bottom left.
+    assert (scores.false_positives, scores.false_positive_voxels) == (1, 2)
+    assert (scores.false_negatives, scores.false_negative_voxels) == (2, 1)
+    assert (scores.false_positive_ml, scores.false_negative_ml) == (2, 1)
 
 
 def test_one_prediction_over_two_lesions_finds_both():
     scores = score(drawing("#.#"), drawing("###"), (1, 1, 1), "one")
     assert scores.lesion_f1 == 1
     assert scores.count_difference == 1
+
+
+def test_sizes_of_false_components_are_means_over_them():
+    reference = drawing("#........", ".........", "....###..")
+    prediction = drawing("###....##", "........#", "..#......")
+    scores = score(reference, prediction, (2.0, 3.0, 0.5), "one")  # a voxel has 0.003 mL
+    # The part of a component that lies outside the reference makes it no false positive.
+    assert (scores.false_positives, scores.false_positive_voxels) == (2, 2)  # of 3 and of 1 voxel
+    assert scores.false_positive_ml == pytest.approx(0.006)
+    assert (scores.false_negatives, scores.false_negative_voxels) == (1, 3)
+    assert scores.false_negative_ml == pytest.approx(0.009)
+    assert scores.detected == 1
+
+
+def test_components_that_touch_by_a_corner_are_one_and_overlap_is_by_voxel_not_by_touch():
+    reference, prediction = np.zeros((2, 2, 2, 4), bool)
+    reference[0, 0, 0] = reference[1, 1, 1] = True
+    prediction[0, 1, 2] = prediction[1, 0, 3] = True  # beside the reference, never on it
+    scores = score(reference, prediction, (1, 1, 1), "one")
+    assert (scores.false_negatives, scores.false_negative_voxels) == (1, 2)
+    assert (scores.false_positives, scores.false_positive_voxels) == (1, 2)
+    assert scores.detected == scores.lesion_f1 == 0
 
 
 def test_a_missed_lesion_is_not_detected():
@@ -69,6 +95,8 @@ def test_both_empty(setting, expected):
     assert math.isnan(scores.hd95_mm)
     assert scores.lesion_f1 == 1
     assert scores.count_difference == scores.volume_difference_ml == 0
+    assert scores.false_positives == scores.false_positive_voxels == scores.false_positive_ml == 0
+    assert scores.false_negatives == scores.false_negative_voxels == scores.false_negative_ml == 0
 
 
 @pytest.mark.parametrize("setting", ["nan", "one"])
@@ -81,6 +109,11 @@ def test_one_empty(setting):
         assert math.isnan(scores.hd95_mm)
     assert missed.detected == 0
     assert math.isnan(false.detected)
+    found_nothing = (missed.false_positives, missed.false_positive_voxels, missed.false_positive_ml)
+    missed_nothing = (false.false_negatives, false.false_negative_voxels, false.false_negative_ml)
+    assert found_nothing == missed_nothing == (0, 0, 0)
+    assert (missed.false_negatives, missed.false_negative_voxels, missed.false_negative_ml) == (1, 24, 24)
+    assert (false.false_positives, false.false_positive_voxels, false.false_positive_ml) == (1, 24, 24)
 
 
 def test_two_voxels_two_millimetres_apart():
@@ -132,21 +165,45 @@ def test_dice_equals_monai(seed):
     assert dice(reference, prediction, "nan") == pytest.approx(float(compute_dice(*tensors)), rel=1e-6)
 
 
+def components_by_hand(mask: np.ndarray) -> list[set[tuple[int, ...]]]:
+    """The sets of voxels that are joined by steps of at most one along each axis."""
+    left = set(map(tuple, np.argwhere(mask).tolist()))
+    found = []
+    while left:
+        component, border = set(), [left.pop()]
+        while border:
+            voxel = border.pop()
+            component.add(voxel)
+            near = {
+                other for other in left if max(abs(a - b) for a, b in zip(voxel, other, strict=True)) == 1
+            }
+            left -= near
+            border += near
+        found.append(component)
+    return found
+
+
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), share=st.sampled_from([0.01, 0.1, 0.5]))
+@given(seed=st.integers(0, 10**6), share=st.sampled_from([0, 0.01, 0.1, 0.5]))
 def test_lesion_scores_equal_a_count_one_by_one(seed, share):
     rng = np.random.default_rng(seed)
-    reference, prediction = rng.random((2, 4, 6, 6)) < share
-    touching = np.ones((3, 3, 3))
-    lesions, n_lesions = ndimage.label(reference, touching)
-    drawn, n_drawn = ndimage.label(prediction, touching)
-    found = sum(prediction[lesions == label].any() for label in range(1, n_lesions + 1))
-    false = sum(not reference[drawn == label].any() for label in range(1, n_drawn + 1))
-    total = 2 * found + false + n_lesions - found
+    reference, prediction = rng.random((4, 6, 6)) < share, rng.random((4, 6, 6)) < 0.08
+    lesions, drawn = components_by_hand(reference), components_by_hand(prediction)
+    missed = [len(lesion) for lesion in lesions if not lesion & set().union(*drawn)]
+    false = [len(lesion) for lesion in drawn if not lesion & set().union(*lesions)]
+    found = len(lesions) - len(missed)
+    total = 2 * found + len(false) + len(missed)
     assert lesion_f1(reference, prediction) == pytest.approx(2 * found / total if total else 1)
-    scores = score(reference, prediction, (1, 1, 1), "one")
+    scores = score(reference, prediction, (4.0, 0.5, 2.0), "one")
     assert scores.lesion_f1 == lesion_f1(reference, prediction)
-    assert scores.count_difference == abs(n_lesions - n_drawn)
+    assert scores.count_difference == abs(len(lesions) - len(drawn))
+    for sizes, count, voxels, volume_ml in (
+        (false, scores.false_positives, scores.false_positive_voxels, scores.false_positive_ml),
+        (missed, scores.false_negatives, scores.false_negative_voxels, scores.false_negative_ml),
+    ):
+        assert count == len(sizes)
+        assert voxels == pytest.approx(sum(sizes) / max(len(sizes), 1))
+        assert volume_ml == pytest.approx(voxels * 0.004)
 
 
 def test_scores_do_not_depend_on_where_the_lesions_lie():

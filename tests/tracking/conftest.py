@@ -24,7 +24,7 @@ def rows(trial: int, dice: float) -> list[Row]:
     ]
     return [
         Row(trial, "test", center, seen, f"{center}-000{number}", subset, removed,
-            dice + number / 100, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5)
+            dice + number / 100, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5, "", "", 1, 30.0, 0.3, 0, 0.0, 0.0)
         for center, seen, subset, removed in cells
         for number in (1, 2, 3)
     ]  # fmt: skip
@@ -125,6 +125,11 @@ def _make_study(root: Path) -> tuple[Config, StudyFolder]:
     add_trial(folder, 1, 0.0, state="failed")
     write_json(folder.summary, {"winner": {"trial": 0}})
     return config, folder
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[[int, float], list[Row]]:
+    return rows
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from study.config import Config
-from study.results import StudyFolder, write_json
+from study.results import Row, StudyFolder, write_json, write_rows
 from study.tracking.history import Finished, History
 from study.tracking.records import RunRecord, metric_name, study_record, trial_record
 
@@ -92,6 +97,42 @@ def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFol
     record = study_record(config, folder, _ended(folder).finished, running=False)
     assert record.tags["fadeout.winner"] == "0"
     assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 |" in record.tags["mlflow.note.content"]
+
+
+def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
+    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[Row]]
+) -> None:
+    known = [replace(row, occlusion="distal" if row.seen else "proximal") for row in make_rows(0, 0.6)]
+    control = replace(
+        known[0], split="control", subject="CHSF-0009", dice=1.0, detected=math.nan, false_positives=5
+    )
+    write_rows(folder.trial(0).rows, [*known, control])
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    found = {point.key: point.value for point in record.points}
+    assert found["test_dice/CHSF/all"] == pytest.approx(0.62)  # without the control scan
+    assert found["test_dice/seen_centers/distal/all"] == pytest.approx(0.62)
+    assert found["test_dice/unseen_centers/proximal/all"] == pytest.approx(0.62)
+    assert found["test_false_positives/seen_centers/distal/without_B0"] == 1
+    assert found["test_false_positives/seen_centers/control/all"] == 5
+    assert "test_dice/seen_centers/control/all" not in found
+    table = record.tables["occlusions.json"]
+    assert table[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
+        [True, "", "distal", 3],
+        [True, "", "all", 3],
+        [True, "", "control", 1],
+        [True, "B0", "distal", 3],
+        [True, "B0", "all", 3],
+        [False, "", "proximal", 3],
+        [False, "", "all", 3],
+    ]
+    note = study_record(config, folder, _ended(folder).finished, running=False).tags["mlflow.note.content"]
+    assert "| false positives | yes | nothing | - | 1.00 (1.00 to 1.00) |" in note
+
+
+def test_without_occlusions_there_is_no_such_table(config: Config, folder: StudyFolder) -> None:
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    assert set(record.tables) == {"cross_center.json"}
+    assert not [point for point in record.points if "centers" in point.key]
 
 
 def test_a_study_that_stopped_too_early_is_not_called_complete(config: Config, folder: StudyFolder) -> None:

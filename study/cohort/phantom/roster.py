@@ -22,6 +22,8 @@ class Entry:
         number: from 1 within the center.
         rank, ranks: place of its lesion volume in the center's distribution (annotated subjects share it).
         anatomy: number of the subject whose brain it has; a control scan is a second look at a patient.
+        occlusion: where the center's clots sit, "" where they may sit anywhere or there is none.
+        control: a second look after treatment; centers without it have stroke mimics as controls instead.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Entry:
     ranks: int
     susceptibility: tuple[str, ...]
     masks: tuple[str, ...]
+    occlusion: str
+    control: bool
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -80,6 +84,8 @@ def subject_of(entry: Entry, folder: Path) -> Subject:
             for modality in entry.modalities
         },
         masks={name: derived / f"{entry.id}_{name}_mask.nii.gz" for name in entry.masks},
+        occlusion=entry.occlusion,
+        control=entry.control,
     )
 
 
@@ -127,6 +133,8 @@ def _entries(center: Center, settings: Phantom) -> list[Entry]:
                 ranks=counts.annotated,
                 susceptibility=options[pick(options, number * _GOLDEN % 1)][0],
                 masks=_masks(center, kind),
+                occlusion=center.occlusion if center.occlusion != "any" and kind != "control" else "",
+                control=second_look,
             )
         )
     return found

@@ -82,9 +82,11 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 
 def _participants(settings: Settings) -> str:
-    lines = ["participant_id\tcenter\tpatient_id"]
-    lines += [f"{entry.id}\t{entry.center}\t{entry.patient}" for entry in entries(settings)]
-    return "\n".join(lines) + "\n"
+    rows = [("participant_id", "center", "patient_id", "occlusion", "control")]
+    for entry in entries(settings):
+        control = "yes" if entry.control else "no"
+        rows.append((entry.id, entry.center, entry.patient, entry.occlusion or "n/a", control))
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,49 @@
+"""What is said of a cohort when it is split: control scans, and sequences that stand in for others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from study.cohort.records import Cohort, Splits, Subject
+from study.config import CohortConfig
+
+
+def set_apart(subject: Subject, settings: CohortConfig) -> bool:
+    """Whether a subject is kept from training, validation and test because it is a control scan."""
+    return subject.control and settings.controls != "include"
+
+
+def remarks(cohort: Cohort, splits: Splits, settings: CohortConfig) -> list[str]:
+    """Lines on every subject that is not used, and on every modality that another sequence stands in for."""
+    used = set(splits.used)
+    unused: dict[str, list[Subject]] = {}
+    for subject in cohort.subjects:
+        if subject.key not in used:
+            unused.setdefault(_why_unused(subject, settings), []).append(subject)
+    lines = [f"{reason}: {_counted(subjects)}" for reason, subjects in sorted(unused.items())]
+    pairs: dict[tuple[str, str], list[Subject]] = {}
+    for subject in cohort.subjects:
+        for modality, other in subject.substituted.items() if subject.key in used else ():
+            pairs.setdefault((other, modality), []).append(subject)
+    lines += [
+        f"{other} stands in for {modality} (cohort.modality_aliases): {_counted(subjects)}"
+        for (other, modality), subjects in sorted(pairs.items())
+    ]
+    return lines
+
+
+def _why_unused(subject: Subject, settings: CohortConfig) -> str:
+    if settings.target not in subject.masks:
+        return "no reference mask"
+    if not set_apart(subject, settings):
+        return "not used, as cohort.seen and cohort.splits say"
+    if settings.controls == "exclude":
+        return "control scans, not used (cohort.controls=exclude)"
+    return "control scans of patients who train or validate, not used"
+
+
+def _counted(subjects: Iterable[Subject]) -> str:
+    counts = Counter(subject.center for subject in subjects)
+    listed = ", ".join(f"{center} {count}" for center, count in sorted(counts.items()))
+    return f"{counts.total()} subjects ({listed})"

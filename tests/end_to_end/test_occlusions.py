@@ -1,0 +1,141 @@
+"""Occlusions, control scans and stand-ins, from the table of scans to rows and what is printed."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from study import evaluate, train
+from study.cli import run_command
+from study.results import StudyFolder, read_json, read_rows
+
+Rows = list[dict[str, str]]
+Arguments = Callable[..., list[str]]
+OCCLUSIONS = {"North": "proximal", "South": "distal", "Abroad": ""}
+
+
+def write_table(path: Path, rows: Rows) -> str:
+    with path.open("w", newline="") as file:
+        columns = dict.fromkeys(name for row in rows for name in row)
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return f"cohort.path={path}"
+
+
+def control_scan(row: dict[str, str]) -> dict[str, str]:
+    """The same scans under another name, with an empty lesion mask."""
+    name = f"{row['subject']}after"
+    files = {column: Path(row[column]) for column in ("DWI", "ADC", "B0", "lesion")}
+    folder = files["DWI"].parent.with_name(name)
+    folder.mkdir()
+    copies = {column: str(shutil.copy(path, folder)) for column, path in files.items()}
+    image = nib.load(copies["lesion"])
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), copies["lesion"])
+    return {**row, **copies, "subject": name, "control": "yes", "occlusion": ""}
+
+
+@pytest.fixture
+def table(hospitals: Rows) -> Rows:
+    """Every patient of North has a control scan without lesion; Abroad calls its ADC otherwise."""
+    rows = []
+    for row in hospitals:
+        row |= {"occlusion": OCCLUSIONS[row["center"]], "control": "no"}
+        rows.append(row)
+        if row["center"] == "Abroad":
+            row |= {"ADC": "", "APPARENT": row["ADC"]}
+        if row["center"] == "North":
+            rows.append(control_scan(row))
+    return rows
+
+
+def test_rows_tell_control_scans_occlusions_and_stand_ins_and_evaluating_again_gives_them_again(
+    table: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments([], "cohort.modality_aliases={ADC: [APPARENT]}", "study.name=told")
+    write_table(tmp_path / "cohort.csv", table)
+    run_command(train.main, given)
+    folder = StudyFolder.find(tmp_path / "studies", "told")
+    rows = read_rows(folder.trial(0).rows)
+    told = rows[["split", "center", "seen", "occlusion", "substituted"]]
+    assert set(told.itertuples(index=False, name=None)) == {
+        ("test", "North", True, "proximal", ""),
+        ("test", "South", True, "distal", ""),
+        ("test", "Abroad", False, "", "ADC=APPARENT"),
+        ("control", "North", True, "", ""),
+    }
+    splits = read_json(folder.splits)
+    tested = set(splits["test"]) | set(splits["unseen"])
+    assert set(rows[rows["split"] == "test"]["subject"]) == tested
+    patients = pd.read_csv(folder.subjects).set_index("key")["patient"]
+    controls = rows[rows["split"] == "control"]
+    assert {patients[key] for key in controls["subject"]} == {
+        patients[key] for key in splits["test"] if key.startswith("North")
+    }
+    assert (controls["reference_volume_ml"] == 0).all()
+    assert controls["detected"].isna().all()
+    assert ((controls["false_positives"] > 0) == (controls["predicted_volume_ml"] > 0)).all()
+    scores = (folder.trial(0).read_result() or {})["scores"]
+    north = rows[(rows["center"] == "North") & (rows["split"] == "test") & (rows["removed"] == "")]
+    assert scores["test_dice.North.DWI+ADC+B0"] == pytest.approx(north["dice"].mean())
+
+    capsys.readouterr()
+    run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=told"])
+    pd.testing.assert_frame_equal(rows, read_rows(folder.trial(0).path / "evaluation-own.parquet"))
+    said = capsys.readouterr().out
+    assert [*said.splitlines()].count("") == 2
+    (header,) = [line.split() for line in said.splitlines() if "control" in line.split()]
+    assert header == ["seen", "removed", "proximal", "distal", "all", "control"]
+
+
+def test_another_cohort_is_told_apart_in_the_same_way(
+    table: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Learnt from South; North with its control scans, and Abroad with its stand-ins, come later."""
+    path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
+    aliases = "cohort.modality_aliases={ADC: [APPARENT]}"
+    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]", aliases])
+    folder = StudyFolder.find(tmp_path / "studies", "south")
+    elsewhere = write_table(tmp_path / "rest.csv", [row for row in table if row["center"] != "South"])
+    where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
+    for controls, splits in (
+        ("separate", {"test": 10, "control": 5}),
+        ("include", {"test": 15}),
+        ("exclude", {"test": 10}),
+    ):
+        run_command(evaluate.main, [*where, f"cohort.controls={controls}"])
+        rows = read_rows(folder.trial(0).path / "evaluation-cohort.parquet")
+        assert rows.groupby("split")["subject"].nunique().to_dict() == splits
+        assert not rows["seen"].any()
+        # What may stand in for ADC is as in the study, and need not be said again.
+        assert set(rows[rows["center"] == "Abroad"]["substituted"]) == {"ADC=APPARENT"}
+        assert set(rows[rows["split"] == "test"]["occlusion"]) == {"proximal", ""}
+    said = capsys.readouterr().out
+    assert "APPARENT stands in for ADC (cohort.modality_aliases): 5 subjects (Abroad 5)" in said
+    assert "control scans, not used (cohort.controls=exclude): 5 subjects (North 5)" in said
+
+
+def test_another_cohort_may_have_stand_ins_that_the_study_had_not(
+    table: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
+    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]"])
+    elsewhere = write_table(tmp_path / "abroad.csv", [row for row in table if row["center"] == "Abroad"])
+    where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
+    written = StudyFolder(tmp_path / "studies", "south").trial(0).path / "evaluation-cohort.parquet"
+    aliases = "cohort.modality_aliases={ADC: [APPARENT]}"
+    for given, subset, substituted in (([], "DWI", ""), ([aliases], "DWI+ADC", "ADC=APPARENT")):
+        run_command(evaluate.main, [*where, *given])
+        rows = read_rows(written)
+        assert set(rows["subset"]) == {subset}
+        assert set(rows["substituted"]) == {substituted}
+    with pytest.raises(SystemExit):
+        run_command(evaluate.main, [*where, "cohort.control=separate"])
+    assert "cohort.control" in capsys.readouterr().err
