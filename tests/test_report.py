@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.config import Config, validate
+from study.config import Config, Postprocessing, validate
 from study.report import final_report, summarise
 from study.results import Row, StudyFolder, write_json, write_rows
 
@@ -34,7 +34,7 @@ def ended(root: Path, rows: list[Row], target: str) -> tuple[Config, StudyFolder
     trial = folder.trial(0)
     write_json(trial.parameters, {})
     write_rows(trial.rows, rows)
-    fitted = {"threshold": 0.5, "min_volume_ml": 0.0}
+    fitted = {"full": Postprocessing().model_dump(), "missing": None}
     write_json(trial.result, {"state": "complete", "value": 0.5, "postprocessing": fitted, "scores": {}})
     write_json(folder.summary, summarise(config, folder))
     return config, folder
