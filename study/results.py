@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -188,11 +188,25 @@ def find_winners(folder: StudyFolder) -> dict[str, TrialFolder]:
     Raises:
         StudyError: no trial is complete.
     """
-    winners: dict[str, TrialFolder] = {}
+    return {str(inputs or ""): trial for (inputs,), trial in best_trials(folder, ["model.inputs"]).items()}
+
+
+def best_trials(folder: StudyFolder, paths: Sequence[str]) -> dict[tuple[Any, ...], TrialFolder]:
+    """The best complete trial for each combination of values of searched settings, the best of all first.
+
+    Args:
+        folder: of the study.
+        paths: the settings' dotted paths; what a trial did not search has the value None.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    best: dict[tuple[Any, ...], TrialFolder] = {}
     for trial in _by_rank(folder):
         searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
-        winners.setdefault(searched.get("model.inputs") or "", trial)
-    return winners
+        values = (searched.get(path) for path in paths)
+        best.setdefault(tuple(tuple(v) if isinstance(v, list) else v for v in values), trial)
+    return best
 
 
 def winning_rows(folder: StudyFolder) -> pd.DataFrame:
