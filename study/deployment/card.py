@@ -21,7 +21,12 @@ USES = {
 
 
 def model_card(
-    manifest: Manifest, config: Config, table: pd.DataFrame, subjects: Mapping[str, Mapping[str, int]]
+    manifest: Manifest,
+    config: Config,
+    table: pd.DataFrame,
+    subjects: Mapping[str, Mapping[str, int]],
+    *,
+    searched_again: bool = False,
 ) -> str:
     """The text of MODEL_CARD.md: centers and counts, never a subject, never a path.
 
@@ -30,6 +35,7 @@ def model_card(
         config: the trial's.
         table: the cross-center table of test subjects.
         subjects: per use (train, validation, test, unseen), subjects by center.
+        searched_again: the post-processing was changed after the table was made (study.postprocess).
     """
     return (
         "\n\n".join(
@@ -39,7 +45,7 @@ def model_card(
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
                 "## Data\n\n" + _data(subjects, config),
-                "## Results\n\n" + _results(table, config),
+                "## Results\n\n" + _results(table, config, searched_again),
                 "## Limits\n\n" + _limits(manifest, config),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
@@ -84,11 +90,15 @@ def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
     return "\n".join(lines)
 
 
-def _results(table: pd.DataFrame, config: Config) -> str:
+def _results(table: pd.DataFrame, config: Config, searched_again: bool) -> str:
     if table.empty:
         return "The study had no test subjects: how well this network does is not known."
     empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
-    return (
+    changed = (
+        "**Measured before the post-processing was changed to what is told below**; the present one has not been "
+        "measured on test subjects here.\n\n"
+    )
+    return (changed if searched_again else "") + (
         "Dice on test subjects, by whom nothing was learnt or chosen: mean with 95 % bootstrap interval "
         f"over subjects. A subject with empty reference and empty prediction {empty}.\n\n{to_markdown(table)}"
     )
