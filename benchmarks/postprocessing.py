@@ -1,9 +1,13 @@
 """`python -m benchmarks.postprocessing`: settings of the post-processing judged per second, fast over plain.
 
-Plain: `chain.postprocess` on full volumes with cc3d, each setting on its own, in one process for each CPU. Fast:
+Plain: `postprocess` on full volumes with cc3d, each setting on its own, in one process for each CPU. Fast:
 `FastChain` in one process; the time to build its trees counts, and is shared by SETTINGS settings. Both must count the
 same voxels. The ratio is the smallest of those of several chains of steps. What the fast side does with settings that
 are asked for one at a time, and on a cohort of small volumes, is printed besides.
+
+Search: `search_postprocessing` as a trial calls it, on the small cohort in one process; all of it counts: trees,
+proposals, three fits, the bootstrap and the curves. A sampler proposes anew for each of the three fits; nearly all
+of the time of TPE is Optuna's, for proposing. Seconds of CPU time there, as it is one process.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from study.evaluation.chain import Centroid, Subject, center_of_mass, postprocess
-from study.evaluation.chain_settings import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSmall, Step
+from study.config import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSmall, Step, validate
 from study.evaluation.components import label_components
 from study.evaluation.fast_chain import FastChain
 from study.evaluation.kept import KeptCase, keep
+from study.evaluation.postprocessing import Subject, center_of_mass, postprocess
+from study.evaluation.search import search_postprocessing
 from study.parallel import available_cpus
 
 LOWEST = 0.1  # of all thresholds
@@ -41,12 +46,27 @@ CHAINS: dict[str, list[tuple[Step, ...]]] = {
 }
 
 
+RANGES = {
+    "threshold": {"type": "float", "low": 0.2, "high": 0.8},
+    "remove_small": {"voxels": {"type": "int", "low": 0, "high": 30}},
+    "keep_biggest": {"ratio": {"type": "float", "low": 0.0, "high": 1.0}},
+    "near_lesion": {"voxels": {"type": "float", "low": 5, "high": 60}},
+    "grow": {"threshold": {"type": "float", "low": LOWEST, "high": 0.5}},
+}
+GRID = {
+    "threshold": {"type": "float", "low": 0.2, "high": 0.8, "step": 0.05},
+    "remove_small": {"voxels": {"type": "categorical", "choices": [0, 5, 10, 20]}},
+    "keep_biggest": {"ratio": {"type": "float", "low": 0.0, "high": 1.0, "step": 0.25}},
+    "near_lesion": {"voxels": {"type": "categorical", "choices": [10, 20, 40]}},
+    "grow": {"threshold": {"type": "float", "low": LOWEST, "high": 0.5, "step": 0.1}},
+}
+
+
 class Case(NamedTuple):
     """One subject; the map is what the plain side reads."""
 
     kept: KeptCase
     probability: NDArray[np.float32]
-    lesion: Centroid | None
 
 
 _cohort: list[Case] = []  # what the plain side's processes inherit
@@ -59,6 +79,14 @@ def main() -> None:
     for name, orders in CHAINS.items():
         rates = fast_rates(small, draw_settings(orders))
         print(f"  {name}: fast {told(rates)}")
+    kept = [case.kept for case in small]
+    for sampler, trials in (("tpe", 200), ("tpe", 1000), ("nsga2", 1000)):
+        tried, seconds = search(kept, RANGES, trials, sampler)
+        print(
+            f"  search, {trials} proposals by {sampler} in each fit: {tried / seconds:,.0f} settings per core-second"
+        )
+    tried, seconds = search(kept, GRID, SETTINGS, "tpe")
+    print(f"  search, all {tried:,} settings of a grid: {tried / seconds:,.0f} settings per core-second")
     full = [draw_case(number, (40, 256, 256), (4.0, 0.9, 0.9)) for number in range(28)]
     describe("28 subjects of 40×256×256", full)
     ratios = [full_ratio(full, name, draw_settings(orders)) for name, orders in CHAINS.items()]
@@ -79,6 +107,24 @@ def full_ratio(cohort: list[Case], name: str, settings: list[Postprocessing]) ->
     rates = fast_rates(cohort, settings)
     print(f"  {name}: plain {plain:.2f} settings/s; fast {told(rates)}; ratio {rates.all / plain:,.0f}")
     return rates.all / plain
+
+
+def search(kept: list[KeptCase], space: dict[str, object], trials: int, sampler: str) -> tuple[int, float]:
+    """Settings that were tried by a whole search of the paper's five steps, and the CPU seconds that it took."""
+    evaluation = {"postprocessing_trials": trials, "postprocessing_sampler": sampler}
+    config = validate(
+        {
+            "study": {"name": "benchmark"},
+            "cohort": {"modalities": ("DWI", "B0")},
+            "postprocessing": {"steps": PAPER},
+            "evaluation": evaluation,
+            "search_space": {"postprocessing": space},
+        }
+    )
+    began = time.process_time()
+    fit = search_postprocessing(kept, config)
+    seconds = time.process_time() - began
+    return (fit.trials if fit.exhaustive else 3 * fit.trials), seconds
 
 
 class Rates(NamedTuple):
@@ -109,7 +155,7 @@ def fast_rates(cohort: list[Case], settings: list[Postprocessing]) -> Rates:
 
 def build(cohort: list[Case]) -> FastChain:
     """The fast side, with its trees."""
-    return FastChain([case.kept for case in cohort], [case.lesion for case in cohort], LOWEST, "one")
+    return FastChain([case.kept for case in cohort], LOWEST, "one")
 
 
 def plain_rate(cohort: list[Case], settings: list[Postprocessing]) -> tuple[float, NDArray[np.int64]]:
@@ -124,8 +170,9 @@ def plain_rate(cohort: list[Case], settings: list[Postprocessing]) -> tuple[floa
 
 def _plain_counts(task: tuple[int, list[Postprocessing]]) -> list[tuple[int, int]]:
     number, settings = task
-    kept, probability, lesion = _cohort[number]
-    masks = (postprocess(probability, setting, Subject(kept.spacing_mm, lesion)) for setting in settings)
+    kept, probability = _cohort[number]
+    subject = Subject(kept.spacing_mm, kept.lesion)
+    masks = (postprocess(probability, setting, subject) for setting in settings)
     return [(int((mask & kept.reference).sum()), int(mask.sum())) for mask in masks]
 
 
@@ -141,16 +188,18 @@ def draw_case(number: int, shape: tuple[int, int, int], spacing_mm: tuple[float,
         logit = np.maximum(logit, rng.uniform(2, 6) * (1 - spot) + texture)
     logit = np.maximum(logit, 1.5 * texture - 8)
     probability = (1 / (1 + np.exp(-np.maximum(logit, -20)))).astype(np.float32)
+    reference = lesion + 0.15 * texture < 1
     kept = keep(
         probability,
-        lesion + 0.15 * texture < 1,
+        reference,
         key=f"A-{number}",
         center="A",
         subset="DWI",
         removed="",
         spacing_mm=spacing_mm,
+        lesion=center_of_mass(reference),
     )
-    return Case(kept, probability, center_of_mass(kept.reference))
+    return Case(kept, probability)
 
 
 def _ellipsoid(

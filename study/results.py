@@ -173,6 +173,25 @@ class TrialFolder:
         return [json.loads(line) for line in self.epochs.read_text().splitlines()]
 
 
+def complete_trial(folder: StudyFolder, number: int) -> TrialFolder:
+    """The folder of a trial that has ended and has weights.
+
+    Raises:
+        StudyError: it is not complete; lists those that are.
+    """
+    there = complete_trials(folder)
+    found = [trial for trial in there if trial.number == number]
+    if not found or not found[0].weights.is_file():
+        listed = ", ".join(str(trial.number) for trial in there) or "none"
+        raise StudyError(f"trial: {number} is not complete; complete are {listed}")
+    return found[0]
+
+
+def complete_trials(folder: StudyFolder) -> list[TrialFolder]:
+    """The folders of all complete trials, by number."""
+    return [trial for trial in folder.trials() if (trial.read_result() or {}).get("state") == "complete"]
+
+
 def find_winner(folder: StudyFolder) -> TrialFolder:
     """The complete trial with the highest objective; ties go to the lower number.
 

@@ -14,9 +14,8 @@ from study.config import Config
 from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
-from study.errors import StudyError
 from study.preparation import plan_network
-from study.results import StudyFolder, TrialFolder, find_winner, read_json, read_rows
+from study.results import StudyFolder, complete_trial, find_winner, read_json, read_rows
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
 
@@ -27,27 +26,23 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     Raises StudyError if the trial is not complete or `out` exists, BundleError if weights and plan differ.
     """
     number = find_winner(folder).number if trial is None else trial
-    chosen = _complete_trial(folder, number)
+    chosen = complete_trial(folder, number)
     result = chosen.read_result() or {}
     config = trial_config(folder, chosen)
     plan = read_json(folder.plan)
     network = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
     manifest = _manifest(config, plan, network, number, result)
     weights = chosen.weights.read_bytes()
+<<<<<<< HEAD
     card = model_card(manifest, config, read_rows(chosen.rows), _subjects(folder, plan))
+=======
+    table = cross_center_table(read_rows(chosen.rows), config.evaluation.bootstrap, config.study.seed)
+    searched_again = bool(result.get("applied"))
+    card = model_card(manifest, config, table, _subjects(folder, plan), searched_again=searched_again)
+>>>>>>> chain
     build_network(Contents(manifest, weights, card, f"trial {number}"))
     write_bundle(out, manifest, weights, card)
     return number
-
-
-def _complete_trial(folder: StudyFolder, number: int) -> TrialFolder:
-    trial = folder.trial(number)
-    result = trial.read_result()
-    if result is None or result["state"] != "complete" or not trial.weights.is_file():
-        states = {other.number: (other.read_result() or {}).get("state") for other in folder.trials()}
-        complete = ", ".join(str(other) for other, state in states.items() if state == "complete")
-        raise StudyError(f"trial: {number} is not complete; complete are {complete or 'none'}")
-    return trial
 
 
 def _manifest(

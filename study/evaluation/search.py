@@ -44,6 +44,7 @@ class PostprocessingFit:
         fitted: the best settings on all subjects.
         crossfit_score: objective of all subjects, each under the settings fitted on the half it is not in;
             that of the default where nothing is searched (no trials, an empty space, fewer than 2 subjects).
+        fitted_score: objective of all subjects under `fitted`: too high, as they are those that it was fitted on.
         default_score: objective of the same subjects under the default setting.
         gain: crossfit_score - default_score.
         gain_low, gain_high: 95 % bootstrap percentile interval of the gain, over subjects within centers
@@ -60,6 +61,7 @@ class PostprocessingFit:
     best: Chains
     fitted: Chains
     crossfit_score: float
+    fitted_score: float
     default_score: float
     gain: float
     gain_low: float
@@ -69,6 +71,11 @@ class PostprocessingFit:
     trials: int
     exhaustive: bool
     curves: Curves = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """What a trial is compared by: the cross-fitted score, or the default's where that is kept."""
+        return self.crossfit_score if self.gain > 0 else self.default_score
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON content."""
@@ -96,7 +103,7 @@ def search_postprocessing(kept: Sequence[KeptCase], config: Config) -> Postproce
     default_score = fitting.value(default_dice, everyone)
     if not fitting.space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
-            *(fitting.default,) * 3, default_score, default_score, 0.0, 0.0, 0.0, True, subjects, 0, False
+            *(fitting.default,) * 3, *(default_score,) * 3, 0.0, 0.0, 0.0, True, subjects, 0, False
         )
     crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
     fitted = fitting.best(everyone, seed + 2)
@@ -108,6 +115,7 @@ def search_postprocessing(kept: Sequence[KeptCase], config: Config) -> Postproce
         best=fitted if gain > 0 else fitting.default,
         fitted=fitted,
         crossfit_score=crossfit_score,
+        fitted_score=fitting.value(fitting.dice(fitted), everyone),
         default_score=default_score,
         gain=gain,
         gain_low=low,

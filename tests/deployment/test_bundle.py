@@ -15,6 +15,7 @@ from study.deployment.bundle import CARD, MANIFEST, WEIGHTS, build_network, read
 from study.deployment.export import export_bundle
 from study.deployment.manifest import to_text
 from study.errors import BundleError, StudyError
+from study.results import StudyFolder, write_json
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
         "For subjects without some, in this order:\n\n1. voxels with a probability of at least 0.6 " in card
     )
     assert "2. voxels with a probability of at least 0.4 that are connected to these are added" in card
+
+
+def test_the_card_says_that_its_table_is_older_than_the_post_processing(tiny: Any, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(tiny.folder.path, tmp_path / "again"))
+    folder = StudyFolder(root.parent, root.name)
+    trial = folder.trial(2)
+    write_json(trial.result, {**(trial.read_result() or {}), "applied": 1})
+    cards = {}
+    for name, studied in (("before", tiny.folder), ("after", folder)):
+        export_bundle(studied, tmp_path / name, 2)
+        cards[name] = (tmp_path / name / CARD).read_text()
+    assert "Measured before the post-processing was changed" in cards["after"]
+    assert "Measured before" not in cards["before"]
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CARD])
