@@ -19,6 +19,7 @@ from study.preparation import plan_network
 from study.results import Row, StudyFolder, write_json, write_rows
 
 MODALITIES = ("DWI", "ADC", "B0")
+ALIASES = {"B0": ["EPI", "T2star"]}
 PRIVATE = ("patient-Jane-Roe", "ID-998877", "secretfolder")
 SHAPE = (20, 22, 9)  # of the files: x, y, z
 ROTATION = np.array([[0.96, 0.28, 0.0], [-0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
@@ -73,7 +74,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     config = validate(
         {
             "study": {"name": "tiny", "root": str(root)},
-            "cohort": {"modalities": list(MODALITIES), "path": f"/data/{PRIVATE[1]}.csv"},
+            "cohort": {
+                "modalities": list(MODALITIES),
+                "modality_aliases": ALIASES,
+                "path": f"/data/{PRIVATE[1]}.csv",
+            },
             "model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False},
             "evaluation": {"bootstrap": 50},
         }

@@ -27,6 +27,7 @@ def test_a_bundle_holds_everything_and_nothing_else(bundle: Path, tiny: Any) -> 
     manifest = read_bundle(bundle).manifest
     assert manifest.trial == 2
     assert manifest.modalities == ("DWI", "ADC", "B0")
+    assert manifest.modality_aliases == {"B0": ("EPI", "T2star")}
     assert manifest.preparation.spacing_mm == (4.0, 2.5, 2.5)
     assert manifest.postprocessing.threshold == 0.45
     assert manifest.drop_probability == 0.25  # the trial's own, not the study's
@@ -65,6 +66,7 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
     assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 |" in card
     assert "Sources: phantom (simulated scans)." in card
     assert "no medical device" in card
+    assert "Where B0 is absent, EPI or T2star may be given in its place." in card
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CARD])
@@ -96,7 +98,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         ("{", "no JSON"),
         ("[]", "not that of a fadeout-bundle"),
         ('{"format": "other"}', "not that of a fadeout-bundle"),
-        ('{"format": "fadeout-bundle", "format_version": 3}', "format version 3, this program reads 2"),
+        ('{"format": "fadeout-bundle", "format_version": 2}', "format version 2, this program reads 3"),
     ],
 )
 def test_other_content_is_refused(bundle: Path, text: str, message: str) -> None:
