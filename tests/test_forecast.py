@@ -9,6 +9,25 @@ from study.composition import compose
 from study.forecast import COSTS, forecast
 
 
+def test_control_scans_and_stand_ins_are_told_with_the_splits() -> None:
+    lines = forecast(compose(["cohort=phantoms_thrombus"])).splitlines()
+    start = next(number for number, line in enumerate(lines) if "center" in line)
+    assert [line.split() for line in lines[start : start + 5]] == [
+        ["center", "train", "validation", "test", "unseen", "control", "not", "used"],
+        ["CHSF", "5", "2", "2", "0", "0", "0"],
+        ["FOCH", "0", "0", "0", "3", "0", "3"],
+        ["MATAR", "4", "2", "2", "0", "2", "0"],
+        ["MATAR2", "5", "2", "2", "0", "0", "1"],
+    ]
+    assert lines[start + 5 :] == [
+        "  no reference mask: 4 subjects (FOCH 3, MATAR2 1)",
+        "  SWI stands in for SWAN (cohort.modality_aliases): 1 subjects (FOCH 1)",
+    ]
+    excluded = forecast(compose(["cohort=phantoms_thrombus", "cohort.controls=exclude"]))
+    assert "control scans, not used (cohort.controls=exclude): 2 subjects (MATAR 2)" in excluded
+    assert "control  " not in excluded
+
+
 def test_every_network_has_a_cost() -> None:
     assert COSTS.keys() == MODELS.keys()
 

@@ -51,7 +51,7 @@ def read_cohort(folder: StudyFolder) -> Cohort:
             return Cohort(tuple(_subject(row) for row in csv.DictReader(file)), skipped)
     except FileNotFoundError:
         raise StudyError(_absent(folder.subjects)) from None
-    except (KeyError, TypeError, AttributeError, csv.Error, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, csv.Error) as error:
         raise StudyError(
             f"{folder.subjects}: damaged ({error!r}); restore it, or run the study anew"
         ) from None

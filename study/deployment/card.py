@@ -23,30 +23,21 @@ USES = {
 
 
 def model_card(
-<<<<<<< HEAD
-    manifest: Manifest, config: Config, rows: pd.DataFrame, subjects: Mapping[str, Mapping[str, int]]
-=======
     manifest: Manifest,
     config: Config,
-    table: pd.DataFrame,
+    rows: pd.DataFrame,
     subjects: Mapping[str, Mapping[str, int]],
     *,
     searched_again: bool = False,
->>>>>>> chain
 ) -> str:
     """The text of MODEL_CARD.md: centers and counts, never a subject, never a path.
 
     Args:
         manifest: of the bundle.
         config: the trial's.
-<<<<<<< HEAD
         rows: the trial's.
         subjects: per use (train, validation, test, unseen, control), subjects by center.
-=======
-        table: the cross-center table of test subjects.
-        subjects: per use (train, validation, test, unseen), subjects by center.
-        searched_again: the post-processing was changed after the table was made (study.postprocess).
->>>>>>> chain
+        searched_again: the post-processing was changed after the rows were made (study.postprocess).
     """
     return (
         "\n\n".join(
@@ -56,11 +47,7 @@ def model_card(
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
                 "## Data\n\n" + _data(subjects, config),
-<<<<<<< HEAD
-                "## Results\n\n" + _results(rows, config),
-=======
-                "## Results\n\n" + _results(table, config, searched_again),
->>>>>>> chain
+                "## Results\n\n" + _results(rows, config, searched_again),
                 "## Limits\n\n" + _limits(manifest, config),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
@@ -112,25 +99,18 @@ def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
     return "\n".join(lines)
 
 
-<<<<<<< HEAD
-def _results(rows: pd.DataFrame, config: Config) -> str:
+def _results(rows: pd.DataFrame, config: Config, searched_again: bool) -> str:
     resamples = config.evaluation.bootstrap, config.study.seed
     table = cross_center_table(rows, *resamples)
     if table.empty:
         return "The study had no test subjects: how well this network does is not known."
     empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
-    parts = [
-=======
-def _results(table: pd.DataFrame, config: Config, searched_again: bool) -> str:
-    if table.empty:
-        return "The study had no test subjects: how well this network does is not known."
-    empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
     changed = (
         "**Measured before the post-processing was changed to what is told below**; the present one has not been "
-        "measured on test subjects here.\n\n"
+        "measured on test subjects here."
     )
-    return (changed if searched_again else "") + (
->>>>>>> chain
+    parts = [
+        *([changed] if searched_again else []),
         "Dice on test subjects, by whom nothing was learnt or chosen: mean with 95 % bootstrap interval "
         f"over subjects. A subject with empty reference and empty prediction {empty}.",
         to_markdown(table),

@@ -33,13 +33,9 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     network = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
     manifest = _manifest(config, plan, network, number, result)
     weights = chosen.weights.read_bytes()
-<<<<<<< HEAD
-    card = model_card(manifest, config, read_rows(chosen.rows), _subjects(folder, plan))
-=======
-    table = cross_center_table(read_rows(chosen.rows), config.evaluation.bootstrap, config.study.seed)
     searched_again = bool(result.get("applied"))
-    card = model_card(manifest, config, table, _subjects(folder, plan), searched_again=searched_again)
->>>>>>> chain
+    rows = read_rows(chosen.rows)
+    card = model_card(manifest, config, rows, _subjects(folder, plan), searched_again=searched_again)
     build_network(Contents(manifest, weights, card, f"trial {number}"))
     write_bundle(out, manifest, weights, card)
     return number

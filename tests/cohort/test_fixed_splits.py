@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from study.cohort import split_cohort, write_splits
+from study.cohort import Cohort, split_cohort, write_splits
 from study.errors import ConfigError
 from study.results import StudyFolder
 
@@ -107,3 +108,44 @@ def test_subject_that_cannot_be_used_is_refused_with_the_reason(fixed):
         fixed(lists, target="thrombus")
     with pytest.raises(ConfigError, match=r"s0 in train is of center A, which cohort\.seen leaves out"):
         fixed(lists, seen=["B"], unseen=[])
+
+
+@pytest.fixture
+def followed(tmp_path, configure, gather):
+    """Splits a cohort in which every patient has a control scan, too, by these lists."""
+
+    def split(lists, **cohort):
+        path = tmp_path / "splits.json"
+        path.write_text(json.dumps(lists))
+        after = gather([(center, f"{identity}after", patient) for center, identity, patient in PEOPLE])
+        controls = tuple(replace(subject, control=True) for subject in after.subjects)
+        config = configure(splits={"kind": "fixed", "path": str(path)}, **{"unseen": ["B"], **cohort})
+        return split_cohort(Cohort(gather(PEOPLE).subjects + controls), config)
+
+    return split
+
+
+def test_control_scans_follow_their_patients(followed):
+    lists = {"train": ["s0"], "validation": ["s2"], "test": ["s4"]}
+    splits = followed(lists)
+    assert (splits.train, splits.test) == (("A-s0",), ("A-s4",))
+    assert splits.unseen == ("B-t1", "B-s1")
+    assert splits.control == ("A-s1after", "A-s3after", "A-s4after", "B-t1after", "B-s1after")
+    assert not followed(lists, controls="exclude").control
+
+
+def test_listed_control_scans_are_refused_unless_they_are_included(followed):
+    lists = {"train": ["s0", "s0after"], "validation": ["s2"]}
+    with pytest.raises(ConfigError, match=r"s0after in train is a control scan; .*cohort\.controls=include"):
+        followed(lists)
+    assert followed(lists, controls="include").train == ("A-s0", "A-s0after")
+
+
+def test_a_control_scan_at_an_unseen_center_is_left_out_where_its_patient_trains(tmp_path, configure, gather):
+    anna = gather([("A", "s0", "anna"), ("A", "s1", "bert"), ("B", "t1", "cleo")]).subjects
+    after = replace(gather([("B", "t0", "anna")]).subjects[0], control=True)
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"train": ["s0"], "validation": ["s1"]}))
+    config = configure(splits={"kind": "fixed", "path": str(path)}, unseen=["B"])
+    splits = split_cohort(Cohort((*anna, after)), config)
+    assert (splits.train, splits.unseen, splits.control) == (("A-s0",), ("B-t1",), ())

@@ -58,7 +58,7 @@ def test_same_seed_same_bytes_in_parallel_and_alone(tmp_path: Path) -> None:
         write_subject(entry, config.cohort.phantom, alone)
     together = digest(phantom_folder(config))
     table = (phantom_folder(config) / "participants.tsv").read_text()
-    assert table.splitlines()[1] == "sub-ISLES0001\tISLES\tISLES0001"
+    assert table.splitlines()[1] == "sub-ISLES0001\tISLES\tISLES0001\tn/a\tno"
     del together["participants.tsv"]
     assert together == digest(alone)
     assert all(p.exists() for s in list_phantoms(config) for p in [*s.images.values(), *s.masks.values()])

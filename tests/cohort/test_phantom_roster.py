@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from study.cohort import plan_cohort
+from study.cohort.bids import list_bids
 from study.cohort.phantom import list_phantoms, phantom_folder
 from study.cohort.phantom.roster import entries
+from study.cohort.phantom.write import participants
 from study.config import Config, Phantom, validate
 
 
@@ -60,6 +63,41 @@ def test_a_control_scan_is_a_second_look_at_an_annotated_patient() -> None:
     assert all(
         entry.patient in annotated and {"lesion", "thrombus"} <= set(entry.masks) for entry in controls
     )
+
+
+def test_occlusions_are_told_where_the_papers_tell_them_for_a_center() -> None:
+    found: dict[str, set[str]] = {}
+    for entry in entries(Phantom(size="full")):
+        if entry.kind != "control":
+            found.setdefault(entry.center, set()).add(entry.occlusion)
+    told = {"CHSF": {"proximal"}, "MATAR": {"distal"}, "MATAR2": {"distal"}}
+    assert found == told | {center: {""} for center in ("ISLES", "JHU", "FOCH")}
+
+
+def test_controls_after_treatment_are_matars_and_have_no_occlusion() -> None:
+    controls = [entry for entry in entries(Phantom(size="full")) if entry.control]
+    assert Counter(entry.center for entry in controls) == {"MATAR": 20}
+    assert {entry.occlusion for entry in controls} == {""}
+
+
+def test_occlusions_and_controls_are_listed_and_read_from_the_written_table(tmp_path: Path) -> None:
+    cohort = {
+        "phantom": {"centers": ["CHSF", "MATAR"], "subjects_per_center": 10},
+        "modalities": ["SWAN"],
+        "unseen": [],
+    }
+    content = {"study": {"name": "test", "root": str(tmp_path)}, "modality_dropout": {"droppable": []}}
+    settings = validate({**content, "cohort": cohort})
+    listed = {one.id: (one.patient, one.occlusion, one.control) for one in plan_cohort(settings).subjects}
+    assert Counter(told[1:] for told in listed.values()) == {
+        ("proximal", False): 10, ("distal", False): 8, ("", True): 2
+    }  # fmt: skip
+    folder = phantom_folder(settings)
+    for name in listed:
+        (folder / name).mkdir(parents=True)
+    (folder / "participants.tsv").write_text(participants(settings.cohort.phantom))
+    read = list_bids(settings.with_values({"cohort.sources": ["bids"], "cohort.bids.root": str(folder)}))
+    assert {one.id: (one.patient, one.occlusion, one.control) for one in read} == listed
 
 
 def test_subjects_per_center_and_centers_are_respected(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def config_of(objective=None, **cohort):
     cohort = {"unseen": [], **cohort}
     return validate(
         {"study": {"name": "test"}, "cohort": cohort, **({"objective": objective} if objective else {})}
+    )
+
+
+def with_controls(cohort, flags):
+    """The cohort with these of its scans, one flag each, as control scans."""
+    return Cohort(
+        tuple(
+            replace(subject, control=control) for subject, control in zip(cohort.subjects, flags, strict=True)
+        )
     )
 
 
@@ -271,3 +281,69 @@ def test_objective_that_reads_a_center_without_validation_subjects_is_refused():
         ConfigError, match=r"objective\.centers: no validation subject at B; there are some at A"
     ):
         split_cohort(cohort, config_of({"centers": ["B"]}))
+
+
+FLAGGED = st.lists(
+    st.tuples(
+        st.sampled_from("ABC"),
+        st.sampled_from(["1", "sub-2", "p3", "anna", "bert", "cleo", "dora"]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def flagged_cohort(people):
+    """A cohort of (center, patient, control), and the same without the control scans."""
+    people = sorted(people)
+    cohort = with_controls(cohort_of([person[:2] for person in people]), [person[2] for person in people])
+    return cohort, Cohort(tuple(subject for subject in cohort.subjects if not subject.control))
+
+
+@REPEATABLE
+@given(FLAGGED, SEEDS, st.sampled_from(["fractions", "folds"]), st.sampled_from([[], ["C"]]))
+def test_control_scans_move_nobody_and_are_of_patients_who_are_not_learnt_from(people, seed, kind, unseen):
+    cohort, others = flagged_cohort(people)
+    changes = {"unseen": unseen, "splits": {"kind": kind, "folds": 3, "seed": seed}}
+    if not set(unseen) <= set(others.centers):
+        return  # without the control scans there is no such center
+    splits, alone = try_split(cohort, **changes), try_split(others, **changes)
+    assert (splits is None) == (alone is None)
+    if splits is None:
+        return
+    assert replace(splits, control=()) == alone
+    learnt = {patient_of(cohort[key]) for key in splits.train + splits.validation}
+    expected = {
+        subject.key for subject in cohort.subjects if subject.control and patient_of(subject) not in learnt
+    }
+    assert set(splits.control) == expected
+    assert len(splits.control) == len(expected)
+    excluded = try_split(cohort, controls="exclude", **changes)
+    assert excluded == alone
+
+
+@REPEATABLE
+@given(FLAGGED, SEEDS)
+def test_included_control_scans_are_like_all_others(people, seed):
+    cohort, _ = flagged_cohort(people)
+    changes = {"splits": {"seed": seed}}
+    plain = Cohort(tuple(replace(subject, control=False) for subject in cohort.subjects))
+    assert try_split(cohort, controls="include", **changes) == try_split(plain, **changes)
+
+
+def test_control_scans_need_a_mask_and_a_center_that_is_used():
+    people = [("A", f"a{number}") for number in range(4)]
+    cohort = cohort_of([*people, ("A", "x1"), ("A", "x2"), ("B", "y1"), ("C", "z1"), ("C", "z2")])
+    flags = [subject.patient in ("x1", "x2", "y1", "z1") for subject in cohort.subjects]
+    flagged = with_controls(cohort, flags)
+    bare = Cohort(tuple(replace(one, masks={}) if one.patient == "x2" else one for one in flagged.subjects))
+    splits = split_cohort(bare, config_of(seen=["A"], unseen=["C"]))
+    assert [bare[key].patient for key in splits.control] == ["x1", "z1"]
+    assert [bare[key].patient for key in splits.unseen] == ["z2"]
+
+
+def test_a_center_of_control_scans_only_has_nobody_to_learn_from():
+    cohort = with_controls(cohort_of([("A", "a"), ("A", "b"), ("A", "c")]), [True] * 3)
+    with pytest.raises(ConfigError, match=r"no training subject: .*masks by center: A 0"):
+        split_cohort(cohort, config_of())

@@ -12,7 +12,7 @@ from study.cohort import Cohort, Splits, Subject, cohort_hash, read_cohort, read
 from study.errors import StudyError
 from study.results import StudyFolder
 
-SPLITS = Splits(train=("A-0001",), validation=(), test=(), unseen=("B-0001",))
+SPLITS = Splits(train=("A-0001",), validation=(), test=(), unseen=("B-0001",), control=("A-0002",))
 
 
 @pytest.fixture
@@ -21,8 +21,12 @@ def cohort(tmp_path):
     scan.parent.mkdir()
     scan.write_bytes(b"12345")
     first = Subject('Müller, "Anna"', "0012", "A", "A-0001", {"DWI": scan, "ADC": scan}, {"lesion": scan})
-    second = Subject("s2", "p2", "B", "B-0001", {"SWAN": tmp_path / "absent.nii"}, {})
-    return Cohort((first, second), skipped=3)
+    second = Subject(
+        "s2", "p2", "B", "B-0001", {"SWAN": tmp_path / "absent.nii"}, {},
+        occlusion="distal", substituted={"SWAN": "SWI"},
+    )  # fmt: skip
+    later = replace(first, id="later", key="A-0002", images={"DWI": tmp_path / "later.nii"}, control=True)
+    return Cohort((first, later, second), skipped=3)
 
 
 @pytest.fixture
@@ -68,7 +72,14 @@ def test_damaged_splits_are_told(folder, cohort, content):
         read_splits(folder)
 
 
-@pytest.mark.parametrize("content", ["key,id\nA-0001,s1\n", "key,id,patient,center\n1,2,3,4,5,6\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "key,id\nA-0001,s1\n",
+        "key,id,patient,center\n1,2,3,4,5,6\n",
+        "key,id,patient,center,occlusion,control,substituted\n1,2,3,4,,no,SWAN\n",
+    ],
+)
 def test_damaged_table_is_told(folder, cohort, content):
     write_splits(folder, cohort, SPLITS)
     folder.subjects.write_text(content)
@@ -84,23 +95,27 @@ def test_absent_table_is_told(folder, cohort):
 
 
 def test_hash_tells_other_data_from_the_same_data_elsewhere(tmp_path, cohort):
-    first, second = cohort.subjects
+    first, later, second = cohort.subjects
     original = cohort_hash(cohort, SPLITS)
     copy = tmp_path / "copy.nii"
     copy.write_bytes(b"54321")
     moved = replace(first, images={"ADC": copy, "DWI": copy}, masks={"lesion": copy})
-    assert cohort_hash(Cohort((second, moved)), SPLITS) == original
+    assert cohort_hash(Cohort((second, moved, later)), SPLITS) == original
     changes = [
-        (Cohort((first,)), SPLITS),
-        (Cohort((first, replace(second, patient="p3"))), SPLITS),
-        (Cohort((replace(first, masks={}), second)), SPLITS),
+        (Cohort((first, later)), SPLITS),
+        (Cohort((first, later, replace(second, patient="p3"))), SPLITS),
+        (Cohort((replace(first, masks={}), later, second)), SPLITS),
+        (Cohort((first, replace(later, control=False), second)), SPLITS),
+        (Cohort((first, later, replace(second, occlusion=""))), SPLITS),
+        (Cohort((first, later, replace(second, substituted={}))), SPLITS),
         (cohort, replace(SPLITS, train=(), test=("A-0001",))),
+        (cohort, replace(SPLITS, control=())),
     ]
     hashes = {cohort_hash(changed, splits) for changed, splits in changes}
     copy.write_bytes(b"123456")
-    hashes.add(cohort_hash(Cohort((moved, second)), SPLITS))
+    hashes.add(cohort_hash(Cohort((moved, later, second)), SPLITS))
     assert original not in hashes
-    assert len(hashes) == 5
+    assert len(hashes) == 9
 
 
 def test_hash_of_a_cohort_that_was_read_is_the_same(folder, cohort):

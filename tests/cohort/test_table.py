@@ -73,6 +73,7 @@ def test_rows_know_their_line_in_the_file(tmp_path):
         ("a.json", b'[{"subject": {"id": 1}}]', "entry 1: subject is {'id': 1}"),
         ("a.json", b'[{"subject": 1.5}]', "entry 1: subject is 1.5"),
         ("a.json", b'[{"subject": true}]', "entry 1: subject is True"),
+        ("a.json", b'[{"control": 0.5}]', "entry 1: control is 0.5"),
     ],
 )
 def test_malformed_table_is_refused_with_file_and_place(tmp_path, name, content, message):

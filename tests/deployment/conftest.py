@@ -23,6 +23,7 @@ FITTED = {
     "full": {"threshold": 0.45, "remove_small": {"ml": 0.05}},
     "missing": {"steps": ["threshold", "grow"], "threshold": 0.6, "grow": {"threshold": 0.4}},
 }
+ALIASES = {"B0": ["EPI", "T2star"]}
 PRIVATE = ("patient-Jane-Roe", "ID-998877", "secretfolder")
 SHAPE = (20, 22, 9)  # of the files: x, y, z
 ROTATION = np.array([[0.96, 0.28, 0.0], [-0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
@@ -77,7 +78,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     config = validate(
         {
             "study": {"name": "tiny", "root": str(root)},
-            "cohort": {"modalities": list(MODALITIES), "path": f"/data/{PRIVATE[1]}.csv"},
+            "cohort": {
+                "modalities": list(MODALITIES),
+                "modality_aliases": ALIASES,
+                "path": f"/data/{PRIVATE[1]}.csv",
+            },
             "model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False},
             "evaluation": {"bootstrap": 50},
         }

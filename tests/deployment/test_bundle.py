@@ -28,6 +28,7 @@ def test_a_bundle_holds_everything_and_nothing_else(bundle: Path, tiny: Any) -> 
     manifest = read_bundle(bundle).manifest
     assert manifest.trial == 2
     assert manifest.modalities == ("DWI", "ADC", "B0")
+    assert manifest.modality_aliases == {"B0": ("EPI", "T2star")}
     assert manifest.preparation.spacing_mm == (4.0, 2.5, 2.5)
     assert manifest.postprocessing.full.threshold == 0.45
     assert manifest.postprocessing.of("B0").steps == ("threshold", "grow")
@@ -67,6 +68,7 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
     assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 |" in card
     assert "Sources: phantom (simulated scans)." in card
     assert "no medical device" in card
+    assert "Where B0 is absent, EPI or T2star may be given in its place." in card
     assert (
         "For subjects with all modalities, in this order:\n\n1. voxels with a probability of at least 0.45"
         in card

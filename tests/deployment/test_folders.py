@@ -19,7 +19,7 @@ def _touch(folder: Path, *names: str) -> None:
 def _found(folder: Path) -> dict[str, dict[str, str]]:
     return {
         case.name: {name: path.relative_to(folder).as_posix() for name, path in case.images.items()}
-        for case in find_cases(folder, MODALITIES).cases
+        for case in find_cases(folder, MODALITIES, {}).cases
     }
 
 
@@ -51,20 +51,22 @@ def test_a_brain_mask_is_taken_along(tmp_path: Path) -> None:
     _touch(
         tmp_path, "a_DWI.nii.gz", "a_brain_mask.nii.gz", "s/DWI.nii.gz", "s/brain.nii.gz", "only_brain.nii.gz"
     )
-    brains = {case.name: case.brain and case.brain.name for case in find_cases(tmp_path, MODALITIES).cases}
+    brains = {
+        case.name: case.brain and case.brain.name for case in find_cases(tmp_path, MODALITIES, {}).cases
+    }
     assert brains == {"a": "a_brain_mask.nii.gz", "s": "brain.nii.gz"}
 
 
 def test_a_modality_twice_is_a_problem_of_that_subject(tmp_path: Path) -> None:
     _touch(tmp_path, "s1/a_DWI.nii.gz", "s1/b_DWI.nii.gz", "s2/DWI.nii.gz")
-    first, second = find_cases(tmp_path, MODALITIES).cases
+    first, second = find_cases(tmp_path, MODALITIES, {}).cases
     assert [problem.what for problem in first.problems] == ["DWI is there twice, also as a_DWI.nii.gz"]
     assert not second.problems
 
 
 def test_folders_without_a_modality_are_named(tmp_path: Path) -> None:
     _touch(tmp_path, "s1/DWI.nii.gz", "s2/T1.nii.gz", "s3/readme.txt")
-    assert find_cases(tmp_path, MODALITIES).ignored == ["s2", "s3"]
+    assert find_cases(tmp_path, MODALITIES, {}).ignored == ["s2", "s3"]
 
 
 def test_nothing_recognised_says_how_files_must_be_named(tmp_path: Path) -> None:
@@ -72,12 +74,20 @@ def test_nothing_recognised_says_how_files_must_be_named(tmp_path: Path) -> None
     with pytest.raises(
         ConfigError, match=r"names must end in DWI, ADC, B0, SWI, WI, as subject1_DWI\.nii\.gz"
     ):
-        find_cases(tmp_path, MODALITIES)
+        find_cases(tmp_path, MODALITIES, {})
     with pytest.raises(ConfigError, match="there is no folder"):
-        find_cases(tmp_path / "none", MODALITIES)
+        find_cases(tmp_path / "none", MODALITIES, {})
 
 
 def test_a_subject_in_both_layouts_is_refused(tmp_path: Path) -> None:
     _touch(tmp_path, "a_DWI.nii.gz", "a/DWI.nii.gz")
     with pytest.raises(ConfigError, match="both as files and as a folder: a"):
-        find_cases(tmp_path, MODALITIES)
+        find_cases(tmp_path, MODALITIES, {})
+
+
+def test_a_stand_in_is_taken_only_where_its_modality_is_absent(tmp_path: Path) -> None:
+    _touch(tmp_path, "a_SWI.nii.gz", "b_swi.nii.gz", "b_SWAN.nii.gz", "c/x_T2S.nii.gz", "c/x_SWI.nii.gz")
+    cases = find_cases(tmp_path, ("DWI", "SWAN"), {"SWAN": ("SWI", "T2S")}).cases
+    assert {case.name: set(case.images) for case in cases} == {"a": {"SWI"}, "b": {"SWAN"}, "c": {"SWI"}}
+    with pytest.raises(ConfigError, match="names must end in DWI, ADC"):
+        find_cases(tmp_path, ("DWI", "ADC"), {})

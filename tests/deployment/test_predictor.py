@@ -102,6 +102,36 @@ def test_what_is_absent_is_told(
     assert "predicted without ADC, B0" in capsys.readouterr().out
 
 
+def test_a_stand_in_is_predicted_from_as_the_modality_itself_and_told(
+    bundle_path: Path, scan: Scan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = scan(tmp_path, "s", 1, ("DWI", "ADC", "B0"))
+    bundle = load_bundle(bundle_path, "cpu")
+    expected = bundle.predict({"DWI": images["DWI"], "B0": images["B0"]})
+    renamed = bundle.predict({"DWI": images["DWI"], "EPI": images["B0"]})
+    np.testing.assert_array_equal(renamed.probability, expected.probability)
+    assert (renamed.absent, renamed.substituted) == (("ADC",), {"B0": "EPI"})
+    assert not expected.substituted
+    pairs = (f"DWI={images['DWI']}", f"EPI={images['B0']}", f"out={tmp_path / 'm.nii'}")
+    assert _run(f"bundle={bundle_path}", *pairs, "device=cpu") == 0
+    assert "predicted without ADC, with EPI in B0's place" in capsys.readouterr().out
+
+
+def test_stand_ins_in_a_folder_are_told(
+    bundle_path: Path, scan: Scan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "images"
+    for name in ("a", "b", "c"):
+        scan(images, name, 1)
+    for name in ("a", "b"):
+        (images / f"{name}_B0.nii.gz").rename(images / f"{name}_epi.nii.gz")
+    shutil.copy(images / "c_DWI.nii.gz", images / "c_EPI.nii.gz")
+    assert _run(f"bundle={bundle_path}", f"images={images}", f"out={tmp_path / 'out'}", "device=cpu") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "  with EPI in B0's place: a, b"
+    assert "3 of 3 subjects predicted" in lines[-2]
+
+
 def test_a_given_brain_mask_counts(bundle_path: Path, scan: Scan, tmp_path: Path) -> None:
     image = scan(tmp_path, "s", 1)["DWI"]
     data = np.zeros(nib.load(image).shape, np.uint8)
@@ -116,8 +146,19 @@ def test_a_given_brain_mask_counts(bundle_path: Path, scan: Scan, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["T1=a.nii.gz", "out=m.nii.gz"], "T1: not a modality of this bundle; it knows DWI, ADC, B0"),
-        (["out=m.nii.gz"], "no modality is given; give at least one of DWI, ADC, B0"),
+        (
+            ["T1=a.nii.gz", "out=m.nii.gz"],
+            "T1: not a modality of this bundle; it knows DWI, ADC, B0, EPI, T2star",
+        ),
+        (["out=m.nii.gz"], "no modality is given; give at least one of DWI, ADC, B0, EPI, T2star"),
+        (
+            ["B0=a.nii.gz", "EPI=b.nii.gz", "out=m.nii.gz"],
+            "EPI: may stand in for B0 and is given beside B0; give one of them",
+        ),
+        (
+            ["EPI=a.nii.gz", "T2star=b.nii.gz", "out=m.nii.gz"],
+            "T2star: may stand in for B0 and is given beside EPI",
+        ),
         (["DWI=none.nii.gz", "out=m.nii.gz"], "none.nii.gz: there is no such file"),
         (["DWI=a.nii.gz", "out=m.png"], "out: must end in .nii or .nii.gz"),
         (["DWI=a.nii.gz", "out=a.nii.gz"], "out: a.nii.gz is an input"),

@@ -139,3 +139,27 @@ def test_another_cohort_may_have_stand_ins_that_the_study_had_not(
     with pytest.raises(SystemExit):
         run_command(evaluate.main, [*where, "cohort.control=separate"])
     assert "cohort.control" in capsys.readouterr().err
+
+
+def test_labels_of_control_scans_change_no_choice(table: Rows, arguments: Arguments, tmp_path: Path) -> None:
+    given = arguments([], "cohort.modality_aliases={ADC: [APPARENT]}")
+    write_table(tmp_path / "cohort.csv", table)
+    folders = []
+    for name in ("empty", "full"):
+        run_command(train.main, [*given, f"study.name={name}"])
+        folders.append(StudyFolder.find(tmp_path / "studies", name))
+        for row in table:
+            if row["control"] == "yes":
+                image = nib.load(row["lesion"])
+                nib.save(nib.Nifti1Image(np.ones(image.shape, np.uint8), image.affine), row["lesion"])
+    first, second = (folder.trial(0) for folder in folders)
+    assert read_json(folders[0].splits) == read_json(folders[1].splits)
+    assert first.weights.read_bytes() == second.weights.read_bytes()
+    one, other = (trial.read_result() or {} for trial in (first, second))
+    for chosen in ("value", "postprocessing", "crossfit", "scores"):
+        assert one[chosen] == other[chosen]
+    rows, others = read_rows(first.rows), read_rows(second.rows)
+    tested = rows["split"] == "test"
+    pd.testing.assert_frame_equal(rows[tested], others[tested])
+    assert (rows[~tested]["reference_volume_ml"] == 0).all()
+    assert (others[~tested]["reference_volume_ml"] > 0).all()

@@ -35,6 +35,24 @@ def test_a_center_is_told_with_modalities_grids_and_volumes(
     assert "4 subjects, 2 centers, 0 problems" in text
 
 
+def test_occlusions_controls_and_stand_ins_are_told_by_center(
+    make_subject: Callable, make_config: Callable
+) -> None:
+    subjects = (
+        replace(make_subject("a"), occlusion="proximal"),
+        replace(make_subject("b"), occlusion="distal", substituted={"ADC": "MD"}),
+        replace(make_subject("c"), occlusion="distal"),
+        replace(make_subject("d"), control=True),
+        make_subject("e"),
+        replace(make_subject("f"), center="OTHER"),
+    )
+    first, second = "\n".join(check_cohort(Cohort(subjects), make_config()).lines()).split("\n\n")[:2]
+    assert "  occlusions  distal 2, not told 1, proximal 1\n" in first
+    assert "  controls    1 scans\n" in first
+    assert "  stand-ins   MD for ADC 1\n" in first
+    assert not any(word in second for word in ("occlusions", "controls", "stand-ins"))
+
+
 def test_every_problem_is_told_with_subject_and_file(
     make_subject: Callable, make_config: Callable, brain_image: np.ndarray
 ) -> None:

@@ -115,6 +115,8 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
     assert found["test_false_positives/seen_centers/distal/without_B0"] == 1
     assert found["test_false_positives/seen_centers/control/all"] == 5
     assert "test_dice/seen_centers/control/all" not in found
+    by_occlusion = {key.split("/")[0] for key in found if "_centers/" in key}
+    assert by_occlusion == {"test_dice", "test_detected", "test_false_positives", "test_false_negatives"}
     table = record.tables["occlusions.json"]
     assert table[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
         [True, "", "distal", 3],

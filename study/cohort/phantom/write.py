@@ -29,7 +29,7 @@ def write_cohort(config: Config) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [entry for entry in entries(settings) if not _complete(folder, entry)]
     map_processes(partial(write_subject, settings=settings, folder=folder), missing)
-    _write_atomically(table, _participants(settings).encode())
+    _write_atomically(table, participants(settings).encode())
 
 
 def write_subject(entry: Entry, settings: Settings, folder: Path) -> None:
@@ -81,7 +81,8 @@ def _write_atomically(path: Path, content: bytes) -> None:
     Path(aside.name).replace(path)
 
 
-def _participants(settings: Settings) -> str:
+def participants(settings: Settings) -> str:
+    """The text of participants.tsv, as `study.cohort.bids` reads it."""
     rows = [("participant_id", "center", "patient_id", "occlusion", "control")]
     for entry in entries(settings):
         control = "yes" if entry.control else "no"
