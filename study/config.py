@@ -145,7 +145,7 @@ class CohortConfig(Section):
     nnunet: NnunetRaw = NnunetRaw()
     bids: Bids = Bids()
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] = ("DWI", "ADC", "B0")
-    modality_aliases: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+    modality_aliases: dict[str, tuple[str, ...]] = Field(
         {},
         description="sequences that may stand in for an absent modality, the preferred first: {SWAN: [SWI]}",
     )

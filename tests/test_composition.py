@@ -26,6 +26,15 @@ def test_values_override_what_a_group_chose() -> None:
     assert config.cohort.unseen == ("MATAR", "JHU")
 
 
+def test_stand_ins_that_a_group_chose_are_replaced_or_taken_back() -> None:
+    chosen = ["cohort=phantoms_thrombus"]
+    assert compose(chosen).cohort.modality_aliases == {"SWAN": ("SWI",)}
+    other = compose([*chosen, "cohort.modality_aliases.SWAN=[T2star]"]).cohort
+    assert other.sequences == ("DWI", "SWAN", "PHASE", "T2star")
+    none = compose([*chosen, "cohort.modality_aliases.SWAN=[]"]).cohort
+    assert none.sequences == none.modalities
+
+
 def test_a_range_of_a_search_space_is_overridden_like_any_value() -> None:
     space = compose(
         ["search_space=gradual", "search_space.modality_dropout.drop_probability.low=0.3"]

@@ -6,6 +6,8 @@
                                  or distal), control (yes or no: scans after treatment)
     <root>/sub-X/[ses-Y/]<folder>/…_<MODALITY>.nii.gz
     <root>/derivatives/[<pipeline>/]sub-X/[ses-Y/][<folder>/]…_{lesion,thrombus,brain}_mask.nii.gz
+
+A row holds for all sessions of its participant: a control scan is a participant of its own, with the same patient_id.
 """
 
 from __future__ import annotations

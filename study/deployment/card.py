@@ -75,6 +75,7 @@ def _stand_ins(manifest: Manifest) -> str:
     return "".join(
         f" Where {modality} is absent, {' or '.join(others)} may be given in its place."
         for modality, others in manifest.modality_aliases.items()
+        if others
     )
 
 
