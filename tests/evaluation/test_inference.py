@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from study.evaluation.inference import predict_probability, predict_subsets, sliding_window
+from study.imaging.windows import Windows
 
 
 class Network(nn.Module):
@@ -45,7 +46,7 @@ def test_equals_monai(size, patch, overlap):
     network = nn.Conv3d(2, 3, 3, padding=1)
     image = torch.randn(2, *size)
     with torch.inference_mode():
-        ours = sliding_window(network, image, patch, overlap, windows_per_batch=3)
+        ours = sliding_window(network, Windows(image), patch, overlap, windows_per_batch=3)
         theirs = sliding_window_inference(
             image[None], patch, 3, network, overlap=overlap, mode="gaussian", sigma_scale=0.125
         )[0]
@@ -58,7 +59,7 @@ def test_probability_is_the_softmax_of_monais_blended_logits():
 
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, 11, 20, 20)).astype(np.float32)
-    ours = predict_probability(network, image, (True, True), (8, 8, 8), 0.5, 4, "cpu")
+    ours = predict_probability(network, Windows(image), (True, True), (8, 8, 8), 0.5, 4, "cpu")
     with torch.inference_mode():
         logits = sliding_window_inference(
             torch.from_numpy(image)[None], (8, 8, 8), 4, network.layers, overlap=0.5, mode="gaussian"
@@ -73,7 +74,7 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
     other = image.copy()
     other[1] = np.nan
     one, two = (
-        predict_probability(network, each, (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
+        predict_probability(network, Windows(each), (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
         for each in (image, other)
     )
     np.testing.assert_array_equal(one, two)
@@ -82,13 +83,13 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
 
 def test_every_window_passes_in_batches_even_where_the_image_is_empty():
     network = Network(1)
-    predict_probability(network, np.zeros((1, 8, 16, 20), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    predict_probability(network, Windows(np.zeros((1, 8, 16, 20), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu")
     assert network.batches == [4, 4, 4]  # 1 x 3 x 4 windows
 
 
 def test_a_volume_of_one_window_passes_once():
     network = Network(1)
-    predict_probability(network, np.ones((1, 8, 6, 8), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    predict_probability(network, Windows(np.ones((1, 8, 6, 8), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu")
     assert len(network.batches) == 1
 
 
@@ -96,9 +97,9 @@ def test_subsets_predicted_together_equal_subsets_predicted_alone():
     network = Network(3)
     image = np.random.default_rng(0).normal(size=(3, 6, 12, 12)).astype(np.float32)
     subsets = [(True, True, True), (True, False, True), (False, True, False)]
-    together = predict_subsets(network, image, subsets, (6, 8, 8), 0.5, 4, "cpu")
+    together = predict_subsets(network, Windows(image), subsets, (6, 8, 8), 0.5, 4, "cpu")
     for present, probability in zip(subsets, together, strict=True):
-        alone = predict_probability(network, image, present, (6, 8, 8), 0.5, 4, "cpu")
+        alone = predict_probability(network, Windows(image), present, (6, 8, 8), 0.5, 4, "cpu")
         np.testing.assert_allclose(probability, alone, rtol=0, atol=1e-6)
 
 
@@ -106,7 +107,7 @@ def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
     network = Network(1).train()
     image = np.ones((1, 4, 4, 4), np.float32)
     image.flags.writeable = False  # as memory-mapped arrays are
-    predict_probability(network, image, (True,), (4, 4, 4), 0.5, 1, "cpu")
+    predict_probability(network, Windows(image), (True,), (4, 4, 4), 0.5, 1, "cpu")
     assert network.training
     network(torch.ones(1, 1, 4, 4, 4), torch.ones(1, 1))[0].sum().backward()
     assert network.layers[0].weight.grad is not None
@@ -115,7 +116,7 @@ def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
 def test_training_mode_is_restored_after_an_error():
     network = Network(2).train()
     with pytest.raises(RuntimeError):
-        predict_probability(network, np.ones((1, 4, 4, 4), np.float32), (True,), (4, 4, 4), 0.5, 1, "cpu")
+        predict_probability(network, Windows(np.ones((1, 4, 4, 4), np.float32)), (True,), (4, 4, 4), 0.5, 1, "cpu")
     assert network.training
 
 
@@ -126,7 +127,7 @@ def test_reduced_precision_stays_close(device):
     network = Network(1).to(device)
     image = np.random.default_rng(0).normal(size=(1, 8, 12, 12)).astype(np.float32)
     full, reduced = (
-        predict_probability(network, image, (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
+        predict_probability(network, Windows(image), (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
         for autocast in (None, torch.bfloat16)
     )
     assert reduced.dtype == np.float32
