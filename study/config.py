@@ -179,7 +179,8 @@ class Imaging(Section):
         description="rows and columns, in voxels, around the brain's centre of mass; null: the box around the brain",
     )
     own_slices: tuple[str, ...] = Field(
-        (), description="modalities that networks see in slices of their own spacing, around the same position"
+        (),
+        description="modalities that recurrent networks see in slices of their own spacing, around the same position",
     )
     cache: LocalPath | None = Field(None, description="null: <study.root>/cache")
 
@@ -493,11 +494,6 @@ class Config(Section):
             raise ValueError(
                 f"imaging.own_slices: {self.imaging.reference} is imaging.reference, whose slices are predicted "
                 "on; take it out, or choose another reference"
-            )
-        if own and self.model.name == "urn":
-            raise ValueError(
-                "imaging.own_slices: urn synthesises modalities voxel by voxel and needs all on one grid; "
-                "set imaging.own_slices=[], or choose another network"
             )
 
     def _check_unified(self) -> None:

@@ -70,7 +70,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
     from study.config import Postprocessing
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
-    from study.preparation import open_study
+    from study.preparation import as_seen, open_study
     from study.weights import load_network
 
     data = open_study(folder, config)
@@ -84,7 +84,7 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
         keys = [subject.key for subject in cohort.subjects if config.cohort.target in subject.masks]
         landmarks = read_json(folder.plan)["landmarks"]
         prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
-        subjects = [prepared[key] for key in keys if key in prepared.entries]
+        subjects = [as_seen(prepared[key], data.plan) for key in keys if key in prepared.entries]
         centers = {subject.key: subject.center for subject in cohort.subjects}
     seen = {data.centers[key] for key in data.splits.train}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
             },
         )
         write_json(folder.config, config.model_dump(mode="json"))
-    return _notes(cohort, splits, len(prepared.skipped), read_json(folder.plan), config)
+    return _notes(cohort, splits, prepared, read_json(folder.plan), config)
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,20 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
             if all(subject.present[index] for index in inputs)
         }
         splits = _without(splits, set(used) - set(subjects), f"model.inputs: {config.model.inputs}")
+    plan = plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"]))
     return StudyData(
         splits=splits,
-        plan=plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"])),
+        plan=plan,
         spacing_mm=tuple(found["spacing_mm"]),
-        subjects=subjects,
+        subjects={key: as_seen(subject, plan) for key, subject in subjects.items()},
         centers=found["centers"],
         withheld=withheld,
     )
+
+
+def as_seen(prepared: Prepared, plan: Plan) -> Prepared:
+    """A subject as a network is given it: all modalities on one grid unless it takes slices of their own."""
+    return prepared if plan.takes_own_slices else replace(prepared, own=None)
 
 
 def trial_config(folder: StudyFolder, trial: TrialFolder) -> Config:
@@ -210,7 +216,9 @@ def _without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     return kept
 
 
-def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], config: Config) -> list[str]:
+def _notes(
+    cohort: Cohort, splits: Splits, prepared: PreparedCohort, plan: dict[str, Any], config: Config
+) -> list[str]:
     uses = {
         "train": splits.train,
         "validation": splits.validation,
@@ -227,11 +235,18 @@ def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], c
         )
         for use, found in counts.items()
     ]
+    skipped = len(prepared.skipped)
     unused = len(cohort.subjects) - sum(len(keys) for keys in uses.values()) - skipped
     if unused:
         lines.append(f"  no reference mask: {unused} subjects")
     if skipped + cohort.skipped:
         lines.append(f"  skipped because of problems: {skipped + cohort.skipped} subjects")
+    if outside := [ml for key in prepared if (ml := prepared[key].outside_ml) > 0]:
+        what = "box around the brain" if config.imaging.in_plane_crop is None else "imaging.in_plane_crop"
+        lines.append(
+            f"  {config.cohort.target} outside of the {what}, neither learnt nor found: "
+            f"{sum(outside):.3g} mL in {len(outside)} of {len(prepared)} subjects"
+        )
     spacing = " x ".join(f"{value:.3g}" for value in plan["spacing_mm"])
     planned = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
     patch = " x ".join(map(str, planned.patch_size))

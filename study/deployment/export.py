@@ -70,7 +70,7 @@ def _manifest(
             normalisation=config.imaging.normalisation,
             crop_margin_mm=config.imaging.crop_margin_mm,
             in_plane_crop=config.imaging.in_plane_crop,
-            own_slices=config.imaging.own_slices,
+            own_slices=config.imaging.own_slices if network.takes_own_slices else (),
             landmarks=plan.get("landmarks") or {},
         ),
         inference=Inference(
