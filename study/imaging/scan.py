@@ -66,7 +66,7 @@ class Scan:
     def _around_center(self, grid: Grid, in_plane: tuple[int, int]) -> Grid:
         center = [float(np.mean(index)) for index in np.nonzero(self.brain)]
         middle = (grid_mapping(grid, self.native) @ [*center, 1])[1:3]
-        rows, columns = np.rint(middle - (np.array(in_plane) - 1) / 2).astype(int).tolist()
+        rows, columns = np.ceil(middle - np.array(in_plane) / 2).astype(int).tolist()
         return grid.cropped([0, rows, columns], [grid.shape[0], rows + in_plane[0], columns + in_plane[1]])
 
 
