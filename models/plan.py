@@ -57,6 +57,11 @@ class Plan:
         return 1
 
     @property
+    def takes_own_slices(self) -> bool:
+        """Whether the slices of a patch may lie farther apart in one modality than in another."""
+        return False
+
+    @property
     def stacked(self) -> tuple[str, ...]:
         """The modalities that lie side by side in the channels of the first convolution."""
         return self.modalities

@@ -46,6 +46,11 @@ class StackPlan(Plan):
         """As many as are trained on together."""
         return self.patch_size[0]
 
+    @property
+    def takes_own_slices(self) -> bool:
+        """Slices stand in an order, and no kernel reaches from one to the next."""
+        return True
+
 
 @dataclass(frozen=True)
 class AttentionPlan(StackPlan):

@@ -29,6 +29,7 @@ FEWEST_UNIFIED = 2  # modalities that URN's variance term needs (Lau 2019, secti
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Blending = Literal["gaussian_logits", "mean_probability"]
 LocalPath = Annotated[
     Path, AfterValidator(lambda path: path.expanduser().absolute())
 ]  # never tracked nor exported
@@ -218,6 +219,14 @@ class Imaging(Section):
     )
     normalisation: Literal["zscore", "nyul"] = "zscore"
     crop_margin_mm: Annotated[float, Field(ge=0)] = 4.0
+    in_plane_crop: tuple[Count, Count] | None = Field(
+        None,
+        description="rows and columns, in voxels, around the brain's centre of mass; null: the box around the brain",
+    )
+    own_slices: tuple[str, ...] = Field(
+        (),
+        description="modalities that recurrent networks see in slices of their own spacing, around the same position",
+    )
     cache: LocalPath | None = Field(None, description="null: <study.root>/cache")
 
 
@@ -379,6 +388,10 @@ class Trainer(Section):
     epochs: Count = 1000
     iterations_per_epoch: Count = 250
     batch_size: Count = Field(2, description="per worker")
+    sampling: Literal["patches", "pairs"] = Field(
+        "patches",
+        description="pairs: of each patient drawn a patch with target and one without; foreground_fraction is not read",
+    )
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="of sgd")
@@ -508,6 +521,7 @@ class Evaluation(Section):
         "one", description="Dice where reference and prediction are empty"
     )
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    blending: Blending = Field("gaussian_logits", description="of overlapping windows")
     windows_per_batch: Count = 4
     postprocessing_trials: Annotated[int, Field(ge=0)] = Field(200, description="0: keep the defaults")
     postprocessing_sampler: Literal["tpe", "nsga2"] = "tpe"
@@ -578,6 +592,12 @@ class Config(Section):
                 f"imaging.reference: {self.imaging.reference} is not among "
                 f"cohort.modalities ({', '.join(cohort.modalities)})"
             )
+        self._check_own_slices()
+        if self.trainer.sampling == "pairs" and self.trainer.batch_size % 2:
+            raise ValueError(
+                f"trainer.batch_size: must be even with trainer.sampling=pairs, got {self.trainer.batch_size}; "
+                "set another one, or trainer.sampling=patches"
+            )
         if self.model.name == "urn":
             self._check_unified()
         if self.model.inputs is not None:
@@ -595,6 +615,19 @@ class Config(Section):
                 "the objective may read only validation subjects of seen centers"
             )
         return self
+
+    def _check_own_slices(self) -> None:
+        own, modalities = self.imaging.own_slices, self.cohort.modalities
+        if wrong := [name for name in own if name not in modalities or own.count(name) > 1]:
+            raise ValueError(
+                f"imaging.own_slices: must name modalities of the cohort, each once ({', '.join(modalities)}), "
+                f"got {', '.join(own)}; take out {wrong[0]}"
+            )
+        if self.imaging.reference in own:
+            raise ValueError(
+                f"imaging.own_slices: {self.imaging.reference} is imaging.reference, whose slices are predicted "
+                "on; take it out, or choose another reference"
+            )
 
     def _check_unified(self) -> None:
         """The unified representation network cannot be trained on one modality."""
@@ -629,6 +662,7 @@ class Config(Section):
                     if name in self.inputs
                 },
                 "imaging.reference": reference,
+                "imaging.own_slices": tuple(name for name in self.imaging.own_slices if name in self.inputs),
                 "modality_dropout.droppable": (),
                 "modality_dropout.keep_at_least": 1,
                 "evaluation.subsets": "droppable",

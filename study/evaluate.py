@@ -113,6 +113,7 @@ def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, li
     from study.cohort.remarks import remarks, set_apart
     from study.imaging.cache import prepare_cohort
     from study.judging import Scored
+    from study.preparation import as_seen
 
     config, cohort = judge.config, load_cohort(judge.config)
     learnt = {data.centers[key] for key in data.splits.train}
@@ -129,7 +130,7 @@ def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, li
         print(remark)
     prepared = prepare_cohort(cohort, splits.used, config, data.spacing_mm, landmarks)
     groups = [
-        Scored(split, seen, [prepared[key] for key in keys if key in prepared.entries])
+        Scored(split, seen, [as_seen(prepared[key], data.plan) for key in keys if key in prepared.entries])
         for (split, seen), keys in uses.items()
     ]
     known = replace(

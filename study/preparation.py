@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         )
         write_json(folder.config, config.model_dump(mode="json"))
     skipped = cohort.skipped + len(prepared.skipped)
-    notes = [*_uses(splits, cohort), *said, *_plan_notes(skipped, read_json(folder.plan), config)]
+    plan_notes = _plan_notes(skipped, read_json(folder.plan), config)
+    notes = [*_uses(splits, cohort), *said, *_outside_notes(prepared, config), *plan_notes]
     return [f"  {note}" for note in notes]
 
 
@@ -135,16 +136,22 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
             if all(subject.present[index] for index in inputs)
         }
         splits = _without(splits, set(splits.used) - set(subjects), f"model.inputs: {config.model.inputs}")
+    plan = plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"]))
     return StudyData(
         splits=splits,
-        plan=plan_network(config, tuple(found["median_shape"]), tuple(found["spacing_mm"])),
+        plan=plan,
         spacing_mm=tuple(found["spacing_mm"]),
-        subjects=subjects,
+        subjects={key: as_seen(subject, plan) for key, subject in subjects.items()},
         centers=found["centers"],
         occlusions=found["occlusions"],
         substituted=found["substituted"],
         withheld=withheld,
     )
+
+
+def as_seen(prepared: Prepared, plan: Plan) -> Prepared:
+    """A subject as a network is given it: all modalities on one grid unless it takes slices of their own."""
+    return prepared if plan.takes_own_slices else replace(prepared, own=None)
 
 
 def plan_network(
@@ -227,6 +234,18 @@ def _uses(splits: Splits, cohort: Cohort) -> list[str]:
         if listed or use != "control":
             lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
     return lines
+
+
+def _outside_notes(prepared: PreparedCohort, config: Config) -> list[str]:
+    """How much of the target no network can be given."""
+    outside = [ml for key in prepared if (ml := prepared[key].outside_ml) > 0]
+    if not outside:
+        return []
+    what = "box around the brain" if config.imaging.in_plane_crop is None else "imaging.in_plane_crop"
+    return [
+        f"{config.cohort.target} outside of the {what}, neither learnt nor found: "
+        f"{sum(outside):.3g} mL in {len(outside)} of {len(prepared)} subjects"
+    ]
 
 
 def _plan_notes(skipped: int, plan: dict[str, Any], config: Config) -> list[str]:

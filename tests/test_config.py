@@ -55,6 +55,15 @@ def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
             {"postprocessing": {"steps": ["threshold", "near_lesion"], "near_lesion": {"voxels": None}}},
             "postprocessing: near_lesion needs a limit, got voxels=null and mm=null",
         ),
+        (
+            {"trainer": {"sampling": "pairs", "batch_size": 3}},
+            "must be even with trainer.sampling=pairs, got 3",
+        ),
+        ({"imaging": {"own_slices": ["SWAN"]}}, "imaging.own_slices: must name modalities of the cohort"),
+        ({"imaging": {"own_slices": ["DWI", "DWI"]}}, "each once (DWI, ADC, B0), got DWI, DWI"),
+        ({"imaging": {"own_slices": ["DWI"], "reference": "DWI"}}, "DWI is imaging.reference"),
+        ({"imaging": {"in_plane_crop": [0, 256]}}, "imaging.in_plane_crop.0"),
+        ({"evaluation": {"blending": "mean"}}, "evaluation.blending"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(sections: dict[str, object], words: str) -> None:
@@ -94,3 +103,8 @@ def test_content_survives_json() -> None:
 def test_legal_keys_of_nested_sections() -> None:
     assert "size" in legal_keys("cohort.phantom")
     assert legal_keys("cohort.nowhere") == ()
+
+
+def test_an_independent_model_has_the_own_slices_of_its_modalities() -> None:
+    chosen = config(imaging={"own_slices": ["DWI", "ADC"]}, model={"inputs": "ADC+B0"})
+    assert chosen.narrowed().imaging.own_slices == ("ADC",)

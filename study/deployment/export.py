@@ -60,10 +60,13 @@ def _manifest(
             reference=config.imaging.reference,
             normalisation=config.imaging.normalisation,
             crop_margin_mm=config.imaging.crop_margin_mm,
+            in_plane_crop=config.imaging.in_plane_crop,
+            own_slices=config.imaging.own_slices if network.takes_own_slices else (),
             landmarks=plan.get("landmarks") or {},
         ),
         inference=Inference(
             overlap=config.evaluation.overlap,
+            blending=config.evaluation.blending,
             windows_per_batch=config.evaluation.windows_per_batch,
             precision=config.trainer.precision,
         ),

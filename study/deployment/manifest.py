@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Fraction, Positive, Section
+from study.config import Blending, Count, Fraction, Positive, Section
 from study.errors import BundleError
 from study.evaluation.chains import Chains
 
@@ -26,6 +26,8 @@ class Preparation(Section):
     reference: str | None
     normalisation: Literal["zscore", "nyul"]
     crop_margin_mm: Annotated[float, Field(ge=0)]
+    in_plane_crop: tuple[Count, Count] | None = None
+    own_slices: tuple[str, ...] = ()
     landmarks: dict[str, tuple[float, ...]] = Field(description="per modality, for normalisation nyul")
 
 
@@ -33,6 +35,7 @@ class Inference(Section):
     """How the network is slid over an image."""
 
     overlap: Annotated[float, Field(ge=0, lt=1)]
+    blending: Blending = "gaussian_logits"
     windows_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 

@@ -104,12 +104,13 @@ class Bundle:
         probability = prepared.to_native(
             predict_probability(
                 self._network,
-                prepared.image,
+                prepared.windows,
                 prepared.present,
                 manifest.network["patch_size"],
                 manifest.inference.overlap,
                 manifest.inference.windows_per_batch,
                 self._device,
+                blending=manifest.inference.blending,
                 autocast=self._autocast,
             )
         )
@@ -157,6 +158,8 @@ def _imaging(manifest: Manifest) -> Imaging:
         reference=preparation.reference,
         normalisation=preparation.normalisation,
         crop_margin_mm=preparation.crop_margin_mm,
+        in_plane_crop=preparation.in_plane_crop,
+        own_slices=preparation.own_slices,
     )
 
 

@@ -65,12 +65,13 @@ class Judge:
             subsets = self.subsets(prepared)
             probabilities = predict_subsets(
                 network,
-                prepared.image,
+                prepared.windows,
                 [subset.present for subset in subsets],
                 self.patch_size,
                 evaluation.overlap,
                 evaluation.windows_per_batch,
                 self.device,
+                blending=evaluation.blending,
                 autocast=self.autocast,
             )
             for subset, probability in zip(subsets, probabilities, strict=True):

@@ -1,4 +1,4 @@
-"""Sliding-window inference: overlapping windows, blended with Gaussian weights."""
+"""Sliding-window inference: overlapping windows, blended."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from study.config import Blending
+from study.imaging.windows import Windows
+
 SIGMA_SCALE = 0.125  # standard deviation over window size (nnU-Net, Isensee 2021; MONAI's default)
 SMALLEST_WEIGHT = 1e-3  # MONAI's floor, so that window corners still count
 
 
 def predict_probability(
     model: nn.Module,
-    image: NDArray[np.float32],
+    source: Windows,
     present: Sequence[bool],
     patch_size: Sequence[int],
     overlap: float,
     windows_per_batch: int,
     device: torch.device | str,
     *,
+    blending: Blending = "gaussian_logits",
     autocast: torch.dtype | None = None,
 ) -> NDArray[np.float32]:
     """The probability of the target in each voxel [D, H, W], for one availability subset.
@@ -31,7 +35,15 @@ def predict_probability(
     The arguments are those of `predict_subsets`, with one `present` [M].
     """
     maps = predict_subsets(
-        model, image, [present], patch_size, overlap, windows_per_batch, device, autocast=autocast
+        model,
+        source,
+        [present],
+        patch_size,
+        overlap,
+        windows_per_batch,
+        device,
+        blending=blending,
+        autocast=autocast,
     )
     probability: NDArray[np.float32] = maps[0]
     return probability
@@ -39,117 +51,130 @@ def predict_probability(
 
 def predict_subsets(
     model: nn.Module,
-    image: NDArray[np.float32],
+    source: Windows,
     subsets: Sequence[Sequence[bool]],
     patch_size: Sequence[int],
     overlap: float,
     windows_per_batch: int,
     device: torch.device | str,
     *,
+    blending: Blending = "gaussian_logits",
     autocast: torch.dtype | None = None,
 ) -> NDArray[np.float32]:
     """The probability of the target in each voxel [S, D, H, W], for S availability subsets of one subject.
 
-    Logits are blended, then turned into probabilities. The model is put in eval mode meanwhile.
+    The model is put in eval mode meanwhile.
 
     Args:
         model: gives logits [B, 2, D, H, W] for images [B, M, D, H, W] and presence [B, M]; on `device`.
-        image: [M, D, H, W], normalised; any size, smaller than a window too.
+        source: of the subject, normalised arrays; any size, smaller than a window too.
         subsets: [S, M], whether the network is given a modality; channels of others are set to 0.
         patch_size: window in voxels [D, H, W].
         overlap: of neighbouring windows, fraction of the window in [0, 1).
         windows_per_batch: windows that go through the network at a time, each with all subsets.
-        device: where the network runs; the image and the sum of windows lie there, too.
+        device: where the network runs; the images and the sum of windows lie there, too.
+        blending: gaussian_logits weighs the logits of overlapping windows and turns their mean into a probability;
+            mean_probability is the plain mean of the windows' probabilities.
         autocast: reduced precision of the network (torch.bfloat16, torch.float16); windows are summed in float32.
     """
     device = torch.device(device)
-    given = torch.from_numpy(np.array(image, dtype=np.float32)).to(device)
+    given = source.converted(lambda array: torch.from_numpy(np.array(array, dtype=np.float32)).to(device))
+    weighted = blending == "gaussian_logits"
     code = torch.tensor([list(present) for present in subsets], dtype=torch.float32, device=device)
     there = code[None, :, :, None, None, None] > 0
     precision = torch.autocast(device.type, dtype=autocast) if autocast else nullcontext()
 
-    def odds(windows: Tensor) -> Tensor:
-        """The difference of both logits [B, S, D, H, W]: its blend gives what the blended logits' softmax gives."""
+    def network(windows: Tensor) -> Tensor:
+        """[B, S, D, H, W], what is blended: probabilities, or the difference of both logits.
+
+        The blend of differences gives what the blended logits' softmax gives.
+        """
         batch = torch.where(there, windows[:, None], 0.0).flatten(0, 1)
         # For a single small image torch leaves the fast convolutions of the CPU, and takes thrice as long.
         padded = batch.expand(2, *batch.shape[1:]) if len(batch) == 1 else batch
         with precision:
             logits = model(padded, code.repeat(len(windows), 1).expand(len(padded), -1))
         difference = logits[: len(batch), 1].float() - logits[: len(batch), 0].float()
-        return torch.unflatten(difference, 0, (len(windows), len(code)))
+        blended = difference if weighted else torch.sigmoid(difference)
+        return torch.unflatten(blended, 0, (len(windows), len(code)))
 
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            blended = sliding_window(odds, given, patch_size, overlap, windows_per_batch)
-            return torch.sigmoid(blended).cpu().numpy()
+            blended = sliding_window(
+                network, given, patch_size, overlap, windows_per_batch, weighted=weighted
+            )
+            return (torch.sigmoid(blended) if weighted else blended).cpu().numpy()
     finally:
         model.train(training)
 
 
 def sliding_window(
     network: Callable[[Tensor], Tensor],
-    image: Tensor,
+    source: Windows,
     patch_size: Sequence[int],
     overlap: float,
     windows_per_batch: int,
+    *,
+    weighted: bool = True,
 ) -> Tensor:
-    """The Gaussian-weighted mean of what a network says on overlapping windows, [C, D, H, W] float32.
+    """The mean of what a network says on overlapping windows, [C, D, H, W] float32.
 
-    Windows, padding and weights are those of MONAI's `sliding_window_inference(mode="gaussian")`. No window
-    is skipped, whatever it holds. A volume that is one window goes through the network once, without weights.
+    Windows, padding and weights are those of MONAI's `sliding_window_inference(mode="gaussian")`, or "constant". No
+    window is skipped, whatever it holds. A volume that is one window goes through the network once, without weights.
 
     Args:
         network: [B, M, *patch_size] to [B, C, *patch_size].
-        image: [M, D, H, W]; padded with 0 on both sides where it is smaller than a window.
+        source: tensors; 0 is put on both sides where the volume is smaller than a window.
         patch_size: window in voxels.
         overlap: fraction of the window in [0, 1).
         windows_per_batch: windows that go through the network at a time.
+        weighted: with Gaussian weights; otherwise all voxels of a window count alike.
     """
-    size = image.shape[1:]
+    size = source.shape
     before = [max(patch - length, 0) // 2 for patch, length in zip(patch_size, size, strict=True)]
-    padded = _pad(image, patch_size, before)
-    if padded.shape[1:] == tuple(patch_size):
-        blended = network(padded[None])[0].float()
+    padded = [max(patch, length) for patch, length in zip(patch_size, size, strict=True)]
+    corners = list(product(*(_starts(*axis, overlap) for axis in zip(padded, patch_size, strict=True))))
+
+    def said(of: Sequence[tuple[int, ...]]) -> Tensor:
+        windows = source.image.new_zeros((len(of), len(source.image), *patch_size))
+        for window, corner in zip(windows, of, strict=True):
+            source.cut([start - pad for start, pad in zip(corner, before, strict=True)], window)
+        return network(windows).float()
+
+    if len(corners) == 1:
+        blended = said(corners)[0]
     else:
-        blended = _blend(network, padded, patch_size, overlap, windows_per_batch)
+        weight = _gaussian(patch_size, source.image.device) if weighted else source.image.new_ones(())
+        blended = _blend(said, corners, padded, patch_size, weight, windows_per_batch)
     inner = tuple(slice(start, start + length) for start, length in zip(before, size, strict=True))
     return blended[(slice(None), *inner)]
 
 
-def _pad(image: Tensor, patch_size: Sequence[int], before: Sequence[int]) -> Tensor:
-    sides: list[int] = []
-    for start, patch, length in zip(before, patch_size, image.shape[1:], strict=True):
-        sides = [start, max(patch - length, 0) - start, *sides]  # torch wants the last axis first
-    return nn.functional.pad(image, sides) if any(sides) else image
-
-
 def _blend(
-    network: Callable[[Tensor], Tensor],
-    image: Tensor,
+    said: Callable[[Sequence[tuple[int, ...]]], Tensor],
+    corners: Sequence[tuple[int, ...]],
+    size: Sequence[int],
     patch_size: Sequence[int],
-    overlap: float,
+    weight: Tensor,
     windows_per_batch: int,
 ) -> Tensor:
-    weight = _gaussian(patch_size, image.device)
-    starts = (_starts(*sides, overlap) for sides in zip(image.shape[1:], patch_size, strict=True))
-    windows = [
-        tuple(slice(start, start + patch) for start, patch in zip(corner, patch_size, strict=True))
-        for corner in product(*starts)
-    ]
     total: Tensor | None = None
-    weights = image.new_zeros(image.shape[1:])
-    for first in range(0, len(windows), windows_per_batch):
-        batch = windows[first : first + windows_per_batch]
-        outputs = network(torch.stack([image[(slice(None), *window)] for window in batch])).float() * weight
+    weights = weight.new_zeros(*size)
+    for first in range(0, len(corners), windows_per_batch):
+        batch = corners[first : first + windows_per_batch]
+        outputs = said(batch) * weight
         if total is None:
-            total = outputs.new_zeros((outputs.shape[1], *image.shape[1:]))
-        for window, output in zip(batch, outputs, strict=True):
+            total = outputs.new_zeros((outputs.shape[1], *size))
+        for corner, output in zip(batch, outputs, strict=True):
+            window = tuple(
+                slice(start, start + patch) for start, patch in zip(corner, patch_size, strict=True)
+            )
             total[(slice(None), *window)] += output
             weights[window] += weight
     if total is None:
-        raise ValueError(f"an image must have voxels, got shape {tuple(image.shape)}")
+        raise ValueError(f"an image must have voxels, got shape {tuple(size)}")
     return total.div_(weights)
 
 

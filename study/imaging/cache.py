@@ -5,7 +5,7 @@
     <cache root>/
       hashes.json                  file identity (path, size, time) to the hash of its bytes
       3f/3fa9…/                    one subject: name = source bytes + settings + code version
-        image.npy  target.npy  native_target.npy  foreground.npy  grid.json
+        image.npy  own.npy  target.npy  native_target.npy  foreground.npy  grid.json
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from study.errors import CohortError, Problem
 from study.imaging.prepare import Landmarks, prepare_subject
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
+from study.imaging.windows import OwnSlices
 from study.parallel import map_processes
 from study.results import read_json, write_json
 
 CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
 ARRAYS = ("image", "target", "foreground", "native_target")
+OWN = "own.npy"
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,15 @@ def open_prepared(folder: Path, key: str) -> Prepared:
         present=tuple(content["present"]),
         grid=Grid.from_dict(content["grid"]),
         native=Grid.from_dict(content["native"]),
+        own=_open_own(folder, content["own"]) if content["own"] else None,
+        outside_ml=content["outside_ml"],
         **arrays,
     )
+
+
+def _open_own(folder: Path, content: dict[str, Any]) -> OwnSlices:
+    image = np.load(folder / OWN, mmap_mode="r")
+    return OwnSlices(image, tuple(content["channels"]), Grid.from_dict(content["grid"]))
 
 
 def _settings(config: Config, spacing_mm: Sequence[float], landmarks: Landmarks | None) -> dict[str, Any]:
@@ -128,6 +137,8 @@ def _settings(config: Config, spacing_mm: Sequence[float], landmarks: Landmarks 
         "reference": config.imaging.reference,
         "normalisation": config.imaging.normalisation,
         "crop_margin_mm": config.imaging.crop_margin_mm,
+        "in_plane_crop": config.imaging.in_plane_crop,
+        "own_slices": config.imaging.own_slices,
         "spacing_mm": [float(value) for value in spacing_mm],
         "landmarks": {name: [float(value) for value in values] for name, values in (landmarks or {}).items()},
     }
@@ -198,10 +209,15 @@ def _write(prepared: Prepared, folder: Path) -> None:
             array = getattr(prepared, name)
             if array is not None:
                 _save(temporary / f"{name}.npy", np.ascontiguousarray(array))
+        own = prepared.own
+        if own is not None:
+            _save(temporary / OWN, own.image)
         content = {
             "present": prepared.present,
             "grid": prepared.grid.to_dict(),
             "native": prepared.native.to_dict(),
+            "own": own and {"channels": own.channels, "grid": own.grid.to_dict()},
+            "outside_ml": prepared.outside_ml,
         }
         write_json(temporary / "grid.json", content)
         try:

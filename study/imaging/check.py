@@ -73,7 +73,7 @@ def _inspect(subject: Subject, config: Config) -> SubjectReport:
         scan = read_scan(subject.images, modalities, settings.reference, subject.masks, target, subject.id)
     except CohortError as error:
         return _report(subject, present, {}, {}, error.problems)
-    stacked = stack(scan, None, settings.crop_margin_mm)
+    stacked = stack(scan, None, settings)
     masks, mask_problems = _other_masks(subject, scan, target)
     if scan.target:
         masks = {target: scan.target} | masks

@@ -47,6 +47,8 @@ def fingerprint(cohort: Cohort, keys: Sequence[str], config: Config) -> Fingerpr
         raise CohortError([problem for error in found if isinstance(error, tuple) for problem in error])
     spacing_mm = config.imaging.spacing_mm or target_spacing_mm(boxes)
     shapes = [box.with_spacing(spacing_mm).shape for box in boxes]
+    if (in_plane := config.imaging.in_plane_crop) is not None:
+        shapes = [(depth, *in_plane) for depth, _, _ in shapes]
     depth, height, width = (int(size) for size in np.rint(np.median(shapes, axis=0)))
     return Fingerprint(spacing_mm, (depth, height, width), len(boxes))
 

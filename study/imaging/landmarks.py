@@ -53,7 +53,7 @@ def _write_brain(
         scan = read_scan(subject.images, modalities, settings.reference, subject.masks, None, subject.id)
     except CohortError:
         return {}
-    stacked = stack(scan, spacing_mm, settings.crop_margin_mm)
+    stacked = stack(scan, spacing_mm, settings)
     if scan.problems or stacked.problems:
         return {}
     folder.mkdir()

@@ -17,25 +17,24 @@ from study.cohort.records import Subject
 from study.config import Config, Imaging
 from study.errors import CohortError, Problem
 from study.imaging.normalise import Landmarks, nyul, zscore
-from study.imaging.prepared import Prepared
+from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
 from study.imaging.units import fault, physical
 from study.imaging.volume import Grid
+from study.imaging.windows import OwnSlices, own_grid
 
 __all__ = ["Landmarks", "Prepared", "Stack", "prepare_images", "prepare_subject", "stack"]
-
-FOREGROUND_VOXELS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """A subject's modalities on the prepared grid, in their units, before normalisation.
+    """Modalities of a subject on one grid, in their units, before normalisation.
 
     Attributes:
         images: present modalities, float32 [D, H, W].
         inside: where the brain lies in each, bool [D, H, W].
-        grid: the prepared grid.
+        grid: of all arrays.
         problems: what is wrong with values of modalities that are left out here.
     """
 
@@ -82,39 +81,57 @@ def prepare_images(
     Raises CohortError with everything that is wrong, ValueError if normalisation nyul has no landmarks.
     """
     scan = read_scan(images, modalities, settings.reference, masks or {}, target, subject)
-    stacked = stack(scan, spacing_mm, settings.crop_margin_mm)
+    stacked = stack(scan, spacing_mm, settings)
+    own = _own_stack(scan, stacked, settings)
     chosen = landmarks if settings.normalisation == "nyul" else {}
     if chosen is None:
         raise ValueError("imaging.normalisation=nyul needs landmarks, learnt from training subjects")
-    if problems := (*scan.problems, *stacked.problems, *_unlearnt(scan, settings, chosen)):
+    found = (*scan.problems, *stacked.problems, *(own.problems if own else ()))
+    if problems := (*found, *_unlearnt(scan, settings, chosen)):
         raise CohortError(problems)
-    image = np.zeros((len(modalities), *stacked.grid.shape), np.float32)
-    for index, modality in enumerate(modalities):
-        if modality in stacked.images:
-            inside = stacked.inside[modality]
-            image[index] = _normalised(stacked.images[modality], inside, chosen.get(modality))
     native_target = scan.target.data if scan.target else None
     mask = None if native_target is None else resample(native_target, scan.native, stacked.grid, order=0)
     return Prepared(
         key=key,
-        image=image,
+        image=_normalised(stacked, modalities, chosen),
         present=tuple(modality in stacked.images for modality in modalities),
         target=mask,
         foreground=_foreground(mask),
         grid=stacked.grid,
         native=scan.native,
         native_target=native_target,
+        own=None
+        if own is None
+        else OwnSlices(
+            _normalised(own, settings.own_slices, chosen),
+            tuple(modalities.index(modality) for modality in settings.own_slices),
+            own.grid,
+        ),
+        outside_ml=0.0 if native_target is None else _outside_ml(native_target, scan.native, stacked.grid),
     )
 
 
-def stack(scan: Scan, spacing_mm: Sequence[float] | None, margin_mm: float) -> Stack:
+def stack(scan: Scan, spacing_mm: Sequence[float] | None, settings: Imaging) -> Stack:
     """Bring all modalities onto the box around the brain, in their units; unusable ones become problems."""
-    grid = scan.prepared_grid(spacing_mm, margin_mm)
+    grid = scan.prepared_grid(spacing_mm, settings.crop_margin_mm, settings.in_plane_crop)
+    return _on_grid(scan, tuple(scan.volumes), grid)
+
+
+def _own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
+    """Modalities in their own slices, those of the first one that there is; None if there is none."""
+    family = [modality for modality in settings.own_slices if modality in stacked.images]
+    if not family:
+        return None
+    return _on_grid(scan, family, own_grid(scan.volumes[family[0]].grid, stacked.grid))
+
+
+def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
     brain = resample(scan.brain.astype(np.uint8), scan.native, grid, order=0).astype(bool)
     images: dict[str, NDArray[np.float32]] = {}
     inside: dict[str, NDArray[np.bool_]] = {}
     problems = []
-    for modality, volume in scan.volumes.items():
+    for modality in modalities:
+        volume = scan.volumes[modality]
         data = resample(volume.data, volume.grid, grid, order=1)
         where = brain & covered(volume.grid, grid)
         if found := fault(data[where], modality):
@@ -136,13 +153,22 @@ def _unlearnt(scan: Scan, settings: Imaging, landmarks: Landmarks) -> list[Probl
     ]
 
 
-def _normalised(
-    data: NDArray[np.float32], inside: NDArray[np.bool_], landmarks: Sequence[float] | None
-) -> NDArray[np.float32]:
-    if landmarks is not None:
-        data = data.copy()
-        data[inside] = nyul(data[inside], landmarks)
-    return zscore(data, inside)
+def _normalised(stacked: Stack, modalities: Sequence[str], landmarks: Landmarks) -> NDArray[np.float32]:
+    """The modalities [M, D, H, W], normalised inside the brain; absent ones stay zero."""
+    image = np.zeros((len(modalities), *stacked.grid.shape), np.float32)
+    for index, modality in enumerate(modalities):
+        if modality in stacked.images:
+            data, inside = stacked.images[modality], stacked.inside[modality]
+            if modality in landmarks:
+                data = data.copy()
+                data[inside] = nyul(data[inside], landmarks[modality])
+            image[index] = zscore(data, inside)
+    return image
+
+
+def _outside_ml(target: NDArray[np.uint8], native: Grid, grid: Grid) -> float:
+    """How much of a mask on the native grid lies outside another one's box."""
+    return float(np.count_nonzero((target > 0) & ~covered(grid, native))) * native.voxel_volume_ml
 
 
 def _foreground(mask: NDArray[np.uint8] | None) -> NDArray[np.int16]:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
+from study.imaging.windows import OwnSlices, Windows
+
+FOREGROUND_VOXELS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,8 @@ class Prepared:
         native_target: uint8 [D, H, W] on `native`.
         lesion: center of mass of the lesion in voxels of `native`, which post-processing may measure from; None
             where there is none.
+        own: modalities that windows show in slices of their own; None if the study has none.
+        outside_ml: how much of the target lies outside `grid` and cannot be learnt.
     """
 
     key: str
@@ -39,6 +44,19 @@ class Prepared:
     native: Grid
     native_target: NDArray[np.uint8] | None
     lesion: tuple[float, float, float] | None = None
+    own: OwnSlices | None = None
+    outside_ml: float = 0.0
+
+    @property
+    def windows(self) -> Windows:
+        """Where a network's windows are cut from."""
+        return Windows.of(self.image, self.grid, self.own)
+
+    def window(self, start: Sequence[int], size: Sequence[int]) -> NDArray[np.float32]:
+        """The window [M, *size] that begins at index `start` of `grid`, a writable copy; 0 where it sticks out."""
+        out = np.zeros((len(self.image), *size), np.float32)
+        self.windows.cut(start, out)
+        return out
 
     def select(self, modalities: Sequence[int]) -> Prepared:
         """The subject with these modalities only, by index, in this order; the grid stays."""
@@ -46,6 +64,7 @@ class Prepared:
             self,
             image=self.image[list(modalities)],
             present=tuple(self.present[index] for index in modalities),
+            own=None if self.own is None else self.own.select(modalities),
         )
 
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from study.errors import CohortError, Problem
 from study.imaging.brain import derive_brain
 from study.imaging.geometry import alignment_fault, bounding_box, same_grid, target_fault
 from study.imaging.read import read_mask, read_volume
-from study.imaging.resample import resample
+from study.imaging.resample import grid_mapping, resample
 from study.imaging.units import is_magnitude
 from study.imaging.volume import Grid, Volume
 
@@ -45,13 +45,29 @@ class Scan:
         """The reference modality's grid."""
         return self.volumes[self.reference].grid
 
-    def prepared_grid(self, spacing_mm: Sequence[float] | None, margin_mm: float) -> Grid:
-        """The box around the brain at a spacing; None keeps the reference's own."""
+    def prepared_grid(
+        self,
+        spacing_mm: Sequence[float] | None,
+        margin_mm: float,
+        in_plane: tuple[int, int] | None = None,
+    ) -> Grid:
+        """The box around the brain at a spacing; None keeps the reference's own.
+
+        With `in_plane`, all its slices, and so many rows and columns around the brain's centre of mass; they may
+        reach beyond the scan.
+        """
         start, stop = bounding_box(self.brain)
         margin = np.ceil(margin_mm / np.asarray(self.native.spacing_mm) - 1e-6).astype(int)
         start, stop = np.maximum(start - margin, 0), np.minimum(stop + margin, self.native.shape)
         box = self.native.cropped(start.tolist(), stop.tolist())
-        return box.with_spacing(spacing_mm) if spacing_mm else box
+        grid = box.with_spacing(spacing_mm) if spacing_mm else box
+        return grid if in_plane is None else self._around_center(grid, in_plane)
+
+    def _around_center(self, grid: Grid, in_plane: tuple[int, int]) -> Grid:
+        center = [float(np.mean(index)) for index in np.nonzero(self.brain)]
+        middle = (grid_mapping(grid, self.native) @ [*center, 1])[1:3]
+        rows, columns = np.ceil(middle - np.array(in_plane) / 2).astype(int).tolist()
+        return grid.cropped([0, rows, columns], [grid.shape[0], rows + in_plane[0], columns + in_plane[1]])
 
 
 def read_scan(

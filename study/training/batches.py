@@ -14,11 +14,12 @@ from study.config import Config
 from study.imaging.augment import augment
 from study.imaging.light_augment import flip_noise, rotate90
 from study.imaging.prepare import Prepared
-from study.imaging.sample import sample_patch
+from study.imaging.sample import sample_empty_patch, sample_patch
 from study.training.dropout import sample_dropout
 from study.training.ranks import Ranks
 from study.training.schedules import fade, progress
 
+OF_A_PAIR = 1  # tells the generator of a pair from that of the sample with its number
 Augmentation = Callable[[np.ndarray, np.ndarray, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -55,6 +56,9 @@ class Batch:
 
 class Samples(Dataset[tuple[np.ndarray, ...]]):
     """All samples of a training, in order of use.
+
+    With `trainer.sampling=pairs`, samples 2k and 2k + 1 are of one subject: the first shows the target, where the
+    subject has any, the second none of it, or as little as a patch can (Vargas-Ibarra et al. 2024, section 2.3).
 
     Args:
         config: seed, modality dropout, schedule and trainer are read.
@@ -96,9 +100,7 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng((self.config.study.seed, number))
-        prepared = self._draw_subject(rng)
-        forced = number % self.per_iteration >= self.forced_from
-        image, target = sample_patch(prepared, self.patch_size, forced, rng)
+        prepared, image, target = self._draw(number, rng)
         present = np.asarray(prepared.present, bool)
         image, target = AUGMENTATIONS[self.config.trainer.augmentation](image, target, present, rng)
         g = self.fade_at(number // self.per_epoch)
@@ -106,6 +108,18 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         code = np.where(draw.dropped, self._fading(g), present)
         rest = (present, draw.factors, code, draw.dropped)
         return image, target, *(flags.astype(np.float32) for flags in rest)
+
+    def _draw(self, number: int, rng: Generator) -> tuple[Prepared, np.ndarray, np.ndarray]:
+        """A subject, and a patch of it: image and target."""
+        if self.config.trainer.sampling == "patches":
+            prepared = self._draw_subject(rng)
+            forced = number % self.per_iteration >= self.forced_from
+            return prepared, *sample_patch(prepared, self.patch_size, forced, rng)
+        shared = np.random.default_rng((self.config.study.seed, number // 2, OF_A_PAIR))
+        prepared = self._draw_subject(shared)
+        if number % 2:
+            return prepared, *sample_empty_patch(prepared, self.patch_size, rng)
+        return prepared, *sample_patch(prepared, self.patch_size, True, rng)
 
     def _draw_subject(self, rng: Generator) -> Prepared:
         """Any subject; with `trainer.balance_centers`, one of a center that is drawn first (Xu et al. 2024).

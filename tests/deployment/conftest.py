@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -74,7 +75,15 @@ def _rows(trial: int) -> list[Row]:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """Trials 0 and 2 are complete, 1 was stopped; 2 has the highest value; there is no summary."""
-    root = tmp_path_factory.mktemp("study") / PRIVATE[2]
+    return finished_study(
+        tmp_path_factory.mktemp("study") / PRIVATE[2],
+        {"model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False}},
+        (9, 16, 16),
+    )
+
+
+def finished_study(root: Path, sections: Mapping[str, Any], median_shape: tuple[int, int, int]) -> Tiny:
+    """The study with other settings."""
     config = validate(
         {
             "study": {"name": "tiny", "root": str(root)},
@@ -83,11 +92,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
                 "modality_aliases": ALIASES,
                 "path": f"/data/{PRIVATE[1]}.csv",
             },
-            "model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False},
-            "evaluation": {"bootstrap": 50},
+            **sections,
+            "evaluation": {"bootstrap": 50, **sections.get("evaluation", {})},
         }
     )
-    median_shape, spacing_mm = (9, 16, 16), (4.0, 2.5, 2.5)
+    spacing_mm = (4.0, 2.5, 2.5)
     plan = plan_network(config, median_shape, spacing_mm)
     folder = StudyFolder(root, "tiny")
     folder.path.mkdir(parents=True)
@@ -110,7 +119,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         },
     )
     torch.manual_seed(3)
-    network = build_model("nnunet", plan).eval()
+    network = build_model(config.model.name, plan).eval()
     for number, state, value in ((0, "complete", 0.5), (1, "pruned", 0.9), (2, "complete", 0.6)):
         _write_trial(folder, number, state, value, network)
     return Tiny(config, folder, plan, network)
@@ -139,3 +148,8 @@ def bundle_path(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def scan() -> Callable[..., dict[str, Path]]:
     return write_subject
+
+
+@pytest.fixture(scope="session")
+def make_study() -> Callable[..., Tiny]:
+    return finished_study

@@ -46,7 +46,7 @@ def test_a_bundle_predicts_what_the_study_does(
     subject = Subject("s", "s", "CHSF", "CHSF-0001", images, {})
     prepared = prepare_subject(subject, tiny.config, (4.0, 2.5, 2.5))
     patch = tiny.plan.patch_size
-    probability = predict_probability(tiny.network, prepared.image, prepared.present, patch, 0.5, 4, "cpu")
+    probability = predict_probability(tiny.network, prepared.windows, prepared.present, patch, 0.5, 4, "cpu")
     expected = prepared.to_native(probability)
     prediction = load_bundle(bundle_path, "cpu").predict({name: images[name] for name in given})
     assert np.ptp(expected) > 0.05

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from study.evaluation.inference import predict_probability, predict_subsets, sliding_window
+from study.imaging.windows import Windows
 
 
 class Network(nn.Module):
@@ -45,7 +48,7 @@ def test_equals_monai(size, patch, overlap):
     network = nn.Conv3d(2, 3, 3, padding=1)
     image = torch.randn(2, *size)
     with torch.inference_mode():
-        ours = sliding_window(network, image, patch, overlap, windows_per_batch=3)
+        ours = sliding_window(network, Windows(image), patch, overlap, windows_per_batch=3)
         theirs = sliding_window_inference(
             image[None], patch, 3, network, overlap=overlap, mode="gaussian", sigma_scale=0.125
         )[0]
@@ -58,7 +61,7 @@ def test_probability_is_the_softmax_of_monais_blended_logits():
 
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, 11, 20, 20)).astype(np.float32)
-    ours = predict_probability(network, image, (True, True), (8, 8, 8), 0.5, 4, "cpu")
+    ours = predict_probability(network, Windows(image), (True, True), (8, 8, 8), 0.5, 4, "cpu")
     with torch.inference_mode():
         logits = sliding_window_inference(
             torch.from_numpy(image)[None], (8, 8, 8), 4, network.layers, overlap=0.5, mode="gaussian"
@@ -73,7 +76,7 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
     other = image.copy()
     other[1] = np.nan
     one, two = (
-        predict_probability(network, each, (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
+        predict_probability(network, Windows(each), (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
         for each in (image, other)
     )
     np.testing.assert_array_equal(one, two)
@@ -82,13 +85,17 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
 
 def test_every_window_passes_in_batches_even_where_the_image_is_empty():
     network = Network(1)
-    predict_probability(network, np.zeros((1, 8, 16, 20), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    predict_probability(
+        network, Windows(np.zeros((1, 8, 16, 20), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu"
+    )
     assert network.batches == [4, 4, 4]  # 1 x 3 x 4 windows
 
 
 def test_a_volume_of_one_window_passes_once():
     network = Network(1)
-    predict_probability(network, np.ones((1, 8, 6, 8), np.float32), (True,), (8, 8, 8), 0.5, 4, "cpu")
+    predict_probability(
+        network, Windows(np.ones((1, 8, 6, 8), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu"
+    )
     assert len(network.batches) == 1
 
 
@@ -96,9 +103,9 @@ def test_subsets_predicted_together_equal_subsets_predicted_alone():
     network = Network(3)
     image = np.random.default_rng(0).normal(size=(3, 6, 12, 12)).astype(np.float32)
     subsets = [(True, True, True), (True, False, True), (False, True, False)]
-    together = predict_subsets(network, image, subsets, (6, 8, 8), 0.5, 4, "cpu")
+    together = predict_subsets(network, Windows(image), subsets, (6, 8, 8), 0.5, 4, "cpu")
     for present, probability in zip(subsets, together, strict=True):
-        alone = predict_probability(network, image, present, (6, 8, 8), 0.5, 4, "cpu")
+        alone = predict_probability(network, Windows(image), present, (6, 8, 8), 0.5, 4, "cpu")
         np.testing.assert_allclose(probability, alone, rtol=0, atol=1e-6)
 
 
@@ -106,7 +113,7 @@ def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
     network = Network(1).train()
     image = np.ones((1, 4, 4, 4), np.float32)
     image.flags.writeable = False  # as memory-mapped arrays are
-    predict_probability(network, image, (True,), (4, 4, 4), 0.5, 1, "cpu")
+    predict_probability(network, Windows(image), (True,), (4, 4, 4), 0.5, 1, "cpu")
     assert network.training
     network(torch.ones(1, 1, 4, 4, 4), torch.ones(1, 1))[0].sum().backward()
     assert network.layers[0].weight.grad is not None
@@ -115,7 +122,9 @@ def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
 def test_training_mode_is_restored_after_an_error():
     network = Network(2).train()
     with pytest.raises(RuntimeError):
-        predict_probability(network, np.ones((1, 4, 4, 4), np.float32), (True,), (4, 4, 4), 0.5, 1, "cpu")
+        predict_probability(
+            network, Windows(np.ones((1, 4, 4, 4), np.float32)), (True,), (4, 4, 4), 0.5, 1, "cpu"
+        )
     assert network.training
 
 
@@ -126,8 +135,87 @@ def test_reduced_precision_stays_close(device):
     network = Network(1).to(device)
     image = np.random.default_rng(0).normal(size=(1, 8, 12, 12)).astype(np.float32)
     full, reduced = (
-        predict_probability(network, image, (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
+        predict_probability(network, Windows(image), (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
         for autocast in (None, torch.bfloat16)
     )
     assert reduced.dtype == np.float32
     assert 0 < np.abs(full - reduced).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("size", "patch", "overlap"), [((13, 21, 18), (8, 8, 8), 0.5), ((5, 30, 6), (8, 16, 8), 0.5)]
+)
+def test_mean_probability_is_monais_constant_blend_of_probabilities(size: Any, patch: Any, overlap: float):
+    from monai.inferers import sliding_window_inference
+
+    network = Network(2).eval()
+    image = np.random.default_rng(0).normal(size=(2, *size)).astype(np.float32)
+    ours = predict_probability(
+        network, Windows(image), (True, True), patch, overlap, 3, "cpu", blending="mean_probability"
+    )
+    with torch.inference_mode():
+        theirs = sliding_window_inference(
+            torch.from_numpy(image)[None], patch, 3, lambda x: network.layers(x).softmax(1), overlap=overlap,
+            mode="constant",
+        )  # fmt: skip
+    np.testing.assert_allclose(ours, theirs[0, 1].numpy(), rtol=0, atol=1e-5)
+
+
+class Reading(nn.Module):
+    """Its logits' difference is the sum of what it reads, each modality in its own decimal place."""
+
+    def forward(self, x, present=None):  # type: ignore[no-untyped-def]
+        said = (x * torch.tensor([1.0, 10.0, 100.0])[None, :, None, None, None]).sum(1)
+        return torch.stack([torch.zeros_like(said), said], 1)
+
+
+def own_slices() -> Windows:
+    """SWAN and PHASE in 8 slices; DWI in 3 that are thrice as thick, at the slices 1, 4 and 7."""
+    image = np.zeros((3, 8, 2, 2), np.float32)
+    image[1:] = np.arange(1, 9, dtype=np.float32)[:, None, None] / 10
+    thick = np.array([0.1, 0.2, 0.3], np.float32)[None, :, None, None] * np.ones((1, 3, 2, 2), np.float32)
+    return Windows(image, thick, (0,), -1 / 3, 1 / 3)
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    return np.log(probability / (1 - probability))
+
+
+def test_windows_show_own_slices_around_their_middle() -> None:
+    """Two stacks of 4 slices, around the slices 1.5 and 5.5: own slices 0.17 and 1.5, so -1 to 2 and 0 to 3."""
+    maps = predict_subsets(
+        Reading(), own_slices(), [(1, 0, 0), (0, 1, 0)], (4, 2, 2), 0.0, 1, "cpu", blending="mean_probability"
+    )
+    dwi, swan = (logit(one[:, 0, 0].astype(np.float64)) for one in maps)
+    np.testing.assert_allclose(dwi, [0, 0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0], atol=1e-5)
+    np.testing.assert_allclose(swan, np.arange(1, 9), rtol=1e-3)
+
+
+def test_own_slices_of_an_absent_modality_cannot_change_the_output() -> None:
+    one, two = own_slices(), own_slices()
+    two.own[:] = np.nan
+    two.image[2] = np.nan
+    first, second = (
+        predict_probability(Reading(), source, (False, True, False), (4, 2, 2), 0.5, 2, "cpu")
+        for source in (one, two)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_stack_longer_than_the_volume_is_padded_with_zeros() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watching(Reading):
+        def forward(self, x, present=None):  # type: ignore[no-untyped-def]
+            seen.append(x[0, :, :, 0, 0])
+            return super().forward(x)
+
+    probability = predict_probability(
+        Watching(), own_slices(), (True, True, False), (12, 2, 2), 0.5, 2, "cpu"
+    )
+    assert probability.shape == (8, 2, 2)
+    (stack,) = seen
+    # Own slice 0.83 is in the middle; the stack from -5 to 6 has 0.5 there, the next one 1.5.
+    expected = [0.0] * 5 + [0.1, 0.2, 0.3] + [0.0] * 4
+    torch.testing.assert_close(stack[0], torch.tensor(expected))
+    torch.testing.assert_close(stack[1], torch.tensor([0, 0, *[n / 10 for n in range(1, 9)], 0, 0]))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from study.imaging.prepared import Prepared
-from study.imaging.sample import sample_patch
+from study.imaging.sample import sample_empty_patch, sample_patch
 from study.imaging.volume import Grid
+from study.imaging.windows import OwnSlices
 
 
 def prepared(image: Any, target: Any) -> Prepared:
@@ -154,3 +155,80 @@ def test_a_subject_without_target_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=r"key: .* target"):
         sample_patch(subject, (2, 2, 2), False, np.random.default_rng(0))
+
+
+def places(
+    subject: Prepared, size: tuple[int, int, int], draws: int
+) -> tuple[set[tuple[int, ...]], set[int]]:
+    """Where patches without target begin, read from their numbered voxels, and how much target they show."""
+    shape = subject.image.shape[1:]
+    starts, shown = set(), set()
+    for seed in range(draws):
+        image, target = sample_empty_patch(subject, size, np.random.default_rng(seed))
+        first = int(image[0][image[0] > 0].min()) - 1
+        starts.add(tuple(int(index) for index in np.unravel_index(first, shape)))
+        shown.add(int(target.sum()))
+    return starts, shown
+
+
+def counted(subject: Prepared, size: tuple[int, int, int]) -> dict[tuple[int, ...], int]:
+    """How much target a patch at each start shows, one by one."""
+    assert subject.target is not None
+    room = [max(length - edge, 0) for length, edge in zip(subject.target.shape, size, strict=True)]
+    return {
+        start: int(subject.target[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))].sum())
+        for start in np.ndindex(*(length + 1 for length in room))
+    }
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=st.tuples(*[st.integers(1, 5)] * 3),
+    size=st.tuples(*[st.integers(1, 6)] * 3),
+    voxels=st.integers(0, 12),
+    seed=st.integers(0, 1000),
+)
+def test_patches_without_target_lie_wherever_there_is_least_of_it(
+    shape: tuple[int, int, int], size: tuple[int, int, int], voxels: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    subject = numbered(shape, [tuple(rng.integers(0, shape)) for _ in range(voxels)])
+    counts = counted(subject, size)
+    best = {start for start, count in counts.items() if count == min(counts.values())}
+    starts, shown = places(subject, size, 20)
+    assert starts <= best
+    assert shown == {min(counts.values())}
+
+
+def test_all_patches_without_target_are_drawn() -> None:
+    subject = numbered((8, 3, 3), [(4, 1, 1)])
+    starts, shown = places(subject, (2, 3, 3), 100)
+    assert starts == {(d, 0, 0) for d in (0, 1, 2, 5, 6)}
+    assert shown == {0}
+
+
+def test_a_target_of_more_voxels_than_are_listed_is_counted_whole() -> None:
+    target = np.zeros((40, 30, 30), np.uint8)
+    target[2:] = 1
+    foreground = np.argwhere(target)[:10_000].astype(np.int16)  # as prepared: no more are listed
+    image = np.arange(1, target.size + 1, dtype=np.float32).reshape(1, *target.shape)
+    grid = Grid(target.shape, np.eye(4))
+    subject = Prepared("key", image, (True,), target, foreground, grid, grid, None)
+    starts, shown = places(subject, (2, 30, 30), 5)
+    assert (starts, shown) == ({(0, 0, 0)}, {0})
+
+
+def test_own_slices_are_sampled_around_the_patch() -> None:
+    grid = Grid((9, 2, 2), np.eye(4))
+    own = Grid((3, 2, 2), np.diag([3.0, 1, 1, 1]))  # at the prepared slices 0, 3 and 6
+    thick = np.broadcast_to(np.array([10, 13, 16], np.float32)[:, None, None], own.shape)[None]
+    target = np.zeros(grid.shape, np.uint8)
+    target[4, 0, 0] = 1
+    image = np.broadcast_to(np.arange(9, dtype=np.float32)[:, None, None], grid.shape)
+    subject = Prepared(
+        "key", np.stack([image, image]), (True, True), target, np.argwhere(target).astype(np.int16), grid, grid,
+        None, own=OwnSlices(thick, (0,), own),
+    )  # fmt: skip
+    patch, shown = sample_patch(subject, (3, 2, 2), True, np.random.default_rng(0))
+    assert patch[:, :, 0, 0].tolist() == [[10, 13, 16], [3, 4, 5]]
+    assert shown[:, 0, 0].tolist() == [0, 1, 0]

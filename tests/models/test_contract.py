@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models import MODELS, build_model, read_plan
 from study.evaluation.inference import predict_subsets
+from study.imaging.windows import Windows
 
 SUBSETS = [flags for flags in product((0.0, 1.0), repeat=len(MODALITIES)) if any(flags)]
 SUPERVISED = ("nnunet", "resenc_unet")
@@ -82,7 +83,7 @@ def test_voxels_of_an_absent_modality_cannot_change_the_prediction(
         absent = np.array(subset)[:, None, None, None] == 0
         other = np.where(absent, 7 * image[::-1] + 1, image)
         before, after = (
-            predict_subsets(network, voxels, [[flag > 0 for flag in subset]], PATCH, 0.5, 1, device)
+            predict_subsets(network, Windows(voxels), [[flag > 0 for flag in subset]], PATCH, 0.5, 1, device)
             for voxels in (image, other)
         )
         assert np.array_equal(before, after), subset
