@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.imaging.geometry import Centroid
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
 
@@ -26,6 +27,8 @@ class Prepared:
         grid: of `image` and `target`.
         native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
         native_target: uint8 [D, H, W] on `native`.
+        lesion: center of mass, in voxels of `native`, of the lesion that a thrombus is near; None where there is
+            none, or where lesions are what is segmented.
     """
 
     key: str
@@ -36,6 +39,7 @@ class Prepared:
     grid: Grid
     native: Grid
     native_target: NDArray[np.uint8] | None
+    lesion: Centroid | None = None
 
     def select(self, modalities: Sequence[int]) -> Prepared:
         """The subject with these modalities only, by index, in this order; the grid stays."""

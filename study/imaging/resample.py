@@ -27,7 +27,7 @@ def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDAr
     if any(b <= a for a, b in zip(start, stop, strict=True)):
         return result
     part = target.cropped(start, stop)
-    mapping = _mapping(source, part)
+    mapping = grid_mapping(source, part)
     region = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
     if np.array_equal(mapping[:3, :3], np.eye(3)) and np.array_equal(mapping, np.rint(mapping)):
         first = mapping[:3, 3].astype(int)
@@ -55,7 +55,7 @@ def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
 
     The box ends half a voxel beyond the outer voxel centres.
     """
-    mapping = _mapping(source, target)
+    mapping = grid_mapping(source, target)
     inside = np.ones(target.shape, bool)
     for axis, size in enumerate(source.shape):
         index = mapping[axis, 3]  # grows to the axes that it depends on: one, unless the grids are turned
@@ -67,7 +67,7 @@ def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
     return inside
 
 
-def _mapping(source: Grid, target: Grid) -> NDArray[np.float64]:
+def grid_mapping(source: Grid, target: Grid) -> NDArray[np.float64]:
     """Target index to source index, 4×4; entries that are whole but for rounding are made whole."""
     mapping: NDArray[np.float64] = np.linalg.inv(source.affine) @ target.affine
     whole = np.rint(mapping)
@@ -79,7 +79,7 @@ def _part_inside(source: Grid, target: Grid) -> tuple[list[int], list[int]]:
     """The box of target indices that can lie in the source's box: first, and after the last."""
     edges = ((-0.5, size - 0.5) for size in source.shape)
     corners = np.array([(*corner, 1) for corner in product(*edges)])
-    index = (corners @ _mapping(target, source).T)[:, :3]
+    index = (corners @ grid_mapping(target, source).T)[:, :3]
     size = np.asarray(target.shape)
     start = np.clip(np.ceil(index.min(axis=0) - NEGLIGIBLE), 0, size).astype(int)
     stop = np.clip(np.floor(index.max(axis=0) + NEGLIGIBLE) + 1, 0, size).astype(int)
