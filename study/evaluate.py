@@ -70,7 +70,8 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
     from study.config import Postprocessing
     from study.evaluation.cross_center import Judge
     from study.imaging.cache import prepare_cohort
-    from study.preparation import open_study
+    from study.lesion_model import find_lesion_model
+    from study.preparation import lesion_notes, open_study
     from study.weights import load_network
 
     data = open_study(folder, config)
@@ -83,7 +84,8 @@ def _evaluate(config: Config, folder: StudyFolder, trial: TrialFolder, name: str
         cohort = load_cohort(config)
         keys = [subject.key for subject in cohort.subjects if config.cohort.target in subject.masks]
         landmarks = read_json(folder.plan)["landmarks"]
-        prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks)
+        prepared = prepare_cohort(cohort, keys, config, data.spacing_mm, landmarks, find_lesion_model(config))
+        print("".join(f"{line}\n" for line in lesion_notes(prepared, config)), end="")
         subjects = [prepared[key] for key in keys if key in prepared.entries]
         centers = {subject.key: subject.center for subject in cohort.subjects}
     seen = {data.centers[key] for key in data.splits.train}

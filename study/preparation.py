@@ -84,7 +84,7 @@ def prepare_study(
         write_json(folder.config, config.model_dump(mode="json"))
     return [
         *_notes(cohort, splits, len(prepared.skipped), read_json(folder.plan), config),
-        *_lesion_notes(prepared, config),
+        *lesion_notes(prepared, config),
     ]
 
 
@@ -255,7 +255,7 @@ def _notes(cohort: Cohort, splits: Splits, skipped: int, plan: dict[str, Any], c
     return lines
 
 
-def _lesion_notes(prepared: PreparedCohort, config: Config) -> list[str]:
+def lesion_notes(prepared: PreparedCohort, config: Config) -> list[str]:
     """How many subjects have no lesion for the step that looks for one; nothing where none was asked for."""
     if config.lesion_source == "none":
         return []

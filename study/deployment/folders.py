@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.errors import ConfigError, Problem
 
-BRAIN_ENDINGS = ("brain_mask", "brain")
+MASK_ENDINGS = {"brain": ("brain_mask", "brain"), "lesion": ("lesion_mask", "lesion")}
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Case:
     name: str
     images: dict[str, Path] = field(default_factory=dict)
     brain: Path | None = None
+    lesion: Path | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -31,23 +32,35 @@ class Found:
     ignored: list[str]
 
 
-def find_cases(folder: Path, modalities: Sequence[str]) -> Found:
+def find_cases(
+    folder: Path, modalities: Sequence[str], others: Sequence[str] = (), *, lesions: bool = False
+) -> Found:
     """The subjects in a folder: a subfolder each, at any depth, or flat `<subject>_<MODALITY>.nii.gz`.
 
     Upper and lower case are the same in a file's ending. `_brain` or `_brain_mask` is a brain mask.
+
+    Args:
+        folder: where to look.
+        modalities: a subject has at least one of them.
+        others: modalities that are taken along.
+        lesions: take along a lesion mask, `_lesion` or `_lesion_mask`.
 
     Raises:
         ConfigError: there is no such folder, or nothing in it is recognised.
     """
     if not folder.is_dir():
         raise ConfigError([f"images: there is no folder {folder}; give the folder that holds the subjects"])
-    cases = _flat_cases(folder, modalities)
+    kinds: dict[str, Sequence[str]] = {
+        name: (name,) for name in sorted((*modalities, *others), key=len, reverse=True)
+    }
+    kinds |= {mask: endings for mask, endings in MASK_ENDINGS.items() if mask == "brain" or lesions}
+    cases = [case for case in _flat_cases(folder, kinds) if case.images.keys() & set(modalities)]
     ignored = []
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         case = Case(below.name)
         for path in _nifti(below.rglob("*")):
-            _add(case, path, _recognise(path, modalities)[1])
-        if case.images:
+            _add(case, path, _recognise(path, kinds)[1])
+        if case.images.keys() & set(modalities):
             cases.append(case)
         else:
             ignored.append(below.name)
@@ -66,33 +79,40 @@ def find_cases(folder: Path, modalities: Sequence[str]) -> Found:
     return Found(cases, ignored)
 
 
-def _flat_cases(folder: Path, modalities: Sequence[str]) -> list[Case]:
+def _flat_cases(folder: Path, kinds: Mapping[str, Sequence[str]]) -> list[Case]:
     cases: dict[str, Case] = {}
     for path in _nifti(folder.iterdir()):
-        subject, kind = _recognise(path, modalities)
+        subject, kind = _recognise(path, kinds)
         if kind is not None and subject:
             _add(cases.setdefault(subject, Case(subject)), path, kind)
-    return [case for _, case in sorted(cases.items()) if case.images]
+    return [case for _, case in sorted(cases.items())]
 
 
 def _nifti(paths: Iterable[Path]) -> Iterator[Path]:
     return (path for path in sorted(paths) if path.is_file() and path.name.endswith((".nii", ".nii.gz")))
 
 
-def _recognise(path: Path, modalities: Sequence[str]) -> tuple[str, str | None]:
-    """What precedes the ending of a file's name, and which modality (or brain mask) the ending names."""
+def _recognise(path: Path, kinds: Mapping[str, Sequence[str]]) -> tuple[str, str | None]:
+    """What precedes the ending of a file's name, and what it is: a modality or a mask, by its endings."""
     stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
-    for ending in (*sorted(modalities, key=len, reverse=True), *BRAIN_ENDINGS):
-        if match := re.fullmatch(rf"(?:(.*)[_\-. ])?{re.escape(ending)}", stem, re.IGNORECASE):
-            return match[1] or "", "brain" if ending in BRAIN_ENDINGS else ending
+    for kind, endings in kinds.items():
+        for ending in endings:
+            if match := re.fullmatch(rf"(?:(.*)[_\-. ])?{re.escape(ending)}", stem, re.IGNORECASE):
+                return match[1] or "", kind
     return stem, None
 
 
 def _add(case: Case, path: Path, kind: str | None) -> None:
+    if kind is None:
+        return
     if kind == "brain":
         case.brain = case.brain or path
-    elif kind in case.images:
-        what = f"{kind} is there twice, also as {case.images[kind].name}"
-        case.problems.append(Problem(case.name, path, what, "keep one file per modality"))
-    elif kind is not None:
+        return
+    first = case.lesion if kind == "lesion" else case.images.get(kind)
+    if first is not None:
+        what = f"{kind} is there twice, also as {first.name}"
+        case.problems.append(Problem(case.name, path, what, "keep one of the files"))
+    elif kind == "lesion":
+        case.lesion = path
+    else:
         case.images[kind] = path

@@ -13,7 +13,7 @@ from study.config import Fraction, Positive, Postprocessing, Section
 from study.errors import BundleError
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -23,6 +23,7 @@ class Preparation(Section):
 
     spacing_mm: tuple[Positive, Positive, Positive] = Field(description="[slices, rows, columns]")
     reference: str | None
+    registration: Literal["headers", "rigid"]
     normalisation: Literal["zscore", "nyul"]
     crop_margin_mm: Annotated[float, Field(ge=0)]
     landmarks: dict[str, tuple[float, ...]] = Field(description="per modality, for normalisation nyul")
@@ -40,7 +41,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[2] = FORMAT_VERSION
+    format_version: Literal[3] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
