@@ -15,6 +15,7 @@ SHARED = (
     "objective",
     "cohort",
     "imaging",
+    "lesion",
     "transfer",
     "tuning",
     "tracking",

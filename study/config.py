@@ -217,6 +217,10 @@ class Imaging(Section):
         None,
         description="modality whose grid is predicted on; null: the first of cohort.modalities that is present",
     )
+    registration: Literal["headers", "rigid"] = Field(
+        "headers",
+        description="where diffusion images lie: as their headers say, or registered to the reference (needs antspyx)",
+    )
     normalisation: Literal["zscore", "nyul"] = "zscore"
     crop_margin_mm: Annotated[float, Field(ge=0)] = 4.0
     in_plane_crop: tuple[Count, Count] | None = Field(
@@ -228,6 +232,27 @@ class Imaging(Section):
         description="modalities that recurrent networks see in slices of their own spacing, around the same position",
     )
     cache: LocalPath | None = Field(None, description="null: <study.root>/cache")
+
+
+class Lesion(Section):
+    """Where the lesion comes from that a thrombus is near; only read with cohort.target=thrombus."""
+
+    source: Literal["none", "file", "model"] = Field(
+        "file", description="file: the subject's lesion mask, where it has one; model: predicted"
+    )
+    path: LocalPath | None = Field(
+        None, description="for source=model: folder of a study of lesions, or a bundle"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Lesion:
+        if self.source == "model" and self.path is None:
+            raise ValueError("source=model needs lesion.path=<a study's folder or a bundle>")
+        if self.source != "model" and self.path is not None:
+            raise ValueError(
+                f"path is read with source=model only, and source is {self.source}; set it, or no path"
+            )
+        return self
 
 
 class ModalityDropout(Section):
@@ -558,6 +583,7 @@ class Config(Section):
     objective: Objective = Objective()
     cohort: CohortConfig = CohortConfig()
     imaging: Imaging = Imaging()
+    lesion: Lesion = Lesion()
     modality_dropout: ModalityDropout = ModalityDropout()
     schedule: Schedule = Schedule()
     model: Model = Model()
@@ -597,6 +623,11 @@ class Config(Section):
             raise ValueError(
                 f"trainer.batch_size: must be even with trainer.sampling=pairs, got {self.trainer.batch_size}; "
                 "set another one, or trainer.sampling=patches"
+            )
+        if self.lesion.source == "model" and cohort.target == "lesion":
+            raise ValueError(
+                "lesion.source: model finds lesions for cohort.target=thrombus, and the target is lesion; "
+                "leave lesion.source and lesion.path out"
             )
         if self.model.name == "urn":
             self._check_unified()
@@ -642,6 +673,16 @@ class Config(Section):
                 "modality_dropout.keep_at_least: urn cannot train on a subset of one modality (its variance term "
                 f"needs two); set it to {FEWEST_UNIFIED}, got {dropout.keep_at_least}"
             )
+
+    @property
+    def lesion_source(self) -> Literal["none", "file", "model"]:
+        """Where lesions come from; none where they are what is segmented."""
+        return self.lesion.source if self.cohort.target == "thrombus" else "none"
+
+    @property
+    def used_masks(self) -> tuple[str, ...]:
+        """The masks of a subject that are read."""
+        return ("brain", self.cohort.target, *(["lesion"] if self.lesion_source == "file" else []))
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -113,7 +113,8 @@ def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, li
     from study.cohort.remarks import remarks, set_apart
     from study.imaging.cache import prepare_cohort
     from study.judging import Scored
-    from study.preparation import as_seen
+    from study.lesion_model import find_lesion_model
+    from study.preparation import as_seen, lesion_notes
 
     config, cohort = judge.config, load_cohort(judge.config)
     learnt = {data.centers[key] for key in data.splits.train}
@@ -128,7 +129,10 @@ def _elsewhere(judge: Judge, data: StudyData, landmarks: Any) -> tuple[Judge, li
     splits = Splits((), (), test, unseen, (*control[0], *control[1]))
     for remark in remarks(cohort, splits, config.cohort):
         print(remark)
-    prepared = prepare_cohort(cohort, splits.used, config, data.spacing_mm, landmarks)
+    lesion_model = find_lesion_model(config)
+    prepared = prepare_cohort(cohort, splits.used, config, data.spacing_mm, landmarks, lesion_model)
+    for note in lesion_notes(prepared, config):
+        print(note)
     groups = [
         Scored(split, seen, [as_seen(prepared[key], data.plan) for key in keys if key in prepared.entries])
         for (split, seen), keys in uses.items()

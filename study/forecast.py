@@ -51,7 +51,14 @@ COSTS = {
 
 
 def forecast(config: Config) -> str:
-    """The plan of a study: trials, rungs, hours and disk at most, subjects per split and center."""
+    """The plan of a study: trials, rungs, hours and disk at most, subjects per split and center.
+
+    Raises ConfigError if scans are to be registered and ANTs is not installed.
+    """
+    if config.imaging.registration == "rigid":
+        from study.imaging.register import require_registration
+
+        require_registration()
     cohort = plan_cohort(config)
     splits = split_cohort(cohort, config)
     trainer = config.trainer

@@ -12,13 +12,16 @@ from study.cli import parse_pairs, run_command, usage
 
 if TYPE_CHECKING:
     from study.deployment.folders import Case
-    from study.deployment.predictor import Bundle
+    from study.deployment.lesion_first import LesionFirst
+    from study.deployment.predictor import Prediction
     from study.errors import Problem
 
 KEYS = {
     "bundle": "the folder or zip that study.export wrote; required",
     "brain": "one subject: its brain mask; default: derived from the images",
-    "images": "many subjects: a folder with a subfolder each, or with <subject>_<MODALITY>.nii.gz",
+    "lesion": "one subject, bundle of thrombi: the mask of its lesion, on the grid of one of the images",
+    "lesion_bundle": "bundle of thrombi: a bundle that finds the lesion of who has no such mask",
+    "images": "many subjects: a folder with a subfolder each, or with <subject>_<MODALITY>.nii.gz; also …_lesion",
     "out": "the mask (.nii or .nii.gz); with images=…, the folder of the masks; required",
     "probability": "the probability map, too: a file; with images=…, a folder",
     "device": "auto, cpu or cuda; default auto",
@@ -42,29 +45,37 @@ def main(arguments: Sequence[str]) -> None:
 
     images = {key: Path(value) for key, value in given.items() if key not in KEYS}
     problems = [f"{key}: required and not given" for key in ("bundle", "out") if not given.get(key)]
-    if "images" in given and (images or "brain" in given):
-        problems.append(
-            f"images: give either a folder or single files, not also {', '.join(images) or 'brain'}"
-        )
+    single = [*images, *(key for key in ("brain", "lesion") if key in given)]
+    if "images" in given and single:
+        problems.append(f"images: give either a folder or single files, not also {', '.join(single)}")
+    if "lesion" in given and "lesion_bundle" in given:
+        problems.append("lesion_bundle: the lesion is given; give either its mask or the bundle")
     if problems:
         raise ConfigError(problems)
     out, probability = Path(given["out"]), Path(given["probability"]) if "probability" in given else None
+    masks = {key: Path(given[key]) for key in ("brain", "lesion") if key in given}
     if "images" not in given:
-        _check_outputs(
-            out, probability, [*images.values(), *([Path(given["brain"])] if "brain" in given else [])]
-        )
+        _check_outputs(out, probability, [*images.values(), *masks.values()])
 
+    from study.deployment.lesion_first import LesionFirst
     from study.deployment.predictor import load_bundle
 
-    bundle = load_bundle(Path(given["bundle"]), given.get("device", "auto"))
+    paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
+    bundles = LesionFirst(*(load_bundle(path, given.get("device", "auto")) for path in paths))
     if "images" in given:
-        _predict_folder(bundle, Path(given["images"]), out, probability, debug=given.get("debug") == "true")
+        _predict_folder(bundles, Path(given["images"]), out, probability, debug=given.get("debug") == "true")
         return
-    brain = Path(given["brain"]) if "brain" in given else None
-    prediction = bundle.predict(images, brain=brain)
+    prediction = bundles.predict(images, brain=masks.get("brain"), lesion=masks.get("lesion"))
     prediction.write(out, probability)
-    remarks = f"; predicted {', '.join(prediction.remarks)}" if prediction.remarks else ""
-    print(f"{out}: {bundle.manifest.target} {prediction.volume_ml:.2f} mL{remarks}")
+    remarks = _remarks(bundles, prediction)
+    told = f"; predicted {', '.join(remarks)}" if remarks else ""
+    print(f"{out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{told}")
+
+
+def _remarks(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
+    """What must be known of the input."""
+    lacks_lesion = bundles.needs_lesion and prediction.lesion is None
+    return (*prediction.remarks, *(["without a lesion (near_lesion is skipped)"] if lacks_lesion else []))
 
 
 def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) -> None:
@@ -85,7 +96,7 @@ def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) 
 
 
 def _predict_folder(
-    bundle: Bundle, images: Path, out: Path, probability: Path | None, *, debug: bool
+    bundles: LesionFirst, images: Path, out: Path, probability: Path | None, *, debug: bool
 ) -> None:
     """Predict all subjects of a folder; those that fail are told at the end, as a CohortError."""
     from rich.console import Console
@@ -94,7 +105,10 @@ def _predict_folder(
     from study.deployment.folders import find_cases
     from study.errors import CohortError
 
-    found = find_cases(images, bundle.manifest.modalities, bundle.manifest.modality_aliases)
+    manifest = bundles.bundle.manifest
+    found = find_cases(
+        images, manifest.modalities, manifest.modality_aliases, bundles.others, lesions=bundles.needs_lesion
+    )
     if found.ignored:
         sys.stderr.write(f"no modality recognised in subfolder {', '.join(found.ignored)}: ignored\n")
     problems: list[Problem] = []
@@ -103,7 +117,7 @@ def _predict_folder(
     for case in track(found.cases, "predicting", console=console, disable=not console.is_terminal):
         mask = out / f"{case.name}_mask.nii.gz"
         target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
-        wrong, told = _predict_case(bundle, case, mask, target, debug=debug)
+        wrong, told = _predict_case(bundles, case, mask, target, debug=debug)
         problems += wrong
         for remark in told:
             remarks.setdefault(remark, []).append(case.name)
@@ -116,7 +130,7 @@ def _predict_folder(
 
 
 def _predict_case(
-    bundle: Bundle, case: Case, mask: Path, probability: Path | None, *, debug: bool
+    bundles: LesionFirst, case: Case, mask: Path, probability: Path | None, *, debug: bool
 ) -> tuple[list[Problem], tuple[str, ...]]:
     """What was wrong with a subject, and what must be known of its input."""
     from study.errors import CohortError, Problem
@@ -124,7 +138,7 @@ def _predict_case(
     if case.problems:
         return case.problems, ()
     try:
-        prediction = bundle.predict(case.images, brain=case.brain, name=case.name)
+        prediction = bundles.predict(case.images, brain=case.brain, lesion=case.lesion, name=case.name)
         prediction.write(mask, probability)
     except CohortError as error:
         return list(error.problems), ()
@@ -133,7 +147,7 @@ def _predict_case(
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
         return [Problem(case.name, None, what, "look at its files, or run it alone with debug=true")], ()
-    return [], prediction.remarks
+    return [], _remarks(bundles, prediction)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,19 @@ from study.errors import ConfigError
 from study.imaging.cache import PreparedCohort, open_prepared, prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
+from study.imaging.lesion import LesionModel
 from study.imaging.prepare import Prepared
+from study.imaging.register import require_registration
 from study.results import StudyFolder, read_json, write_json
 from study.weights import Start, check_network, check_start, write_start
 
 
-def prepare_study(config: Config, folder: StudyFolder, start: Start | None = None) -> list[str]:
+def prepare_study(
+    config: Config,
+    folder: StudyFolder,
+    start: Start | None = None,
+    lesion_model: LesionModel | None = None,
+) -> list[str]:
     """Read all scans, split, plan, fill the cache, and only then make the study's folder.
 
     A study that is gone on with keeps its splits and what networks are planned from; its cache is filled again
@@ -33,14 +40,18 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         config: of the study.
         folder: of the study.
         start: weights that its trials start from.
+        lesion_model: finds lesions, with lesion.source=model.
 
     Returns:
         Lines that say what was found.
 
     Raises:
         CohortError: every problem of every subject, unless `cohort.on_error=skip`.
-        ConfigError: splits, networks or weights do not fit the cohort.
+        ConfigError: splits, networks or weights do not fit the cohort; scans are to be registered and ANTs is not
+            installed.
     """
+    if config.imaging.registration == "rigid":
+        require_registration()
     cohort = load_cohort(config)
     known = folder.config.is_file()
     splits = read_splits(folder) if known else split_cohort(cohort, config)
@@ -51,7 +62,7 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         found = fingerprint(cohort, splits.train, config)
         spacing = found.spacing_mm
         landmarks = learn_landmarks(cohort, splits.train, config, spacing)
-    prepared = prepare_cohort(cohort, splits.used, config, spacing, landmarks)
+    prepared = prepare_cohort(cohort, splits.used, config, spacing, landmarks, lesion_model)
     said = remarks(cohort, splits, config.cohort)
     splits = _without(splits, prepared.skipped, "cohort.on_error: skipping the faulty subjects")
     if not known:
@@ -76,8 +87,8 @@ def prepare_study(config: Config, folder: StudyFolder, start: Start | None = Non
         write_json(folder.config, config.model_dump(mode="json"))
     skipped = cohort.skipped + len(prepared.skipped)
     plan_notes = _plan_notes(skipped, read_json(folder.plan), config)
-    notes = [*_uses(splits, cohort), *said, *_outside_notes(prepared, config), *plan_notes]
-    return [f"  {note}" for note in notes]
+    subjects = [*_outside_notes(prepared, config), *lesion_notes(prepared, config)]
+    return [f"  {note}" for note in [*_uses(splits, cohort), *said, *subjects, *plan_notes]]
 
 
 @dataclass(frozen=True)
@@ -257,3 +268,11 @@ def _plan_notes(skipped: int, plan: dict[str, Any], config: Config) -> list[str]
         *lines,
         f"spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)",
     ]
+
+
+def lesion_notes(prepared: PreparedCohort, config: Config) -> list[str]:
+    """How many subjects have no lesion for the step that looks for one; nothing where none was asked for."""
+    if config.lesion_source == "none":
+        return []
+    without = sum(prepared[key].lesion is None for key in prepared)
+    return [f"no lesion: near_lesion is skipped for {without} subjects"] if without else []

@@ -38,6 +38,7 @@ def run_study(config: Config) -> None:
     """Prepare, search, sum up; leaves a folder that `resume=true` can go on with at any moment."""
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    from study.lesion_model import find_lesion_model
     from study.preparation import prepare_study
     from study.report import final_report, summarise
     from study.starting import find_start
@@ -45,9 +46,9 @@ def run_study(config: Config) -> None:
     from study.tuning import run_search
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    start = find_start(config)
+    start, lesion_model = find_start(config), find_lesion_model(config)
     print(f"study {config.study.name}: preparing the scans", flush=True)
-    print("\n".join(prepare_study(config, folder, start)), flush=True)
+    print("\n".join(prepare_study(config, folder, start, lesion_model)), flush=True)
     tracker = Tracker(config, folder)
     tracker.begin()
     try:

@@ -22,15 +22,20 @@ def find_start(config: Config) -> Start | None:
     source, trial = config.transfer.source, config.transfer.trial
     if source is None:
         return None
-    if (source / "config.json").is_file():
-        return _from_study(StudyFolder(source.parent, source.name), trial)
-    if not (source.is_file() or (source / "bundle.json").is_file()):
-        raise ConfigError(
-            [f"transfer.source: {source} is neither a study's folder nor a bundle; give one of the two"]
-        )
+    if (folder := study_at(source, "transfer.source")) is not None:
+        return _from_study(folder, trial)
     if trial is not None:
         raise ConfigError(["transfer.trial: a bundle holds one trial; leave it out"])
     return _from_bundle(source)
+
+
+def study_at(source: Path, setting: str) -> StudyFolder | None:
+    """The study in a folder, None for a bundle; raises ConfigError, naming the setting, if it is neither."""
+    if (source / "config.json").is_file():
+        return StudyFolder(source.parent, source.name)
+    if source.is_file() or (source / "bundle.json").is_file():
+        return None
+    raise ConfigError([f"{setting}: {source} is neither a study's folder nor a bundle; give one of the two"])
 
 
 def _from_study(folder: StudyFolder, number: int | None) -> Start:

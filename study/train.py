@@ -33,12 +33,14 @@ def main(arguments: Sequence[str]) -> None:
         return
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    from study.lesion_model import find_lesion_model
     from study.preparation import prepare_study
     from study.report import final_report, summarise
     from study.starting import find_start
     from study.trial import run_trial
 
-    print("\n".join(prepare_study(config, folder, find_start(config))), flush=True)
+    start, lesion_model = find_start(config), find_lesion_model(config)
+    print("\n".join(prepare_study(config, folder, start, lesion_model)), flush=True)
     trial = folder.trial(0)
     write_json(trial.parameters, {})
     run_trial(config, trial, _print_epoch)

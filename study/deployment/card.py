@@ -81,12 +81,18 @@ def _stand_ins(manifest: Manifest) -> str:
 
 def _usage(manifest: Manifest) -> str:
     files = " ".join(f"{name}={name.lower()}.nii.gz" for name in manifest.modalities)
-    return (
-        f"```\npython -m study.predict bundle=<this folder> {files} out=mask.nii.gz\n```\n\n"
-        "NIfTI files, registered to each other. Leave out what is missing. "
-        "The mask is written on the grid of "
-        f"{manifest.preparation.reference or 'the first modality that is given'}."
-    )
+    notes = ["NIfTI files, registered to each other."]
+    if manifest.preparation.registration == "rigid":
+        notes = ["NIfTI files; the diffusion images are registered to the others (needs antspyx)."]
+    notes.append("Leave out what is missing.")
+    if manifest.target == "thrombus":
+        notes.append(
+            "Tell where the lesion is by `lesion=<its mask>` or `lesion_bundle=<a bundle that finds it>`."
+        )
+    reference = manifest.preparation.reference or "the first modality that is given"
+    notes.append(f"The mask is written on the grid of {reference}.")
+    command = f"python -m study.predict bundle=<this folder> {files} out=mask.nii.gz"
+    return f"```\n{command}\n```\n\n{' '.join(notes)}"
 
 
 def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
@@ -145,6 +151,6 @@ def _technical(manifest: Manifest) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     return (
         f"- spacing {spacing} mm (slices, rows, columns)\n"
-        f"- normalisation {manifest.preparation.normalisation}\n"
+        f"- normalisation {manifest.preparation.normalisation}, registration {manifest.preparation.registration}\n"
         f"- bundle format {manifest.format_version}; written with {versions}"
     )

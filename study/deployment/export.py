@@ -25,6 +25,17 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
 
     Raises StudyError if the trial is not complete or `out` exists, BundleError if weights and plan differ.
     """
+    contents = trial_contents(folder, trial)
+    build_network(contents)
+    write_bundle(out, contents.manifest, contents.weights, contents.card)
+    return contents.manifest.trial
+
+
+def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
+    """What the bundle of a trial holds, of the winner if none is named.
+
+    Raises StudyError if the trial is not complete.
+    """
     number = find_winner(folder).number if trial is None else trial
     chosen = complete_trial(folder, number)
     result = chosen.read_result() or {}
@@ -32,13 +43,10 @@ def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> i
     plan = read_json(folder.plan)
     network = plan_network(config, tuple(plan["median_shape"]), tuple(plan["spacing_mm"]))
     manifest = _manifest(config, plan, network, number, result)
-    weights = chosen.weights.read_bytes()
     searched_again = bool(result.get("applied"))
     rows = read_rows(chosen.rows)
     card = model_card(manifest, config, rows, _subjects(folder, plan), searched_again=searched_again)
-    build_network(Contents(manifest, weights, card, f"trial {number}"))
-    write_bundle(out, manifest, weights, card)
-    return number
+    return Contents(manifest, chosen.weights.read_bytes(), card, f"trial {number}")
 
 
 def _manifest(
@@ -58,6 +66,7 @@ def _manifest(
         preparation=Preparation(
             spacing_mm=plan["spacing_mm"],
             reference=config.imaging.reference,
+            registration=config.imaging.registration,
             normalisation=config.imaging.normalisation,
             crop_margin_mm=config.imaging.crop_margin_mm,
             in_plane_crop=config.imaging.in_plane_crop,

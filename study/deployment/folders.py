@@ -11,7 +11,7 @@ from pathlib import Path
 from study.cohort.aliases import find_stand_ins
 from study.errors import ConfigError, Problem
 
-BRAIN_ENDINGS = ("brain_mask", "brain")
+MASK_ENDINGS = {"brain": ("brain_mask", "brain"), "lesion": ("lesion_mask", "lesion")}
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Case:
     name: str
     images: dict[str, Path] = field(default_factory=dict)
     brain: Path | None = None
+    lesion: Path | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -32,25 +33,42 @@ class Found:
     ignored: list[str]
 
 
-def find_cases(folder: Path, modalities: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> Found:
+def find_cases(
+    folder: Path,
+    modalities: Sequence[str],
+    aliases: Mapping[str, Sequence[str]],
+    others: Sequence[str] = (),
+    *,
+    lesions: bool = False,
+) -> Found:
     """The subjects in a folder: a subfolder each, at any depth, or flat `<subject>_<MODALITY>.nii.gz`.
 
     Upper and lower case are the same in a file's ending. `_brain` or `_brain_mask` is a brain mask. A sequence that
     may stand in for a modality (`aliases`) is listed only where the modality itself is absent.
+
+    Args:
+        folder: where to look.
+        modalities: a subject has at least one of them, or a stand-in.
+        aliases: modality to the sequences that may stand in for it.
+        others: modalities that are taken along.
+        lesions: take along a lesion mask, `_lesion` or `_lesion_mask`.
 
     Raises:
         ConfigError: there is no such folder, or nothing in it is recognised.
     """
     if not folder.is_dir():
         raise ConfigError([f"images: there is no folder {folder}; give the folder that holds the subjects"])
-    names = [*modalities, *(other for others in aliases.values() for other in others)]
-    cases = _flat_cases(folder, names)
+    own = {*modalities, *(stand_in for several in aliases.values() for stand_in in several)}
+    names = sorted({*own, *others}, key=len, reverse=True)
+    kinds: dict[str, Sequence[str]] = {name: (name,) for name in names}
+    kinds |= {mask: endings for mask, endings in MASK_ENDINGS.items() if mask == "brain" or lesions}
+    cases = [case for case in _flat_cases(folder, kinds) if case.images.keys() & own]
     ignored = []
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         case = Case(below.name)
         for path in _nifti(below.rglob("*")):
-            _add(case, path, _recognise(path, names)[1])
-        if case.images:
+            _add(case, path, _recognise(path, kinds)[1])
+        if case.images.keys() & own:
             cases.append(case)
         else:
             ignored.append(below.name)
@@ -67,38 +85,45 @@ def find_cases(folder: Path, modalities: Sequence[str], aliases: Mapping[str, Se
         both = ", ".join(double)
         raise ConfigError([f"images: there both as files and as a folder: {both}; keep one of them"])
     for case in cases:
-        used = {*modalities, *find_stand_ins(case.images, aliases).values()}
+        used = {*modalities, *find_stand_ins(case.images, aliases).values(), *others}
         case.images = {name: path for name, path in case.images.items() if name in used}
     return Found(cases, ignored)
 
 
-def _flat_cases(folder: Path, names: Sequence[str]) -> list[Case]:
+def _flat_cases(folder: Path, kinds: Mapping[str, Sequence[str]]) -> list[Case]:
     cases: dict[str, Case] = {}
     for path in _nifti(folder.iterdir()):
-        subject, kind = _recognise(path, names)
+        subject, kind = _recognise(path, kinds)
         if kind is not None and subject:
             _add(cases.setdefault(subject, Case(subject)), path, kind)
-    return [case for _, case in sorted(cases.items()) if case.images]
+    return [case for _, case in sorted(cases.items())]
 
 
 def _nifti(paths: Iterable[Path]) -> Iterator[Path]:
     return (path for path in sorted(paths) if path.is_file() and path.name.endswith((".nii", ".nii.gz")))
 
 
-def _recognise(path: Path, names: Sequence[str]) -> tuple[str, str | None]:
-    """What precedes the ending of a file's name, and which sequence (or brain mask) the ending names."""
+def _recognise(path: Path, kinds: Mapping[str, Sequence[str]]) -> tuple[str, str | None]:
+    """What precedes the ending of a file's name, and what it is: a modality or a mask, by its endings."""
     stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
-    for ending in (*sorted(names, key=len, reverse=True), *BRAIN_ENDINGS):
-        if match := re.fullmatch(rf"(?:(.*)[_\-. ])?{re.escape(ending)}", stem, re.IGNORECASE):
-            return match[1] or "", "brain" if ending in BRAIN_ENDINGS else ending
+    for kind, endings in kinds.items():
+        for ending in endings:
+            if match := re.fullmatch(rf"(?:(.*)[_\-. ])?{re.escape(ending)}", stem, re.IGNORECASE):
+                return match[1] or "", kind
     return stem, None
 
 
 def _add(case: Case, path: Path, kind: str | None) -> None:
+    if kind is None:
+        return
     if kind == "brain":
         case.brain = case.brain or path
-    elif kind in case.images:
-        what = f"{kind} is there twice, also as {case.images[kind].name}"
-        case.problems.append(Problem(case.name, path, what, "keep one file per modality"))
-    elif kind is not None:
+        return
+    first = case.lesion if kind == "lesion" else case.images.get(kind)
+    if first is not None:
+        what = f"{kind} is there twice, also as {first.name}"
+        case.problems.append(Problem(case.name, path, what, "keep one of the files"))
+    elif kind == "lesion":
+        case.lesion = path
+    else:
         case.images[kind] = path

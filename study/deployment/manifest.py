@@ -24,6 +24,7 @@ class Preparation(Section):
 
     spacing_mm: tuple[Positive, Positive, Positive] = Field(description="[slices, rows, columns]")
     reference: str | None
+    registration: Literal["headers", "rigid"]
     normalisation: Literal["zscore", "nyul"]
     crop_margin_mm: Annotated[float, Field(ge=0)]
     in_plane_crop: tuple[Count, Count] | None = None

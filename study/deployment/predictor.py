@@ -15,11 +15,15 @@ from study.config import Imaging, Trainer
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
 from study.errors import ConfigError
+from study.imaging.geometry import Centroid
+from study.imaging.lesion import LesionCenter
+from study.imaging.register import require_registration
+from study.imaging.volume import Grid, Volume
 
 if TYPE_CHECKING:
     import torch
 
-BRAIN = "brain"  # beside the modalities, a brain mask may be given
+BRAIN, LESION = "brain", "lesion"  # masks that may be given beside the modalities
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,18 +33,22 @@ class Prediction:
     Attributes:
         mask: bool [D, H, W], RAS+, on the grid of `reference`.
         probability: float32 [D, H, W], on the same grid.
+        grid: of both.
         reference: the input file whose grid it is.
         absent: modalities of the bundle that were not given.
         substituted: modality to the sequence that was given in its place.
         volume_ml: of the mask.
+        lesion: center of mass, in voxels of `grid`, of the lesion that a thrombus is near; None where none is known.
     """
 
     mask: NDArray[np.bool_]
     probability: NDArray[np.float32]
+    grid: Grid
     reference: Path
     absent: tuple[str, ...]
     substituted: Mapping[str, str]
     volume_ml: float
+    lesion: Centroid | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -64,13 +72,20 @@ class Bundle:
         from study.training.loop import choose_precision
 
         self.manifest: Manifest = contents.manifest
+        if self.manifest.preparation.registration == "rigid":
+            require_registration()
         self._device = device
         self._network = build_network(contents).to(device)
         precision = choose_precision(Trainer(precision=self.manifest.inference.precision), device)
         self._autocast = None if precision.itemsize == 4 else precision
 
     def predict(
-        self, images: Mapping[str, Path], *, brain: Path | None = None, name: str = "input"
+        self,
+        images: Mapping[str, Path],
+        *,
+        brain: Path | None = None,
+        lesion: Path | LesionCenter | None = None,
+        name: str = "input",
     ) -> Prediction:
         """Predict one subject.
 
@@ -78,6 +93,7 @@ class Bundle:
             images: modality to NIfTI file, any non-empty subset of the bundle's modalities; where one is absent,
                 a sequence that may stand in for it.
             brain: its brain mask; None derives one.
+            lesion: for a bundle of thrombi, the mask of the lesion that they are near, or its center.
             name: what errors call the subject.
 
         Raises:
@@ -92,12 +108,17 @@ class Bundle:
         stand_ins = find_stand_ins(images, self.manifest.modality_aliases)
         images = substitute(images, stand_ins)
         manifest, preparation = self.manifest, self.manifest.preparation
+        if lesion is not None and manifest.target == "lesion":
+            raise ConfigError(["lesion: this bundle outlines lesions itself; leave it out"])
+        masks = {BRAIN: brain, LESION: lesion if isinstance(lesion, Path) else None}
         prepared = prepare_images(
             images,
             manifest.modalities,
             _imaging(manifest),
             preparation.spacing_mm,
-            masks={} if brain is None else {BRAIN: brain},
+            masks={mask: path for mask, path in masks.items() if path is not None},
+            target=manifest.target,
+            lesion=None if isinstance(lesion, Path) else lesion,
             landmarks=preparation.landmarks or None,
             subject=name,
         )
@@ -120,11 +141,20 @@ class Bundle:
         return Prediction(
             mask=mask,
             probability=probability,
+            grid=prepared.native,
             reference=images[_reference(images, manifest)],
             absent=absent,
             substituted=stand_ins,
             volume_ml=float(np.count_nonzero(mask)) * judged.voxel_volume_ml,
+            lesion=prepared.lesion,
         )
+
+    def find(
+        self, images: Mapping[str, Path], *, brain: Path | None = None, name: str = "input"
+    ) -> LesionCenter | None:
+        """The middle of what is predicted; None if it is empty. The arguments are those of `predict`."""
+        prediction = self.predict(images, brain=brain, name=name)
+        return LesionCenter.of(Volume(prediction.mask, prediction.grid))
 
 
 def load_bundle(path: Path, device: str = "auto") -> Bundle:
@@ -132,10 +162,11 @@ def load_bundle(path: Path, device: str = "auto") -> Bundle:
 
     Raises:
         BundleError: it is missing, damaged, or of another format version.
-        ConfigError: the device is none of auto, cpu, cuda, or is not there.
+        ConfigError: the device is none of auto, cpu, cuda, or is not there; it registers scans and ANTs is not
+            installed.
     """
     contents = read_bundle(path)
-    return Bundle(contents, _choose_device(device))
+    return Bundle(contents, choose_device(device))
 
 
 def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
@@ -156,6 +187,7 @@ def _imaging(manifest: Manifest) -> Imaging:
     preparation = manifest.preparation
     return Imaging(
         reference=preparation.reference,
+        registration=preparation.registration,
         normalisation=preparation.normalisation,
         crop_margin_mm=preparation.crop_margin_mm,
         in_plane_crop=preparation.in_plane_crop,
@@ -169,7 +201,8 @@ def _reference(images: Mapping[str, Path], manifest: Manifest) -> str:
     return next(name for name in order if name is not None and name in images)
 
 
-def _choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """Where a bundle computes: auto, cpu or cuda; raises ConfigError for another, or one that is not there."""
     import torch
 
     if name not in ("auto", "cpu", "cuda"):

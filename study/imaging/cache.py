@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError, Problem
+from study.imaging.lesion import LesionCenter, LesionModel
 from study.imaging.prepare import Landmarks, prepare_subject
 from study.imaging.prepared import Prepared
+from study.imaging.register import require_registration
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
 from study.parallel import map_processes
@@ -79,21 +81,30 @@ def prepare_cohort(
     config: Config,
     spacing_mm: Sequence[float],
     landmarks: Landmarks | None = None,
+    lesion_model: LesionModel | None = None,
 ) -> PreparedCohort:
     """Prepare the subjects that are not in the cache yet, in parallel.
 
+    With lesion.source=model, `lesion_model` finds their lesions first, one after the other in this process, which may
+    hold a GPU.
+
     Raises CohortError with the problems of all subjects (cohort.on_error=skip leaves these subjects out),
-    OSError if the cache cannot be written.
+    ConfigError if they are to be registered and ANTs is not installed, OSError if the cache cannot be written.
     """
+    if config.imaging.registration == "rigid":
+        require_registration()
     root = config.cache_root
     root.mkdir(parents=True, exist_ok=True)
     memo_file = root / "hashes.json"
     memo: dict[str, str] = read_json(memo_file) if memo_file.is_file() else {}
-    settings = _settings(config, spacing_mm, landmarks)
+    settings = _settings(config, spacing_mm, landmarks, lesion_model)
     entries = {key: _known_entry(root, cohort[key], settings, memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
-    build = partial(_build, config=config, spacing_mm=tuple(spacing_mm), landmarks=landmarks)
-    built = dict(zip(missing, map_processes(build, [cohort[key] for key in missing]), strict=True))
+    build = partial(
+        _build, config=config, spacing_mm=tuple(spacing_mm), landmarks=landmarks, settings=settings
+    )
+    jobs = [_found(cohort[key], lesion_model) for key in missing]
+    built = dict(zip(missing, map_processes(build, jobs), strict=True))
     if missing:
         found = {name: value for one in built.values() for name, value in one.hashes.items()}
         write_json(memo_file, memo | found)
@@ -119,6 +130,7 @@ def open_prepared(folder: Path, key: str) -> Prepared:
         native=Grid.from_dict(content["native"]),
         own=_open_own(folder, content["own"]) if content["own"] else None,
         outside_ml=content["outside_ml"],
+        lesion=tuple(content["lesion"]) if content["lesion"] else None,
         **arrays,
     )
 
@@ -128,12 +140,23 @@ def _open_own(folder: Path, content: dict[str, Any]) -> OwnSlices:
     return OwnSlices(image, tuple(content["channels"]), Grid.from_dict(content["grid"]))
 
 
-def _settings(config: Config, spacing_mm: Sequence[float], landmarks: Landmarks | None) -> dict[str, Any]:
-    """Everything besides the files that the arrays depend on."""
+def _settings(
+    config: Config,
+    spacing_mm: Sequence[float],
+    landmarks: Landmarks | None,
+    lesion_model: LesionModel | None,
+) -> dict[str, Any]:
+    """Everything besides the files that an entry depends on."""
+    if (config.lesion_source == "model") != (lesion_model is not None):
+        raise ValueError("a lesion model must be given with lesion.source=model, and only then")
     return {
         "version": CODE_VERSION,
         "modalities": config.cohort.modalities,
+        "masks": config.used_masks,
         "target": config.cohort.target,
+        "lesion": config.lesion_source,
+        "lesion_model": lesion_model and [lesion_model.identity, *lesion_model.modalities],
+        "registration": config.imaging.registration,
         "reference": config.imaging.reference,
         "normalisation": config.imaging.normalisation,
         "crop_margin_mm": config.imaging.crop_margin_mm,
@@ -144,12 +167,13 @@ def _settings(config: Config, spacing_mm: Sequence[float], landmarks: Landmarks 
     }
 
 
-def _files(subject: Subject, modalities: Sequence[str], target: str) -> dict[str, Path]:
+def _files(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Path]:
     """The files that a prepared subject depends on."""
-    images = {f"image {name}": subject.images[name] for name in modalities if name in subject.images}
-    return images | {
-        f"mask {name}": subject.masks[name] for name in ("brain", target) if name in subject.masks
-    }
+    _, *also = settings["lesion_model"] or [None]
+    names = dict.fromkeys([*settings["modalities"], *also])
+    images = {f"image {name}": subject.images[name] for name in names if name in subject.images}
+    masks = settings["masks"]
+    return images | {f"mask {name}": subject.masks[name] for name in masks if name in subject.masks}
 
 
 def _identity(path: Path) -> str:
@@ -169,28 +193,50 @@ def _known_entry(
 ) -> Path | None:
     """The folder of a subject that is prepared and whose files are known; None if it must be built."""
     try:
-        files = _files(subject, settings["modalities"], settings["target"])
+        files = _files(subject, settings)
         folder = _entry(root, {role: memo[_identity(path)] for role, path in files.items()}, settings)
     except (KeyError, OSError):
         return None
     return folder if folder.is_dir() else None
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A subject to prepare, and what a lesion model has found in it."""
+
+    subject: Subject
+    lesion: LesionCenter | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def _found(subject: Subject, lesion_model: LesionModel | None) -> _Job:
+    try:
+        return _Job(subject, lesion_model.find(subject) if lesion_model else None)
+    except CohortError as error:
+        return _Job(subject, problems=error.problems)
+
+
 def _build(
-    subject: Subject, config: Config, spacing_mm: Sequence[float], landmarks: Landmarks | None
+    job: _Job,
+    config: Config,
+    spacing_mm: Sequence[float],
+    landmarks: Landmarks | None,
+    settings: Mapping[str, Any],
 ) -> _Built:
     """Runs in a process of its own: problems come back as values."""
     identities, hashes = {}, {}
-    files = _files(subject, config.cohort.modalities, config.cohort.target)
+    files = _files(job.subject, settings)
     for role, path in files.items():
         if path.is_file() and os.access(path, os.R_OK):  # the others are named by prepare_subject
             identities[_identity(path)] = hashes[role] = _hash(path)
-    folder = _entry(config.cache_root, hashes, _settings(config, spacing_mm, landmarks))
-    if hashes.keys() < files.keys() or not folder.is_dir():
+    folder = _entry(config.cache_root, hashes, settings)
+    if job.problems or hashes.keys() < files.keys() or not folder.is_dir():
         try:
-            prepared = prepare_subject(subject, config, spacing_mm, landmarks)
+            prepared = prepare_subject(job.subject, config, spacing_mm, landmarks, job.lesion)
         except CohortError as error:
-            return _Built(None, error.problems, identities)
+            return _Built(None, tuple(dict.fromkeys((*error.problems, *job.problems))), identities)
+        if job.problems:
+            return _Built(None, job.problems, identities)
         _write(prepared, folder)
     return _Built(folder, (), identities)
 
@@ -218,6 +264,7 @@ def _write(prepared: Prepared, folder: Path) -> None:
             "native": prepared.native.to_dict(),
             "own": own and {"channels": own.channels, "grid": own.grid.to_dict()},
             "outside_ml": prepared.outside_ml,
+            "lesion": prepared.lesion,
         }
         write_json(temporary / "grid.json", content)
         try:

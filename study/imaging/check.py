@@ -11,9 +11,10 @@ from statistics import median
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError, Problem
-from study.imaging.geometry import describe, same_grid
+from study.imaging.geometry import context_fault, describe, same_grid
 from study.imaging.prepare import stack
 from study.imaging.read import read_mask
+from study.imaging.register import moved, require_registration
 from study.imaging.scan import Scan, read_scan
 from study.imaging.volume import Grid, Volume
 from study.parallel import map_processes
@@ -58,7 +59,12 @@ class CheckReport:
 
 
 def check_cohort(cohort: Cohort, config: Config) -> CheckReport:
-    """Read every image and mask of every subject, in parallel, and run every check of the preparation."""
+    """Read every image and mask of every subject, in parallel, and run every check of the preparation.
+
+    Raises ConfigError if they are to be registered and ANTs is not installed.
+    """
+    if config.imaging.registration == "rigid":
+        require_registration()
     reports = map_processes(partial(_inspect, config=config), cohort.subjects)
     return CheckReport(tuple(reports), cohort.problems)
 
@@ -70,11 +76,19 @@ def _inspect(subject: Subject, config: Config) -> SubjectReport:
     present = tuple(modality for modality in modalities if modality in subject.images)
     target, settings = config.cohort.target, config.imaging
     try:
-        scan = read_scan(subject.images, modalities, settings.reference, subject.masks, target, subject.id)
+        scan = read_scan(
+            subject.images,
+            modalities,
+            settings.reference,
+            subject.masks,
+            target,
+            subject.id,
+            registration=settings.registration,
+        )
     except CohortError as error:
         return _report(subject, present, {}, {}, error.problems)
     stacked = stack(scan, None, settings)
-    masks, mask_problems = _other_masks(subject, scan, target)
+    masks, mask_problems = _other_masks(subject, scan, config)
     if scan.target:
         masks = {target: scan.target} | masks
     grids = {modality: volume.grid for modality, volume in scan.volumes.items()}
@@ -104,19 +118,30 @@ def _report(
     )
 
 
-def _other_masks(subject: Subject, scan: Scan, target: str) -> tuple[dict[str, Volume], list[Problem]]:
-    """Masks that are neither the brain nor the target: they must lie on the grid of one of the modalities."""
+def _other_masks(subject: Subject, scan: Scan, config: Config) -> tuple[dict[str, Volume], list[Problem]]:
+    """Masks that are neither the brain nor the target: they must lie on the grid of one of the modalities.
+
+    A lesion that the study takes from its file may lie on another grid that fits.
+    """
     masks: dict[str, Volume] = {}
     problems: list[Problem] = []
-    for name in sorted(set(subject.masks) - {"brain", target}):
+    grids = [volume.grid for volume in scan.volumes.values()]
+    for name in sorted(set(subject.masks) - {"brain", config.cohort.target}):
         path = subject.masks[name]
         try:
-            masks[name] = read_mask(path, subject.id)
+            read = read_mask(path, subject.id)
         except CohortError as error:
             problems.extend(error.problems)
             continue
-        if not any(same_grid(masks[name].grid, volume.grid) for volume in scan.volumes.values()):
-            what = f"the mask lies on another grid than every image: {describe(masks[name].grid)}"
+        masks[name] = Volume(read.data, moved(read.grid, scan.motions))
+        grid = masks[name].grid
+        if name in config.used_masks:
+            what = context_fault(grid, scan.native, grids)
+        elif any(same_grid(grid, other) for other in grids):
+            what = None
+        else:
+            what = f"the mask lies on another grid than every image: {describe(grid)}"
+        if what:
             remedy = "bring it onto the grid of the image that it was drawn on with nearest neighbour"
             problems.append(Problem(subject.id, path, what, remedy))
     return masks, problems

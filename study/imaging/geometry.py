@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.imaging.volume import Grid
+
+Centroid = tuple[float, float, float]  # center of mass in voxels along D, H, W
 
 TOLERANCE = (
     0.1  # of the smallest spacing: above rounding in headers (1e-7 mm is common), below a shift by a voxel
@@ -57,6 +60,17 @@ def alignment_fault(source: Grid, reference: Grid) -> str | None:
     return None
 
 
+def context_fault(mask: Grid, reference: Grid, others: Sequence[Grid]) -> str | None:
+    """What keeps a mask that is not the target from being placed on the reference by the headers; None if nothing.
+
+    It may lie on the grid of any image of the subject (`others`), or on one of its own that fits the reference's.
+    """
+    if any(same_grid(mask, grid) for grid in others):
+        return None
+    alike = (alignment_fault(mask, grid) for grid in others if grid.shape == mask.shape)
+    return next(filter(None, alike), None) or alignment_fault(mask, reference)
+
+
 def coverage(source: Grid, reference: Grid) -> float:
     """The share of the reference's box that lies inside the source's box, from 16 points per axis."""
     positions = [np.linspace(0, size - 1, 16) for size in reference.shape]
@@ -64,6 +78,15 @@ def coverage(source: Grid, reference: Grid) -> float:
     index = points @ (np.linalg.inv(source.affine) @ reference.affine).T
     inside = (index[..., :3] >= -0.5) & (index[..., :3] <= np.asarray(source.shape) - 0.5)
     return float(inside.all(axis=-1).mean())
+
+
+def center_of_mass(mask: NDArray[np.bool_]) -> Centroid | None:
+    """The mean voxel of a mask [D, H, W]; None where it is empty."""
+    voxels = np.nonzero(mask)
+    if voxels[0].size == 0:
+        return None
+    first, second, third = (int(axis.sum()) / axis.size for axis in voxels)
+    return first, second, third
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -50,7 +50,15 @@ def _write_brain(
     subject, folder = job
     modalities, settings = config.cohort.modalities, config.imaging
     try:
-        scan = read_scan(subject.images, modalities, settings.reference, subject.masks, None, subject.id)
+        scan = read_scan(
+            subject.images,
+            modalities,
+            settings.reference,
+            subject.masks,
+            None,
+            subject.id,
+            registration=settings.registration,
+        )
     except CohortError:
         return {}
     stacked = stack(scan, spacing_mm, settings)

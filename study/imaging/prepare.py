@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from study.cohort.records import Subject
 from study.config import Config, Imaging
 from study.errors import CohortError, Problem
+from study.imaging.geometry import Centroid
+from study.imaging.lesion import LesionCenter
 from study.imaging.normalise import Landmarks, nyul, zscore
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
+from study.imaging.register import moved
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
 from study.imaging.units import fault, physical
@@ -45,9 +48,15 @@ class Stack:
 
 
 def prepare_subject(
-    subject: Subject, config: Config, spacing_mm: Sequence[float] | None, landmarks: Landmarks | None = None
+    subject: Subject,
+    config: Config,
+    spacing_mm: Sequence[float] | None,
+    landmarks: Landmarks | None = None,
+    lesion: LesionCenter | None = None,
 ) -> Prepared:
     """Prepare one subject of a cohort; `spacing_mm` (slices, rows, columns) None keeps the reference's own.
+
+    `lesion` is what a model has found (lesion.source=model).
 
     Raises CohortError with everything that is wrong with the subject.
     """
@@ -56,8 +65,9 @@ def prepare_subject(
         config.cohort.modalities,
         config.imaging,
         spacing_mm,
-        masks=subject.masks,
+        masks={name: path for name, path in subject.masks.items() if name in config.used_masks},
         target=config.cohort.target,
+        lesion=lesion,
         landmarks=landmarks,
         subject=subject.id,
         key=subject.key,
@@ -72,15 +82,28 @@ def prepare_images(
     *,
     masks: Mapping[str, Path] | None = None,
     target: str | None = None,
+    lesion: LesionCenter | None = None,
     landmarks: Landmarks | None = None,
     subject: str = "input",
     key: str = "",
 ) -> Prepared:
-    """Prepare loose files of any subset of the modalities; `masks` may hold `brain` and the target.
+    """Prepare loose files of any subset of the modalities.
+
+    `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
+    found on the grid of one of the images; it is taken where there is no mask.
 
     Raises CohortError with everything that is wrong, ValueError if normalisation nyul has no landmarks.
     """
-    scan = read_scan(images, modalities, settings.reference, masks or {}, target, subject)
+    scan = read_scan(
+        images,
+        modalities,
+        settings.reference,
+        masks or {},
+        target,
+        subject,
+        lesion=target != "lesion",
+        registration=settings.registration,
+    )
     stacked = stack(scan, spacing_mm, settings)
     own = _own_stack(scan, stacked, settings)
     chosen = landmarks if settings.normalisation == "nyul" else {}
@@ -108,6 +131,7 @@ def prepare_images(
             own.grid,
         ),
         outside_ml=0.0 if native_target is None else _outside_ml(native_target, scan.native, stacked.grid),
+        lesion=_lesion_center(scan, lesion),
     )
 
 
@@ -139,6 +163,14 @@ def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
         else:
             images[modality], inside[modality] = physical(data, modality, where), where
     return Stack(images, inside, grid, tuple(problems))
+
+
+def _lesion_center(scan: Scan, found: LesionCenter | None) -> Centroid | None:
+    """In voxels of the native grid; a lesion that was found by a model has yet to follow the images."""
+    lesion = scan.lesion
+    if lesion is None and found is not None:
+        lesion = LesionCenter(found.voxel, moved(found.grid, scan.motions))
+    return None if lesion is None else lesion.on(scan.native)
 
 
 def _unlearnt(scan: Scan, settings: Imaging, landmarks: Landmarks) -> list[Problem]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.imaging.geometry import Centroid
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices, Windows
@@ -29,8 +30,8 @@ class Prepared:
         grid: of `image` and `target`.
         native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
         native_target: uint8 [D, H, W] on `native`.
-        lesion: center of mass of the lesion in voxels of `native`, which post-processing may measure from; None
-            where there is none.
+        lesion: center of mass, in voxels of `native`, of the lesion that a thrombus is near, which post-processing may
+            measure from; None where there is none, or where lesions are what is segmented.
         own: modalities that windows show in slices of their own; None if the study has none.
         outside_ml: how much of the target lies outside `grid` and cannot be learnt.
     """
@@ -43,7 +44,7 @@ class Prepared:
     grid: Grid
     native: Grid
     native_target: NDArray[np.uint8] | None
-    lesion: tuple[float, float, float] | None = None
+    lesion: Centroid | None = None
     own: OwnSlices | None = None
     outside_ml: float = 0.0
 

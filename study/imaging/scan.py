@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import CohortError, Problem
 from study.imaging.brain import derive_brain
-from study.imaging.geometry import alignment_fault, bounding_box, same_grid, target_fault
+from study.imaging.geometry import alignment_fault, bounding_box, context_fault, same_grid, target_fault
+from study.imaging.lesion import LesionCenter
 from study.imaging.read import read_mask, read_volume
+from study.imaging.register import Motion, find_motions, moved
 from study.imaging.resample import grid_mapping, resample
 from study.imaging.units import is_magnitude
 from study.imaging.volume import Grid, Volume
@@ -29,6 +32,8 @@ class Scan:
         reference: the modality whose grid is predicted on.
         brain: bool [D, H, W] on the reference's grid.
         target: mask on the reference's grid, None if there is none.
+        lesion: of a lesion mask beside the target, None if there is none or it is empty.
+        motions: what registration has moved; volumes, brain and lesion have followed.
         problems: what is wrong with files that are left out here.
     """
 
@@ -38,6 +43,8 @@ class Scan:
     reference: str
     brain: NDArray[np.bool_]
     target: Volume | None
+    lesion: LesionCenter | None
+    motions: tuple[Motion, ...]
     problems: tuple[Problem, ...]
 
     @property
@@ -77,37 +84,90 @@ def read_scan(
     masks: Mapping[str, Path],
     target: str | None,
     subject: str,
+    *,
+    lesion: bool = False,
+    registration: Literal["headers", "rigid"] = "headers",
 ) -> Scan:
-    """Read the files of one subject that the study uses, and check that they fit together.
+    """Read the files of one subject that the study uses, check that they fit together, and register them if asked to.
+
+    Args:
+        images: modality to file.
+        modalities: of the study; others are not read.
+        reference: the modality whose grid is predicted on; None, or absent: the first that there is.
+        masks: name to file; `brain` and the target are read.
+        target: what is segmented; None: no mask of it is read.
+        subject: its name in problems.
+        lesion: read the mask `lesion`, too, which is not the target.
+        registration: see `study.imaging.register`.
 
     Raises CohortError with all problems if there is no reference to judge the rest by, or no brain in it.
     """
     images = {modality: images[modality] for modality in modalities if modality in images}
-    masks = {name: masks[name] for name in ("brain", target) if name is not None and name in masks}
+    wanted = ("brain", target, "lesion" if lesion else None)
+    masks = {name: masks[name] for name in wanted if name is not None and name in masks}
     if not images:
         remedy = f"give at least one of {', '.join(modalities)}, or leave the subject out"
         raise CohortError([Problem(subject, None, "it has no modality of the study", remedy)])
-    problems: list[Problem] = []
-    volumes: dict[str, Volume] = {}
-    for name, path in (images | masks).items():
-        try:
-            volumes[name] = read_mask(path, subject) if name in masks else read_volume(path, subject)
-        except CohortError as error:
-            problems.extend(error.problems)
+    files = images | masks
+    volumes, problems = _read(images, masks, subject)
     reference = reference if reference in images else next(iter(images))
     if reference not in volumes:
         raise CohortError(problems)
-    misplaced = _misplaced(volumes, images | masks, tuple(images), reference, subject)
+    misplaced = _misplaced(volumes, files, tuple(images), reference, target, subject)
     problems.extend(misplaced.values())
     volumes = {name: volume for name, volume in volumes.items() if name not in misplaced}
+    motions: list[Motion] = []
+    if registration == "rigid":
+        motions, unregistered = _register(volumes, files, tuple(images), reference, subject)
+        problems.extend(unregistered)
+        volumes = {name: Volume(volume.data, moved(volume.grid, motions)) for name, volume in volumes.items()}
     found = {name: volumes.pop(name) for name in masks if name in volumes}
     brain = _brain(volumes, found.get("brain"), reference)
     if not brain.any():
         remedy = "give images with signal, or a brain mask that is not empty"
         file = masks.get("brain", images[reference])
         raise CohortError([*problems, Problem(subject, file, "no brain is found in it", remedy)])
-    files = images | masks
-    return Scan(subject, files, volumes, reference, brain, found.get(target or ""), tuple(problems))
+    return Scan(
+        subject=subject,
+        files=files,
+        volumes=volumes,
+        reference=reference,
+        brain=brain,
+        target=found.get(target or ""),
+        lesion=LesionCenter.of(found["lesion"]) if lesion and "lesion" in found else None,
+        motions=tuple(motions),
+        problems=tuple(problems),
+    )
+
+
+def _read(
+    images: Mapping[str, Path], masks: Mapping[str, Path], subject: str
+) -> tuple[dict[str, Volume], list[Problem]]:
+    """Images and masks that can be read, and what is wrong with the others."""
+    problems: list[Problem] = []
+    volumes: dict[str, Volume] = {}
+    for name, path in {**images, **masks}.items():
+        try:
+            volumes[name] = read_mask(path, subject) if name in masks else read_volume(path, subject)
+        except CohortError as error:
+            problems.extend(error.problems)
+    return volumes, problems
+
+
+def _register(
+    volumes: Mapping[str, Volume],
+    files: Mapping[str, Path],
+    modalities: Sequence[str],
+    reference: str,
+    subject: str,
+) -> tuple[list[Motion], list[Problem]]:
+    images = {name: volume for name, volume in volumes.items() if name in modalities}
+    motions, faults = find_motions(images, reference)
+    remedy = (
+        f"register it to {reference} yourself and correct its header, or leave it out; "
+        "imaging.registration=headers trusts the headers of all"
+    )
+    return motions, [Problem(subject, files[name], what, remedy) for name, what in faults.items()]
 
 
 def _misplaced(
@@ -115,6 +175,7 @@ def _misplaced(
     files: Mapping[str, Path],
     modalities: Sequence[str],
     reference: str,
+    target: str | None,
     subject: str,
 ) -> dict[str, Problem]:
     """What lies elsewhere: modalities and brain need a grid that fits, the target the reference's own."""
@@ -124,6 +185,9 @@ def _misplaced(
         if name in modalities or name == "brain":
             what = alignment_fault(volume.grid, grid)
             remedy = f"register it to {reference}, or correct its header"
+        elif name != target:
+            what = context_fault(volume.grid, grid, [volumes[m].grid for m in modalities if m in volumes])
+            remedy = "bring it onto the grid of the image that it was drawn on, or leave it out"
         else:
             what = target_fault(volume.grid, grid)
             remedy = f"bring the mask onto the grid of {reference} with nearest neighbour"

@@ -10,6 +10,7 @@ def test_every_setting_that_holds_a_file_is_known() -> None:
     assert path_fields() == {
         "study.root",
         "transfer.source",
+        "lesion.path",
         "cohort.path",
         "cohort.phantom.root",
         "cohort.isles2022.root",

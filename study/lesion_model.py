@@ -1,0 +1,73 @@
+"""The model that finds lesions before thrombi are looked for (`lesion.source=model`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from study.config import Config
+from study.errors import ConfigError
+from study.starting import study_at
+
+if TYPE_CHECKING:
+    from study.cohort.records import Subject
+    from study.deployment.bundle import Contents
+    from study.deployment.predictor import Bundle
+    from study.imaging.lesion import LesionCenter, LesionModel
+
+UNIMPORTANT = {"study", "trial", "versions", "files"}  # of a manifest: they change no prediction
+
+
+@dataclass(frozen=True)
+class _Lesions:
+    contents: Contents
+
+    @cached_property
+    def _bundle(self) -> Bundle:
+        """Loaded when the first lesion is looked for: a full cache needs no network."""
+        from study.deployment.predictor import Bundle, choose_device
+
+        return Bundle(self.contents, choose_device("auto"))
+
+    @cached_property
+    def identity(self) -> str:
+        settings = self.contents.manifest.model_dump(mode="json", exclude=UNIMPORTANT)
+        return hashlib.sha256(
+            json.dumps(settings, sort_keys=True).encode() + self.contents.weights
+        ).hexdigest()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return self.contents.manifest.modalities
+
+    def find(self, subject: Subject) -> LesionCenter | None:
+        images = {name: subject.images[name] for name in self.modalities if name in subject.images}
+        if not images:
+            return None
+        return self._bundle.find(images, brain=subject.masks.get("brain"), name=subject.id)
+
+
+def find_lesion_model(config: Config) -> LesionModel | None:
+    """The network in `lesion.path`, a study's winner or a bundle; None where lesions come from elsewhere.
+
+    Raises:
+        ConfigError: there is neither a study nor a bundle, or it segments something else.
+        StudyError: the study has no complete trial.
+        BundleError: the bundle is damaged.
+    """
+    path = config.lesion.path
+    if config.lesion_source != "model" or path is None:
+        return None
+    from study.deployment.bundle import read_bundle
+    from study.deployment.export import trial_contents
+
+    folder = study_at(path, "lesion.path")
+    contents = read_bundle(path) if folder is None else trial_contents(folder)
+    if (target := contents.manifest.target) != "lesion":
+        raise ConfigError(
+            [f"lesion.path: {path} segments the {target}; give a study of lesions, or its bundle"]
+        )
+    return _Lesions(contents)
