@@ -58,17 +58,17 @@ def find_cases(
     """
     if not folder.is_dir():
         raise ConfigError([f"images: there is no folder {folder}; give the folder that holds the subjects"])
-    own = {*modalities, *(stand_in for several in aliases.values() for stand_in in several)}
+    own = list(dict.fromkeys([*modalities, *(name for names in aliases.values() for name in names)]))
     names = sorted({*own, *others}, key=len, reverse=True)
     kinds: dict[str, Sequence[str]] = {name: (name,) for name in names}
     kinds |= {mask: endings for mask, endings in MASK_ENDINGS.items() if mask == "brain" or lesions}
-    cases = [case for case in _flat_cases(folder, kinds) if case.images.keys() & own]
+    cases = [case for case in _flat_cases(folder, kinds) if case.images.keys() & set(own)]
     ignored = []
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         case = Case(below.name)
         for path in _nifti(below.rglob("*")):
             _add(case, path, _recognise(path, kinds)[1])
-        if case.images.keys() & own:
+        if case.images.keys() & set(own):
             cases.append(case)
         else:
             ignored.append(below.name)
@@ -76,7 +76,7 @@ def find_cases(
         example = f"subject1_{modalities[0]}.nii.gz"
         raise ConfigError(
             [
-                f"images: no scan is recognised in {folder}; names must end in {', '.join(names)}, "
+                f"images: no scan is recognised in {folder}; names must end in {', '.join(own)}, "
                 f"as {example} in the folder, or in a subfolder per subject"
             ]
         )

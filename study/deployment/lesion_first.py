@@ -38,7 +38,9 @@ class LesionFirst:
     def needs_lesion(self) -> bool:
         """Whether it is of use to know where the lesion is: the post-processing measures from it."""
         chains = self.bundle.manifest.postprocessing
-        return any("near_lesion" in chain.steps for chain in (chains.full, chains.missing) if chain is not None)
+        return any(
+            "near_lesion" in chain.steps for chain in (chains.full, chains.missing) if chain is not None
+        )
 
     @property
     def others(self) -> tuple[str, ...]:
