@@ -62,7 +62,7 @@ def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
 def postprocessing_figure(found: Mapping[str, Any]) -> Figure:
     """The objective on validation subjects against each searched value of the post-processing, all others held.
 
-    A dashed line is at the default, a dot at the best on all subjects; all panels have one scale, so that a value
+    A dashed line is at the default, a dot at the best found on all subjects; all panels have one scale, so that a value
     that matters less looks flatter.
 
     Args:
@@ -162,18 +162,15 @@ def _draw_curve(axes: Axes, curve: Sequence[Sequence[Any]], default: Any, best: 
     """Score against value, with marks at two of the values; values that are no numbers stand side by side."""
     values, scores = [value for value, _ in curve], [score for _, score in curve]
     if all(isinstance(value, int | float) for value in (*values, default)):
-        places: list[float] = list(map(float, values))
-        line, at = "-", float(default)
+        places, at = [float(value) for value in values], float(default)
+        axes.plot(places, scores, color=BLUE, marker="" if len(values) > 20 else "o", markersize=3.5)
     else:
-        places = list(map(float, range(len(values))))
-        line, at = "", float(values.index(default)) if default in values else math.nan
-        axes.set_xticks(
-            places, ["\n".join(value) if isinstance(value, list) else str(value) for value in values]
-        )
+        places = [float(index) for index in range(len(values))]
+        at = float(values.index(default)) if default in values else math.nan
+        labels = ["\n".join(value) if isinstance(value, list) else str(value) for value in values]
+        axes.set_xticks(places, labels)
         axes.margins(x=0.25)
-    axes.plot(
-        places, scores, line, color=BLUE, marker="" if line and len(values) > 20 else "o", markersize=3.5
-    )
+        axes.plot(places, scores, "o", color=BLUE, markersize=5)
     axes.axvline(at, color=GREY, linestyle="--", linewidth=1, label="default")
     chosen = [index for index, value in enumerate(values) if value == best]
     axes.plot(
@@ -182,7 +179,7 @@ def _draw_curve(axes: Axes, curve: Sequence[Sequence[Any]], default: Any, best: 
         "o",
         color=VERMILION,
         markersize=7,
-        label="best on all validation subjects",
+        label="best found on all validation subjects",
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)

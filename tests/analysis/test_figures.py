@@ -124,11 +124,12 @@ def test_each_searched_value_has_a_curve_with_default_and_best() -> None:
     assert (list(best.get_xdata()), list(best.get_ydata())) == ([0.4], [0.62])
     assert numbers.get_xlabel() == "threshold (probability)"
     assert [text.get_text() for text in names.get_xticklabels()] == ["threshold", "threshold\ngrow"]
+    assert names.lines[0].get_linestyle() == "None"  # nothing lies between two lists of steps
     assert list(names.lines[1].get_xdata()) == [0.0, 0.0]
     assert numbers.get_ylim() == names.get_ylim()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "default",
-        "best on all validation subjects",
+        "best found on all validation subjects",
     ]
 
 
