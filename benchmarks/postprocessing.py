@@ -6,8 +6,8 @@ same voxels. The ratio is the smallest of those of several chains of steps. What
 are asked for one at a time, and on a cohort of small volumes, is printed besides.
 
 Search: `search_postprocessing` as a trial calls it, on the small cohort in one process; all of it counts: trees,
-proposals, three fits, the bootstrap and the curves. A sampler proposes anew for each of the three fits; nearly all
-of the time of TPE is Optuna's, for proposing. Seconds of CPU time there, as it is one process.
+proposals, three fits, the bootstrap and the curves. Most of the time of TPE is Optuna's, for proposing. Seconds of CPU
+time there, as it is one process.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def main() -> None:
     for sampler, trials in (("tpe", 200), ("tpe", 1000), ("nsga2", 1000)):
         tried, seconds = search(kept, RANGES, trials, sampler)
         print(
-            f"  search, {trials} proposals by {sampler} in each fit: {tried / seconds:,.0f} settings per core-second"
+            f"  search, {trials} proposals by {sampler} in each of 3 fits: {tried:,} settings tried, "
+            f"{tried / seconds:,.0f} per core-second"
         )
     tried, seconds = search(kept, GRID, SETTINGS, "tpe")
     print(f"  search, all {tried:,} settings of a grid: {tried / seconds:,.0f} settings per core-second")
@@ -124,7 +125,7 @@ def search(kept: list[KeptCase], space: dict[str, object], trials: int, sampler:
     began = time.process_time()
     fit = search_postprocessing(kept, config)
     seconds = time.process_time() - began
-    return (fit.trials if fit.exhaustive else 3 * fit.trials), seconds
+    return fit.tried, seconds
 
 
 class Rates(NamedTuple):

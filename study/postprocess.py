@@ -186,7 +186,9 @@ def _told(trial: TrialFolder, config: Config, fit: PostprocessingFit) -> Iterato
     """What was searched and found, in words."""
     sampler = config.evaluation.postprocessing_sampler
     tried = (
-        f"all {fit.trials} settings of the space" if fit.exhaustive else f"{fit.trials} settings by {sampler}"
+        f"all {fit.trials} settings of the space"
+        if fit.exhaustive
+        else f"{fit.tried} settings from {sampler}"
     )
     yield f"trial {trial.number}: {fit.subjects} validation subjects, {tried if fit.trials else 'nothing'} tried"
     yield f"  default: objective {fit.default_score:.3f}"

@@ -1,4 +1,4 @@
-"""The objective against each searched value, all others held: how flat the optimum is."""
+"""The objective against each searched value, all others held: where it is higher, and how flat the optimum is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from search_spaces.parameter import Parameter
 from study.config import Postprocessing
 from study.evaluation.objective import Values
+from study.evaluation.proposals import highest
 from study.evaluation.settings_space import SettingsSpace, value_at
 
 POINTS = 41  # of a range
@@ -40,6 +41,25 @@ def score_curves(
         curve = [[value_at(point, path), score] for point, score in zip(points, own, strict=True)]
         curves[path] = [point for point in curve if not np.isnan(point[1])]
     return curves
+
+
+def climb(
+    space: SettingsSpace,
+    start: tuple[Postprocessing, float],
+    judge: Callable[[Sequence[Postprocessing]], Values],
+) -> Postprocessing:
+    """From a setting and its score upwards, one value at a time, until no point of its curves is higher.
+
+    What samplers propose is spread over the space, and rarely at the top of any curve; points of curves are judged
+    faster than settings are proposed.
+    """
+    best = start
+    while True:
+        points = [point for parameter in space.acting(best[0]) for point in _line(space, best[0], parameter)]
+        higher = highest(points, judge(points), best)
+        if higher[0] == best[0]:
+            return best[0]
+        best = higher
 
 
 def _line(space: SettingsSpace, settings: Postprocessing, parameter: Parameter) -> list[Postprocessing]:

@@ -38,8 +38,8 @@ def best_proposal(
     trials: int,
     sampler: Sampler,
     seed: int,
-) -> Setting:
-    """The best of `start` and of so many proposals; `start` in a tie.
+) -> tuple[Setting, float]:
+    """The best of `start` and of so many proposals, and its value; `start` in a tie.
 
     Args:
         space: what is proposed.
@@ -69,7 +69,7 @@ def best_proposal(
             best = highest(settings, values, best)
     finally:
         optuna.logging.set_verbosity(verbosity)
-    return best[0]
+    return best
 
 
 def _sampler(name: Sampler, seed: int) -> optuna.samplers.BaseSampler:

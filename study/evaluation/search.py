@@ -6,7 +6,8 @@ on all subjects. Where the cross-fitted score is not above that of the default s
 post-processing cannot overfit silently.
 
 A space with no more settings than `evaluation.postprocessing_trials` is tried whole; of a larger one, that many
-settings are proposed by `evaluation.postprocessing_sampler`, anew for each half and for all.
+settings are proposed by `evaluation.postprocessing_sampler`, anew for each half and for all, and from the best of them
+one value after the other is moved while that helps (`curves.climb`).
 
 With `evaluation.postprocessing_per_subset`, predictions from all of the network's modalities and from fewer get
 settings of their own. Each are fitted by the objective over their own cases alone; the scores are of all together.
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from search_spaces.space import SearchSpace
 from study.config import Config, Postprocessing
 from study.evaluation.chains import Chains, absent_of
-from study.evaluation.curves import Curves, score_curves
+from study.evaluation.curves import Curves, climb, score_curves
 from study.evaluation.fast_chain import FastChain
 from study.evaluation.kept import KeptCase
 from study.evaluation.objective import Panel, Values
@@ -51,8 +52,9 @@ class PostprocessingFit:
             (over those that are alone in their center together).
         within_noise: the interval holds 0, or there is none.
         subjects: number of subjects.
-        trials: settings tried in each of the three fits.
+        trials: settings proposed in each of the three fits.
         exhaustive: they are all that the space holds.
+        tried: settings tried in all fits together.
         curves: objective of all subjects against each searched value, the others as in `fitted`. With settings per
             subset, `full.` or `missing.` before the path, and the objective over the cases of that chain.
     """
@@ -70,6 +72,7 @@ class PostprocessingFit:
     subjects: int
     trials: int
     exhaustive: bool
+    tried: int
     curves: Curves = field(default_factory=dict)
 
     @property
@@ -103,7 +106,7 @@ def search_postprocessing(kept: Sequence[KeptCase], config: Config) -> Postproce
     default_score = fitting.value(default_dice, everyone)
     if not fitting.space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
-            *(fitting.default,) * 3, *(default_score,) * 3, 0.0, 0.0, 0.0, True, subjects, 0, False
+            *(fitting.default,) * 3, *(default_score,) * 3, 0.0, 0.0, 0.0, True, subjects, 0, False, 0
         )
     crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
     fitted = fitting.best(everyone, seed + 2)
@@ -124,6 +127,7 @@ def search_postprocessing(kept: Sequence[KeptCase], config: Config) -> Postproce
         subjects=subjects,
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
+        tried=fitting.tried,
         curves=fitting.curves(fitted),
     )
 
@@ -155,6 +159,7 @@ class _Fitting:
         self.exhaustive = grid is not None
         self.trials = config.evaluation.postprocessing_trials if grid is None else len(grid)
         self._grid = grid or []
+        self.tried = len(self._grid)
         self._grid_dice = self._fast.dice(self._grid)
 
     def dice(self, chains: Chains) -> Values:
@@ -190,18 +195,24 @@ class _Fitting:
 
     def _best(self, counts: Values, cases: Flags, seed: int) -> Postprocessing:
         judge = self._judge(counts, cases)
+
+        def count_and_judge(settings: Sequence[Postprocessing]) -> Values:
+            self.tried += len(settings)
+            return judge(settings)
+
         start = (self.space.default, float(judge([self.space.default])[0]))
         if self.exhaustive:
             return highest(self._grid, self._objective(self._grid_dice, counts, cases), start)[0]
-        return best_proposal(
+        proposed = best_proposal(
             self.space.space,
             self.space.settings,
-            judge,
+            count_and_judge,
             start,
             trials=self.trials,
             sampler=self._evaluation.postprocessing_sampler,
             seed=seed,
         )
+        return climb(self.space, proposed, count_and_judge)
 
     def _judge(self, counts: Values, cases: Flags) -> Callable[[Sequence[Postprocessing]], Values]:
         """What tells the objective [S] of settings."""

@@ -141,11 +141,19 @@ def test_two_workers_learn_what_one_with_the_doubled_batch_learns(
 def test_nothing_private_reaches_the_tracking(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> None:
     finish(start(arguments(hospitals, "study.trials=1")))
     folder = StudyFolder(tmp_path / "studies", "gradual")
+    where = ["study.name=gradual", f"study.root={tmp_path / 'studies'}"]
+    again = [sys.executable, "-m", "study.postprocess", *where, "apply=true"]
+    assert "validation subjects" in subprocess.run(again, capture_output=True, text=True, check=True).stdout
+    found = folder.trial(0).path / "postprocessing-1.json"
+    assert (folder.trial(0).read_result() or {})["postprocessing"] == read_json(found)["best"]
+    subprocess.run([sys.executable, "-m", "study.sync", *where], capture_output=True, check=True)
     tracked = [
+        found,
         folder.path / "mlflow.db",
         *(p for p in (folder.path / "mlartifacts").rglob("*") if p.is_file()),
     ]
     assert len(tracked) > 5
+    assert {"postprocessing.png", "postprocessing.json"} < {path.name for path in tracked}
     for path in tracked:
         content = path.read_bytes()
         for row in hospitals:

@@ -8,7 +8,7 @@ import pytest
 
 from search_spaces.space import SearchSpace
 from study.config import Postprocessing, validate
-from study.evaluation.curves import score_curves
+from study.evaluation.curves import climb, score_curves
 from study.evaluation.settings_space import SettingsSpace
 
 
@@ -89,3 +89,32 @@ def test_points_without_a_score_are_left_out():
 
     space = {"threshold": {"type": "categorical", "choices": [0.2, 0.6]}}
     assert curves_of(space, Postprocessing(), judge) == {"postprocessing.threshold": [[0.5, 1.0], [0.6, 1.0]]}
+
+
+def test_climbing_moves_one_value_at_a_time_to_the_top():
+    def judge(settings: list[Postprocessing]) -> np.ndarray:
+        asked.append(len(settings))
+        return np.array([-abs(one.threshold - 0.44) - abs(one.remove_small.ml - 0.7) for one in settings])
+
+    asked: list[int] = []
+    config = validate({"study": {"name": "s"}, "postprocessing": {"threshold": 0.3}})
+    content = {
+        "threshold": {"type": "float", "low": 0.2, "high": 0.6},
+        "remove_small": {"ml": {"type": "float", "low": 0, "high": 4}},
+        "grow": {"threshold": {"type": "float", "low": 0.1, "high": 0.2}},  # no step of the chain
+    }
+    space = SettingsSpace(
+        SearchSpace.parse({"postprocessing": content}, config).postprocessing, config.postprocessing
+    )
+    found = climb(space, (config.postprocessing, float(judge([config.postprocessing])[0])), judge)
+    assert found == Postprocessing(threshold=0.44, remove_small={"ml": 0.7})
+    assert asked == [1, 41 + 41, 41 + 41, 41 + 41]  # two moves, and a look around that finds nothing higher
+
+
+def test_climbing_stays_where_nothing_is_higher_or_known():
+    config = validate({"study": {"name": "s"}})
+    content = {"postprocessing": {"threshold": {"type": "float", "low": 0.2, "high": 0.6}}}
+    space = SettingsSpace(SearchSpace.parse(content, config).postprocessing, config.postprocessing)
+    for value in (0.5, math.nan):
+        start = (config.postprocessing, value)
+        assert climb(space, start, lambda some, value=value: np.full(len(some), value)) == start[0]

@@ -29,7 +29,7 @@ def propose(judge: Any, start: tuple[Any, float], *, trials: int, seed: int = 0,
     return best_proposal(
         SPACE, lambda values: values["postprocessing.threshold"], judge, start,
         trials=trials, sampler=sampler, seed=seed,
-    )  # fmt: skip
+    )[0]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_later_proposals_learn_from_earlier_ones(sampler):
         return -apart
 
     asked: list[float] = []
-    best = best_proposal(
+    best, value = best_proposal(
         SPACE_OF_FOUR, lambda values: list(values.values()), judge, ([0.0] * 4, -9.0),
         trials=300, sampler=sampler, seed=0,
     )  # fmt: skip
     assert len(asked) == 300
-    assert np.abs(np.array(best) - 0.7).sum() == pytest.approx(min(asked))
+    assert np.abs(np.array(best) - 0.7).sum() == pytest.approx(-value) == pytest.approx(min(asked))
     assert np.median(asked[-50:]) < 0.6 * np.median(asked[:50])
 
 

@@ -409,6 +409,28 @@ def test_curves_are_the_objective_with_all_else_held_at_the_fitted_settings():
     assert voxels == [0, 3, 6]
 
 
+@pytest.mark.parametrize("per_subset", [False, True])
+def test_no_point_of_a_curve_is_above_the_fitted_settings(per_subset):
+    kept = cohort(7, lesion=0.5, speck=0.6, noise=0.45)
+    space = FLOATS | {"keep_biggest": {"ratio": {"type": "float", "low": 0, "high": 1}}}
+    steps = ("threshold", "remove_small", "keep_biggest")
+    config = config_of(space, trials=10, default={"steps": steps}, postprocessing_per_subset=per_subset)
+    fit = search_postprocessing(kept, config)
+    for path, curve in fit.curves.items():
+        chain, _, name = path.rpartition("postprocessing.")
+        settings = fit.fitted.missing if chain == "missing." else fit.fitted.full
+        assert settings is not None
+        at = {
+            "threshold": settings.threshold,
+            "remove_small.ml": settings.remove_small.ml,
+            "keep_biggest.ratio": settings.keep_biggest.ratio,
+        }[name]
+        scores = dict(map(tuple, curve))
+        assert scores[at] == max(scores.values())
+    assert len(fit.curves) == (6 if per_subset else 3)
+    assert fit.tried >= 3 * (1 + per_subset) * (10 + 3 * 41)
+
+
 def test_the_fit_is_json_and_optuna_keeps_its_verbosity():
     before = optuna.logging.get_verbosity()
     fit = search_postprocessing(cohort(2, lesion=0.5), config_of(FLOATS, trials=2))
