@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
 import shutil
 import socket
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 from study import sync
 from study.config import Config
 from study.errors import StudyError
-from study.results import StudyFolder, read_json, write_json
+from study.results import Row, StudyFolder, read_json, write_json, write_rows
 from study.tracking import Tracker, send_missing, tracking_uri
 
 pytestmark = [
@@ -123,6 +125,24 @@ def test_the_cross_center_table_can_be_loaded_as_a_table(tracked: Tracked) -> No
         ["CHSF", True, "DWI+ADC", "B0", 3],
         ["ISLES", False, "DWI+ADC", "", 3],
     ]
+
+
+def test_the_table_by_occlusion_can_be_loaded_as_a_table(
+    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[Row]]
+) -> None:
+    known = [replace(row, occlusion="distal") for row in make_rows(0, 0.6)]
+    control = replace(known[0], split="control", subject="CHSF-0009", detected=math.nan, false_positives=5)
+    write_rows(folder.trial(0).rows, [*known, control])
+    assert send_missing(config, folder) == (2, 2)
+    run, _, data, *_ = _content(config, folder)["0"]
+    assert data.metrics["test_dice/unseen_centers/distal/all"] == pytest.approx(0.62)
+    assert data.metrics["test_false_positives/seen_centers/control/all"] == 5
+    path = _client(config, folder).download_artifacts(run, "occlusions.json")
+    table = read_json(Path(path))
+    lines = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
+    (line,) = [line for line in lines if line["occlusion"] == "control"]
+    assert (line["seen"], line["n"], line["false_positives"]) == (True, 1, 5)
+    assert line["dice"] is None  # a control scan has no Dice
 
 
 def test_sent_twice_is_stored_once(tracked: Tracked, capsys: pytest.CaptureFixture[str]) -> None:
