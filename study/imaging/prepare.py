@@ -123,13 +123,7 @@ def prepare_images(
         grid=stacked.grid,
         native=scan.native,
         native_target=native_target,
-        own=None
-        if own is None
-        else OwnSlices(
-            _normalised(own, settings.own_slices, chosen),
-            tuple(modalities.index(modality) for modality in settings.own_slices),
-            own.grid,
-        ),
+        own=None if own is None else _own_slices(own, settings.own_slices, modalities, chosen),
         outside_ml=0.0 if native_target is None else _outside_ml(native_target, scan.native, stacked.grid),
         lesion=_lesion_center(scan, lesion),
     )
@@ -149,7 +143,15 @@ def _own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
     return _on_grid(scan, family, own_grid(scan.volumes[family[0]].grid, stacked.grid))
 
 
+def _own_slices(
+    own: Stack, family: Sequence[str], modalities: Sequence[str], landmarks: Landmarks
+) -> OwnSlices:
+    channels = tuple(modalities.index(modality) for modality in family)
+    return OwnSlices(_normalised(own, family, landmarks), channels, own.grid)
+
+
 def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
+    """Some of the modalities on a grid; those with unusable values become problems."""
     brain = resample(scan.brain.astype(np.uint8), scan.native, grid, order=0).astype(bool)
     images: dict[str, NDArray[np.float32]] = {}
     inside: dict[str, NDArray[np.bool_]] = {}
