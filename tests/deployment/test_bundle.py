@@ -96,7 +96,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         ("{", "no JSON"),
         ("[]", "not that of a fadeout-bundle"),
         ('{"format": "other"}', "not that of a fadeout-bundle"),
-        ('{"format": "fadeout-bundle", "format_version": 4}', "format version 4, this program reads 3"),
+        ('{"format": "fadeout-bundle", "format_version": 2}', "format version 2, this program reads 3"),
     ],
 )
 def test_other_content_is_refused(bundle: Path, text: str, message: str) -> None:
