@@ -272,8 +272,11 @@ def test_a_note_counts_who_has_no_lesion(make_patient: Callable, thrombus_config
 @pytest.mark.parametrize(
     ("values", "what"),
     [
-        ({"lesion.source": "model"}, "lesion: source=model needs lesion.path"),
-        ({"lesion.path": "bundle"}, "path is read with source=model only, and source is file"),
+        ({"lesion.source": "model"}, "lesion.path: lesion.source=model needs a study's folder or a bundle"),
+        (
+            {"lesion.path": "bundle"},
+            "lesion.path: it is read with lesion.source=model only, and that is file",
+        ),
         (
             {"lesion.source": "model", "lesion.path": "bundle", "cohort.target": "lesion"},
             "lesion.source: model finds lesions for cohort.target=thrombus",
