@@ -244,16 +244,6 @@ class Lesion(Section):
         None, description="for source=model: folder of a study of lesions, or a bundle"
     )
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Lesion:
-        if self.source == "model" and self.path is None:
-            raise ValueError("source=model needs lesion.path=<a study's folder or a bundle>")
-        if self.source != "model" and self.path is not None:
-            raise ValueError(
-                f"path is read with source=model only, and source is {self.source}; set it, or no path"
-            )
-        return self
-
 
 class ModalityDropout(Section):
     """Which modalities are faded out in training, how often, and by which rule (see METHODS in docs)."""
@@ -624,11 +614,7 @@ class Config(Section):
                 f"trainer.batch_size: must be even with trainer.sampling=pairs, got {self.trainer.batch_size}; "
                 "set another one, or trainer.sampling=patches"
             )
-        if self.lesion.source == "model" and cohort.target == "lesion":
-            raise ValueError(
-                "lesion.source: model finds lesions for cohort.target=thrombus, and the target is lesion; "
-                "leave lesion.source and lesion.path out"
-            )
+        self._check_lesion()
         if self.model.name == "urn":
             self._check_unified()
         if self.model.inputs is not None:
@@ -658,6 +644,21 @@ class Config(Section):
             raise ValueError(
                 f"imaging.own_slices: {self.imaging.reference} is imaging.reference, whose slices are predicted "
                 "on; take it out, or choose another reference"
+            )
+
+    def _check_lesion(self) -> None:
+        source, path = self.lesion.source, self.lesion.path
+        if source == "model" and self.cohort.target == "lesion":
+            raise ValueError(
+                "lesion.source: model finds lesions for cohort.target=thrombus, and the target is lesion; "
+                "leave lesion.source and lesion.path out"
+            )
+        if source == "model" and path is None:
+            raise ValueError("lesion.path: lesion.source=model needs a study's folder or a bundle")
+        if source != "model" and path is not None:
+            raise ValueError(
+                f"lesion.path: it is read with lesion.source=model only, and that is {source}; "
+                "set it, or leave lesion.path out"
             )
 
     def _check_unified(self) -> None:

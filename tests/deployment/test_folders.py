@@ -91,3 +91,21 @@ def test_a_stand_in_is_taken_only_where_its_modality_is_absent(tmp_path: Path) -
     assert {case.name: set(case.images) for case in cases} == {"a": {"SWI"}, "b": {"SWAN"}, "c": {"SWI"}}
     with pytest.raises(ConfigError, match="names must end in DWI, ADC"):
         find_cases(tmp_path, ("DWI", "ADC"), {})
+
+
+def test_lesion_masks_and_other_modalities_are_taken_along_where_they_are_asked_for(tmp_path: Path) -> None:
+    _touch(
+        tmp_path,
+        *("a_DWI.nii.gz", "a_lesion.nii.gz", "a_FLAIR.nii.gz", "only_lesion.nii.gz", "c_FLAIR.nii.gz"),
+        *("s/DWI.nii.gz", "s/anat/lesion_mask.nii.gz", "t/FLAIR.nii.gz"),
+        *("u/DWI.nii.gz", "u/lesion.nii.gz", "u/x_lesion_mask.nii.gz"),
+    )
+    found = find_cases(tmp_path, MODALITIES, {}, ("FLAIR",), lesions=True)
+    assert found.ignored == ["t"]
+    lesions = {case.name: case.lesion and case.lesion.name for case in found.cases}
+    assert lesions == {"a": "a_lesion.nii.gz", "s": "lesion_mask.nii.gz", "u": "lesion.nii.gz"}
+    assert set(found.cases[0].images) == {"DWI", "FLAIR"}
+    assert [problem.what for problem in found.cases[2].problems] == [
+        "lesion is there twice, also as lesion.nii.gz"
+    ]
+    assert all(case.lesion is None for case in find_cases(tmp_path, MODALITIES, {}).cases)
