@@ -15,11 +15,12 @@ from scipy import ndimage
 from study import predict
 from study.cli import run_command
 from study.cohort.records import Subject
-from study.config import validate
+from study.config import Postprocessing, validate
 from study.deployment.bundle import Contents, write_bundle
 from study.deployment.export import trial_contents
 from study.deployment.predictor import load_bundle
 from study.errors import ConfigError
+from study.evaluation.chains import Chains
 from study.lesion_model import find_lesion_model
 
 Scan = Callable[..., dict[str, Path]]
@@ -31,7 +32,9 @@ def thrombus_contents(tiny: Any) -> Contents:
     """The tiny network again, said to outline thrombi on SWAN's grid."""
     contents = trial_contents(tiny.folder)
     preparation = contents.manifest.preparation.model_copy(update={"reference": "SWAN"})
+    chains = Chains(full=Postprocessing(steps=("threshold", "near_lesion"), threshold=0.45))
     changes = {"target": "thrombus", "modalities": MODALITIES, "preparation": preparation}
+    changes |= {"modality_aliases": {}, "postprocessing": chains}
     manifest = contents.manifest.model_copy(update=changes)
     return Contents(manifest, contents.weights, contents.card, "thrombus")
 
@@ -86,7 +89,7 @@ def test_a_mask_tells_where_the_lesion_is(
     pairs = [f"{name}={path}" for name, path in images.items()]
     arguments = [f"bundle={thrombus_bundle}", *pairs, f"out={tmp_path / 'm.nii.gz'}", "device=cpu"]
     assert _run(*arguments) == 0
-    assert "no lesion is known, near_lesion is skipped" in capsys.readouterr().out
+    assert "predicted without PHASE, without a lesion (near_lesion is skipped)" in capsys.readouterr().out
     assert _run(*arguments, f"lesion={files['lesion']}") == 0
     told = capsys.readouterr().out
     assert "thrombus" in told
@@ -119,7 +122,7 @@ def test_a_bundle_of_lesions_tells_it_from_modalities_of_its_own(
 def test_nothing_found_is_no_lesion(bundle_path: Path, patient: Callable) -> None:
     files = patient()
     bundle = load_bundle(bundle_path, "cpu")
-    strict = bundle.manifest.postprocessing.model_copy(update={"threshold": 0.999999})
+    strict = Chains(full=Postprocessing(threshold=0.999999))
     bundle.manifest = bundle.manifest.model_copy(update={"postprocessing": strict})
     assert bundle.find({"DWI": files["DWI"]}) is None
 
@@ -139,10 +142,12 @@ def test_a_folder_has_masks_and_who_has_none_is_told_or_looked_at(
     assert _run(*arguments) == 0
     told = capsys.readouterr().out
     assert "2 of 2 subjects predicted" in told
-    assert "without PHASE: a" in told
-    assert "without PHASE, a lesion (near_lesion is skipped): b" in told
+    assert "without PHASE: a, b" in told
+    assert "without a lesion (near_lesion is skipped): b" in told
     assert _run(*arguments, f"lesion_bundle={bundle_path}") == 0
-    assert "without PHASE: a, b" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "without PHASE: a, b" in told
+    assert "near_lesion" not in told
 
 
 def test_a_folder_of_references_is_no_matter_to_a_bundle_of_lesions(
