@@ -41,7 +41,9 @@ def read_volume(path: Path, subject: str) -> Volume:
     image = _open(path, subject)
     _check_header(image, path, subject)
     try:
-        stored = np.asanyarray(image.dataobj)[(..., *[0] * (image.ndim - 3))]  # `slicer` would reorder it in memory
+        stored = np.asanyarray(image.dataobj)[
+            (..., *[0] * (image.ndim - 3))
+        ]  # `slicer` would reorder it in memory
         canonical = nib.as_closest_canonical(type(image)(stored, image.affine, image.header))
         data = np.ascontiguousarray(canonical.get_fdata(dtype=np.float32, caching="unchanged").T)
     except (*UNREADABLE, MemoryError) as error:
