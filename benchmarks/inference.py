@@ -58,8 +58,8 @@ def main() -> None:
             for n in range(options.rounds)
         ]
         parts = run_parts(bundle, images, folder / "mask.nii.gz", options.device, options.threads)
-    for name, seconds in parts.items():
-        print(f"  {name:<44} {seconds:6.1f} s")
+    for name, (wall_s, cpu_s) in parts.items():
+        print(f"  {name:<44} {wall_s:6.1f} s, {cpu_s:6.1f} CPU seconds")
     for wall_s, cpu_s, load in rounds:
         print(f"study.predict: {wall_s:.1f} s, {cpu_s:.1f} CPU seconds, load average before it {load:.1f}")
     measured_on = {
@@ -174,8 +174,8 @@ def run_command(
 
 def run_parts(
     bundle: Path, images: Mapping[str, Path], out: Path, device: str, threads: int
-) -> dict[str, float]:
-    """Seconds of each part of the same prediction."""
+) -> dict[str, tuple[float, float]]:
+    """Seconds, and seconds of CPUs, of each part of the same prediction."""
     import torch
 
     from study.deployment import predictor
@@ -183,13 +183,17 @@ def run_parts(
     from study.imaging import prepare, scan
 
     torch.set_num_threads(threads)
-    spent: dict[str, float] = {}
+    spent: dict[str, tuple[float, float]] = {}
 
     def timed(name: str, function: Callable[..., Result]) -> Callable[..., Result]:
         def run(*arguments: object, **named: object) -> Result:
-            began = time.perf_counter()
+            began_s, began_cpu_s = time.perf_counter(), time.process_time()
             result = function(*arguments, **named)
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - began
+            before_s, before_cpu_s = spent.get(name, (0.0, 0.0))
+            spent[name] = (
+                before_s + time.perf_counter() - began_s,
+                before_cpu_s + time.process_time() - began_cpu_s,
+            )
             return result
 
         return run
