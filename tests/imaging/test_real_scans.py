@@ -7,12 +7,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from study.config import Imaging
 from study.imaging.brain import derive_brain
 from study.imaging.prepare import prepare_images
 from study.imaging.prepared import Prepared
 from study.imaging.read import read_volume
+from study.imaging.register import find_rigid, motion_size
+from study.imaging.volume import Grid, Volume
 from study.imaging.write import write_mask
 
 FOLDER = os.environ.get("STUDY_REAL_DATA")
@@ -108,3 +111,20 @@ def test_a_whole_diffusion_series_is_refused_and_a_volume_of_it_accepted(write_n
     volume = read_volume(first, "sub-01")
     head_ml = derive_brain(volume).sum() * volume.grid.voxel_volume_ml
     assert 1000 < head_ml < 5000  # not skull-stripped: the head
+
+
+def test_isles_diffusion_is_registered_to_flair_wherever_its_header_puts_it() -> None:
+    images, _ = isles("0009")
+    dwi, flair = (read_volume(images[name], "0009") for name in ("DWI", "FLAIR"))
+    motion = np.eye(4)
+    motion[:3, :3] = Rotation.from_euler("xyz", (4, -5, 3), degrees=True).as_matrix()
+    motion[:3, 3] = (5, -6, 4)
+    by_header = find_rigid(dwi, flair)
+    # The header is good already; what is left is what the patient moved between the two.
+    shift_mm, degrees = motion_size(by_header, dwi.grid)
+    assert shift_mm < 2
+    assert degrees < 2
+    displaced = find_rigid(Volume(dwi.data, Grid(dwi.grid.shape, motion @ dwi.grid.affine)), flair)
+    shift_mm, degrees = motion_size(displaced @ motion @ np.linalg.inv(by_header), dwi.grid)
+    assert shift_mm < 0.5
+    assert degrees < 0.5
