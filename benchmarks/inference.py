@@ -30,6 +30,7 @@ from study.composition import compose
 from study.config import Config, Postprocessing
 from study.deployment.bundle import write_bundle
 from study.deployment.manifest import Inference, Manifest, Preparation
+from study.evaluation.chains import Chains
 from study.preparation import plan_network
 
 LIMIT_S = 180.0
@@ -149,7 +150,7 @@ def _manifest(config: Config, plan: dict[str, object], spacing_mm: tuple[float, 
             windows_per_batch=evaluation.windows_per_batch,
             precision="fp32",
         ),
-        postprocessing=Postprocessing(),
+        postprocessing=Chains(full=Postprocessing()),
         versions={},
         files={},
     )
