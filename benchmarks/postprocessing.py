@@ -29,8 +29,9 @@ from study.config import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSm
 from study.evaluation.components import label_components
 from study.evaluation.fast_chain import FastChain
 from study.evaluation.kept import KeptCase, keep
-from study.evaluation.postprocessing import Subject, center_of_mass, postprocess
+from study.evaluation.postprocessing import Subject, postprocess
 from study.evaluation.search import search_postprocessing
+from study.imaging.geometry import center_of_mass
 from study.parallel import available_cpus
 
 LOWEST = 0.1  # of all thresholds

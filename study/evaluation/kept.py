@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.evaluation.components import Box, Mask, bounding_box
-from study.evaluation.postprocessing import Centroid
+from study.imaging.geometry import Centroid
 from study.results import atomic
 
 LEVELS = (np.arange(1001) / 1000).astype(np.float32)  # what kept probabilities are rounded down to

@@ -44,8 +44,8 @@ from numpy.typing import NDArray
 
 from study.config import Postprocessing, Step
 from study.evaluation.components import Mask, label_components
+from study.imaging.geometry import Centroid
 
-Centroid = tuple[float, float, float]  # center of mass in voxels along D, H, W
 Values = NDArray[np.float64]
 Integers = NDArray[np.int64]
 ROUNDING = 1e-6  # voxels by which a component may miss its minimum, as 0.07 · 100 is 7.000000000000001
@@ -81,15 +81,6 @@ def postprocess(probability: NDArray[np.float32], settings: Postprocessing, subj
     for step in settings.steps:
         mask = STEPS[step](mask, probability, settings, subject)
     return mask
-
-
-def center_of_mass(mask: Mask) -> Centroid | None:
-    """The mean voxel of a mask [D, H, W]; None where it is empty."""
-    voxels = np.nonzero(mask)
-    if voxels[0].size == 0:
-        return None
-    first, second, third = (int(axis.sum()) / axis.size for axis in voxels)
-    return first, second, third
 
 
 def min_voxels(voxels: int, ml: float, voxel_volume_ml: float) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from study.config import Postprocessing
-from study.evaluation.postprocessing import Subject, center_of_mass, fill_holes, postprocess
+from study.evaluation.postprocessing import Subject, fill_holes, postprocess
 
 TOUCHING = np.ones((3, 3, 3))
 STEPS = ("remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes")
@@ -135,11 +135,6 @@ def test_the_closest_in_mm_is_kept_even_where_another_is_closer_in_voxels():
 def test_without_a_lesion_nothing_is_removed():
     settings = chain("near_lesion", near_lesion={"voxels": 1})
     assert after(FAR, settings, lesion=None) == ["#..##...#", ".........", "#........"]
-
-
-def test_an_empty_lesion_has_no_center_of_mass():
-    assert center_of_mass(np.zeros((2, 3, 4), bool)) is None
-    assert center_of_mass(drawing(".9.9", ".99.") > 0.5) == (0.0, 0.5, 1.75)
 
 
 def test_growing_adds_all_that_is_connected_above_the_lower_threshold():

@@ -6,6 +6,7 @@ import pytest
 from study.imaging.geometry import (
     alignment_fault,
     bounding_box,
+    center_of_mass,
     coverage,
     displacement_mm,
     same_grid,
@@ -80,3 +81,10 @@ def test_bounding_box_ends_after_the_last_voxel() -> None:
     start, stop = bounding_box(mask)
     assert start.tolist() == [1, 2, 3]
     assert stop.tolist() == [4, 3, 6]
+
+
+def test_the_center_of_mass_is_the_mean_voxel_and_an_empty_mask_has_none() -> None:
+    mask = np.zeros((1, 2, 4), bool)
+    mask[0, 0, [1, 3]] = mask[0, 1, [1, 2]] = True
+    assert center_of_mass(mask) == (0.0, 0.5, 1.75)
+    assert center_of_mass(np.zeros((2, 3, 4), bool)) is None

@@ -262,7 +262,7 @@ def test_a_note_counts_who_has_no_lesion(make_patient: Callable, thrombus_config
     config = thrombus_config()
     subjects = (make_patient("a"), make_patient("b", lesion=None), make_patient("c", lesion=None))
     assert lesion_notes(fill(config, None, *subjects), config) == [
-        "  no lesion: near_lesion is skipped for 2 subjects"
+        "no lesion: near_lesion is skipped for 2 subjects"
     ]
     assert not lesion_notes(fill(config, None, subjects[0]), config)
     none = thrombus_config(lesion__source="none")
