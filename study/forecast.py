@@ -44,9 +44,9 @@ COSTS = {
     "unet2d": Cost(4.6e5, 0.95e6, 32),
     "urn": Cost(2.3e6, 4.9e6, 32),
     "tiramisu": Cost(1.1e6, 1.4e6, None),
-    "lstm": Cost(1.0e5, 0.05e6, None),
-    "attlstm": Cost(1.0e5, 0.3e6, None),
-    "upattlstm": Cost(1.0e5, 0.3e6, None),
+    "lstm": Cost(4.0e5, 0.05e6, None),
+    "attlstm": Cost(5.0e4, 0.3e6, None),
+    "upattlstm": Cost(5.6e5, 0.3e6, None),
 }
 
 

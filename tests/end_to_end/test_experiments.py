@@ -1,0 +1,88 @@
+"""The thrombus experiments: every system in turn, trained for a moment, and the table that compares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search_spaces import SearchSpace
+from study.composition import compose
+from study.forecast import forecast
+from study.preparation import prepare_study
+from study.report import final_report, summarise
+from study.results import StudyFolder, read_json, write_json
+from study.trial import run_trial
+
+SYSTEMS = {
+    "thrombus_slices": [f"slices={count}" for count in (8, 10, 12, 14, 16)],
+    "thrombus_models": [
+        "name=nnunet",
+        *(
+            f"name={name}, kind={kind}"
+            for name in ("lstm", "attlstm", "upattlstm")
+            for kind in ("clstm", "llstm")
+        ),
+    ],
+    "thrombus_multicentric": ["shape=none", "shape=step"],
+}
+BRIEF = [
+    "cohort.phantom.subjects_per_center=4",
+    "imaging.spacing_mm=[4,4,4]",
+    "imaging.in_plane_crop=[32,32]",
+    "trainer.epochs=1",
+    "trainer.iterations_per_epoch=1",
+    "trainer.batch_size=2",
+    "evaluation.postprocessing_trials=10",
+    "evaluation.bootstrap=50",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", SYSTEMS)
+def test_an_experiment_compares_its_systems(
+    experiment: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shared = tmp_path_factory.getbasetemp() / "experiments"
+    roots = [f"study.root={tmp_path}", f"cohort.phantom.root={shared}", f"imaging.cache={shared / 'cache'}"]
+    config = compose([f"experiment={experiment}", *BRIEF, *roots])
+    folder = StudyFolder(tmp_path, config.study.name)
+    prepare_study(config, folder)
+    space = SearchSpace.parse(config.search_space, config)
+    assert config.study.trials == len(space.turns)
+    for number, turn in enumerate(space.turns):
+        trial = folder.trial(number)
+        values = {**_fixed(space, turn), **turn}
+        write_json(trial.parameters, values)
+        result = run_trial(config.with_values(values), trial, lambda epoch, metrics: False)
+        assert result is not None
+        assert result["state"] == "complete"
+        assert read_json(trial.postprocessing)["tried"] > 10
+    write_json(folder.summary, summarise(config, folder))
+    report = final_report(config, folder)
+    for system in SYSTEMS[experiment]:
+        assert f"| detection rate | {system} | yes | nothing |" in report
+    if experiment == "thrombus_multicentric":
+        assert "| Dice | shape=step | no | nothing |" in report  # FOCH, which has no PHASE
+        assert "Test subjects with SWAN=SWI" in report
+
+
+def _fixed(space: SearchSpace, turn: dict[str, Any]) -> dict[str, Any]:
+    """The settings that go with a turn: those of its conditions, and the low end of what is drawn."""
+    values: dict[str, Any] = {}
+    for parameter in space.outer.parameters:
+        known = {**space.given, **values, **turn}
+        if parameter.path not in turn and all(
+            known[path] in wanted for path, wanted in parameter.when.items()
+        ):
+            values[parameter.path] = parameter.value if parameter.kind == "fixed" else parameter.low
+    return values
+
+
+@pytest.mark.parametrize("experiment", SYSTEMS)
+def test_an_experiment_can_be_run_at_full_size(experiment: str, tmp_path: Path) -> None:
+    full = ["cohort.phantom.size=full", "trainer=thrombus", "imaging.in_plane_crop=[256,256]"]
+    config = compose([f"experiment={experiment}", *full, f"study.root={tmp_path}"])
+    assert (config.trainer.epochs, config.trainer.loss, config.trainer.sampling) == (1000, "ce", "pairs")
+    assert f"{len(SYSTEMS[experiment])} trials, 1000 epochs each" in forecast(config)
