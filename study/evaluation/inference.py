@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.stack_planning import StackPlan
 from study.config import Blending
 from study.imaging.windows import Windows
 
@@ -82,6 +83,8 @@ def predict_subsets(
     weighted = blending == "gaussian_logits"
     code = torch.tensor([list(present) for present in subsets], dtype=torch.float32, device=device)
     there = code[None, :, :, None, None, None] > 0
+    # For a single small image torch leaves the fast convolutions of the CPU, and takes thrice as long. A stack is many.
+    fewest = 1 if isinstance(getattr(model, "plan", None), StackPlan) else 2
     precision = torch.autocast(device.type, dtype=autocast) if autocast else nullcontext()
 
     def network(windows: Tensor) -> Tensor:
@@ -90,8 +93,7 @@ def predict_subsets(
         The blend of differences gives what the blended logits' softmax gives.
         """
         batch = torch.where(there, windows[:, None], 0.0).flatten(0, 1)
-        # For a single small image torch leaves the fast convolutions of the CPU, and takes thrice as long.
-        padded = batch.expand(2, *batch.shape[1:]) if len(batch) == 1 else batch
+        padded = batch.expand(fewest, *batch.shape[1:]) if len(batch) == 1 else batch
         with precision:
             logits = model(padded, code.repeat(len(windows), 1).expand(len(padded), -1))
         difference = logits[: len(batch), 1].float() - logits[: len(batch), 0].float()

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from models import Scans, plan_model
+from study.config import Model
 from study.evaluation.inference import predict_probability, predict_subsets, sliding_window
 from study.imaging.windows import Windows
 
@@ -89,6 +91,18 @@ def test_every_window_passes_in_batches_even_where_the_image_is_empty():
         network, Windows(np.zeros((1, 8, 16, 20), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu"
     )
     assert network.batches == [4, 4, 4]  # 1 x 3 x 4 windows
+
+
+def test_a_single_stack_passes_alone_and_a_single_patch_twice() -> None:
+    plan = plan_model("lstm", Model().model_dump() | {"slices": 8}, Scans(("SWAN",), (8, 6, 8), (1, 1, 1), 1))
+    patch, stack = Network(1), Network(1)
+    stack.plan = plan
+    for network in (patch, stack):
+        predict_probability(
+            network, Windows(np.ones((1, 16, 6, 8), np.float32)), (True,), (8, 6, 8), 0.0, 1, "cpu"
+        )
+    assert patch.batches == [2, 2]
+    assert stack.batches == [1, 1]
 
 
 def test_a_volume_of_one_window_passes_once():
