@@ -28,7 +28,7 @@ SYSTEMS = {
     "thrombus_multicentric": ["shape=none", "shape=step"],
 }
 BRIEF = [
-    "cohort.phantom.subjects_per_center=4",
+    "cohort.phantom.subjects_per_center=6",  # one of FOCH has SWI in SWAN's place
     "imaging.spacing_mm=[4,4,4]",
     "imaging.in_plane_crop=[32,32]",
     "trainer.epochs=1",
