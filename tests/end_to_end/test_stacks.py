@@ -55,7 +55,7 @@ def test_a_recurrent_network_trains_on_stacks_and_its_bundle_predicts_them(tmp_p
     assert math.isfinite(read_json(trial.result)["value"])
 
     data = open_study(folder, config)
-    prepared = data.subjects[data.splits.unseen[0]]
+    prepared = data.subjects[data.splits.test[0]]
     assert prepared.own is not None
     assert prepared.own.grid.spacing_mm[0] > 4  # DWI; SWAN has 3 mm here
     network = load_network(config, data.plan, trial)
