@@ -247,7 +247,7 @@ def _rank(rank: int, root: str) -> None:
         (Path(root) / "losses.json").write_text(
             json.dumps([record["train_loss"] for record in outcome.history])
         )
-    torch.distributed.barrier()  # who leaves first would cut off the other in the middle of a word
+    torch.distributed.barrier()  # the first to leave would break the connections of the other
     torch.distributed.destroy_process_group()
 
 
