@@ -82,7 +82,9 @@ def _fixed(space: SearchSpace, turn: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("experiment", SYSTEMS)
 def test_an_experiment_can_be_run_at_full_size(experiment: str, tmp_path: Path) -> None:
-    full = ["cohort.phantom.size=full", "trainer=thrombus", "imaging.in_plane_crop=[256,256]"]
+    full = ["cohort.phantom.size=full", "trainer=thrombus"]
     config = compose([f"experiment={experiment}", *full, f"study.root={tmp_path}"])
     assert (config.trainer.epochs, config.trainer.loss, config.trainer.sampling) == (1000, "ce", "pairs")
+    assert config.imaging.in_plane_crop == (256, 256)
+    assert (config.model.attention.patch_dwi, config.model.attention.patch_swan) == (32, 4)
     assert f"{len(SYSTEMS[experiment])} trials, 1000 epochs each" in forecast(config)
