@@ -95,10 +95,14 @@ def _name(label: str, paths: Sequence[str], values: Sequence[object]) -> str:
     return ", ".join([*([label] if label else []), *told])
 
 
+def searched_settings(folder: StudyFolder) -> set[str]:
+    """The dotted paths of all that any trial of a study searched."""
+    files = (trial.parameters for trial in folder.trials())
+    return {path for file in files if file.is_file() for path in read_json(file)}
+
+
 def _check_searched(folder: StudyFolder, paths: Sequence[str]) -> None:
-    searched: set[str] = set()
-    for trial in folder.trials():
-        searched |= set(read_json(trial.parameters)) if trial.parameters.is_file() else set()
+    searched = searched_settings(folder)
     if unknown := [path for path in paths if path not in searched]:
         there = ", ".join(sorted(searched)) or "nothing"
         raise ConfigError(

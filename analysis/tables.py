@@ -130,13 +130,10 @@ def occlusion_table(rows: pd.DataFrame, bootstrap: int, seed: int, by: str | Non
 
 
 def tells_occlusions(rows: pd.DataFrame, target: str) -> bool:
-    """Whether a table by occlusion says more than the cross-center table.
-
-    It does for a thrombus, whatever is known of it, and where occlusions are known or control scans are there.
-    """
-    tested = rows[rows["split"].isin(["test", "control"])]
-    known = (tested["occlusion"] != "") | (tested["split"] == "control")
-    return bool(len(tested) and (target == "thrombus" or known.any()))
+    """Whether a table by occlusion is asked for: of a thrombus, whatever is known of it, or of control scans."""
+    return bool(
+        (rows["split"] == "control").any() or (target == "thrombus" and (rows["split"] == "test").any())
+    )
 
 
 def _tested(rows: pd.DataFrame, *, several_trials: bool = False) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from analysis.systems import describe, rows_of_systems
+from analysis.systems import describe, rows_of_systems, searched_settings
 from analysis.tables import average_table, cross_center_table, occlusion_table, tells_occlusions
 from analysis.text import OCCLUSION_NOTE, to_text
 from search_spaces.space import SearchSpace
@@ -71,17 +71,21 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
     if tells_occlusions(rows, config.cohort.target):
         lines += [OCCLUSION_NOTE, to_text(occlusion_table(rows, *resamples)), ""]
-    if paths := _paths_in_turn(config):
+    if paths := _paths_in_turn(config, folder):
         systems = describe(rows_of_systems({"": [folder]}, paths), *resamples)
         lines += [f"What was gone through in turn ({', '.join(paths)}), the best trial of each:", systems, ""]
     lines += _synthesis(folder.trial(winner["trial"]))
     return "\n".join([*lines, *_next_steps(config, folder)])
 
 
-def _paths_in_turn(config: Config) -> list[str]:
-    """The settings that a study was made to compare; not the inputs of independent models, which are one system."""
-    turns = SearchSpace.parse(config.search_space, config).turns
-    return list(dict.fromkeys(path for turn in turns for path in turn if path != "model.inputs"))
+def _paths_in_turn(config: Config, folder: StudyFolder) -> list[str]:
+    """The settings that a study was made to compare, if it did: a single training (study.train) searches nothing.
+
+    Not the inputs of independent models, which are one system.
+    """
+    turns, searched = SearchSpace.parse(config.search_space, config).turns, searched_settings(folder)
+    in_turn = dict.fromkeys(path for turn in turns for path in turn)
+    return [path for path in in_turn if path in searched and path != "model.inputs"]
 
 
 def _synthesis(trial: TrialFolder) -> list[str]:

@@ -65,6 +65,15 @@ def test_the_report_and_the_summary_tell_thrombi_by_occlusion_and_control_scans(
     ]  # fmt: skip
 
 
+def test_a_single_training_of_an_experiment_compares_nothing(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "thrombus")
+    slices = {"model": {"slices": {"type": "categorical", "choices": [10, 12], "in_turn": True}}}
+    experiment = config.with_values({"search_space": slices})
+    assert final_report(experiment, folder) == final_report(config, folder)
+    write_json(folder.trial(0).parameters, {"model.slices": 12})
+    assert "gone through in turn (model.slices)" in final_report(experiment, folder)
+
+
 @pytest.mark.parametrize(("target", "told"), [("lesion", False), ("thrombus", True)])
 def test_where_no_occlusion_is_known_only_a_thrombus_has_the_table(
     tmp_path: Path, target: str, told: bool
