@@ -23,6 +23,8 @@ from study.imaging.volume import Grid, Volume
 if TYPE_CHECKING:
     import torch
 
+    from study.imaging.prepared import Prepared
+
 BRAIN, LESION = "brain", "lesion"  # masks that may be given beside the modalities
 
 
@@ -100,41 +102,16 @@ class Bundle:
             ConfigError: no modality, one that the bundle does not know, or one beside its stand-in.
             CohortError: everything that is wrong with the files.
         """
-        from study.evaluation.inference import predict_probability
         from study.evaluation.postprocessing import Subject, postprocess
-        from study.imaging.prepare import prepare_images
 
-        _check_modalities(images, self.manifest)
-        stand_ins = find_stand_ins(images, self.manifest.modality_aliases)
-        images = substitute(images, stand_ins)
-        manifest, preparation = self.manifest, self.manifest.preparation
+        manifest = self.manifest
+        _check_modalities(images, manifest)
         if lesion is not None and manifest.target == "lesion":
             raise ConfigError(["lesion: this bundle outlines lesions itself; leave it out"])
-        masks = {BRAIN: brain, LESION: lesion if isinstance(lesion, Path) else None}
-        prepared = prepare_images(
-            images,
-            manifest.modalities,
-            _imaging(manifest),
-            preparation.spacing_mm,
-            masks={mask: path for mask, path in masks.items() if path is not None},
-            target=manifest.target,
-            lesion=None if isinstance(lesion, Path) else lesion,
-            landmarks=preparation.landmarks or None,
-            subject=name,
-        )
-        probability = prepared.to_native(
-            predict_probability(
-                self._network,
-                prepared.windows,
-                prepared.present,
-                manifest.network["patch_size"],
-                manifest.inference.overlap,
-                manifest.inference.windows_per_batch,
-                self._device,
-                blending=manifest.inference.blending,
-                autocast=self._autocast,
-            )
-        )
+        stand_ins = find_stand_ins(images, manifest.modality_aliases)
+        images = substitute(images, stand_ins)
+        prepared = self._prepare(images, brain, lesion, name)
+        probability = self._probability(prepared)
         absent = tuple(modality for modality in manifest.modalities if modality not in images)
         judged = Subject(prepared.native.spacing_mm, prepared.lesion)
         mask = postprocess(probability, manifest.postprocessing.of("+".join(absent)), judged)
@@ -148,6 +125,44 @@ class Bundle:
             volume_ml=float(np.count_nonzero(mask)) * judged.voxel_volume_ml,
             lesion=prepared.lesion,
         )
+
+    def _prepare(
+        self, images: Mapping[str, Path], brain: Path | None, lesion: Path | LesionCenter | None, name: str
+    ) -> Prepared:
+        """The subject as the study would have prepared it."""
+        from study.imaging.prepare import prepare_images
+
+        preparation = self.manifest.preparation
+        masks = {BRAIN: brain, LESION: lesion if isinstance(lesion, Path) else None}
+        return prepare_images(
+            images,
+            self.manifest.modalities,
+            _imaging(self.manifest),
+            preparation.spacing_mm,
+            masks={mask: path for mask, path in masks.items() if path is not None},
+            target=self.manifest.target,
+            lesion=None if isinstance(lesion, Path) else lesion,
+            landmarks=preparation.landmarks or None,
+            subject=name,
+        )
+
+    def _probability(self, prepared: Prepared) -> NDArray[np.float32]:
+        """What the network says, on the reference's own grid [D, H, W]."""
+        from study.evaluation.inference import predict_probability
+
+        inference = self.manifest.inference
+        probability = predict_probability(
+            self._network,
+            prepared.windows,
+            prepared.present,
+            self.manifest.network["patch_size"],
+            inference.overlap,
+            inference.windows_per_batch,
+            self._device,
+            blending=inference.blending,
+            autocast=self._autocast,
+        )
+        return prepared.to_native(probability)
 
     def find(
         self, images: Mapping[str, Path], *, brain: Path | None = None, name: str = "input"
