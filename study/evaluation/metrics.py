@@ -106,16 +106,6 @@ def dice_of_counts(overlap: int, n_reference: int, n_prediction: int, empty_dice
     return 2 * overlap / total if total else EMPTY_DICE[empty_dice]
 
 
-def lesion_f1(reference: NDArray[Any], prediction: NDArray[Any]) -> float:
-    """F1 over 26-connected components (ISLES 2022).
-
-    A reference component is found if at least one of its voxels is predicted; a predicted component is false
-    if none of its voxels is in the reference. Both empty: 1.
-    """
-    reference, prediction = _masks(reference, prediction)
-    return _f1(_lesions(reference, prediction), _lesions(prediction, reference))
-
-
 def hd95(reference: NDArray[Any], prediction: NDArray[Any], spacing_mm: Sequence[float]) -> float:
     """The 95th percentile of surface distances in mm, the larger of both directions; nan if a mask is empty.
 
@@ -169,6 +159,7 @@ def _lesions(mask: Mask, other: Mask) -> _Lesions:
 
 
 def _f1(reference: _Lesions, prediction: _Lesions) -> float:
+    """F1 over components (ISLES 2022): found are those of the reference with a predicted voxel, false those without one."""
     found = reference.count - reference.alone.size
     total = 2 * found + reference.alone.size + prediction.alone.size
     return 2 * found / total if total else 1.0
