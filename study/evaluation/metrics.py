@@ -159,7 +159,7 @@ def _lesions(mask: Mask, other: Mask) -> _Lesions:
 
 
 def _f1(reference: _Lesions, prediction: _Lesions) -> float:
-    """F1 over components (ISLES 2022): found are those of the reference with a predicted voxel, false those without one."""
+    """F1 over components (ISLES 2022); both empty: 1."""
     found = reference.count - reference.alone.size
     total = 2 * found + reference.alone.size + prediction.alone.size
     return 2 * found / total if total else 1.0
