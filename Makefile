@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test check slow clean
+.PHONY: study test check docs reference clean
 
 study: .venv/installed
 	$(BIN)/python -m study.run search_space=gradual $(ARGS)
@@ -10,13 +10,19 @@ study: .venv/installed
 test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/installed-dev
+	$(BIN)/python -m mkdocs build --strict
+
+reference: .venv/installed-dev
+	$(BIN)/python -m docs.generate
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,4 +36,4 @@ check: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,7 +1,7 @@
 """`python -m analysis.compare gradual=studies/gradual none=studies/none`: two studies' winners on the same subjects.
 
 Several runs of one side (other seeds) are joined by commas: `gradual=studies/g0,studies/g1`. Each subject then counts
-with its mean over the runs; the intervals are over subjects and do not hold the spread between seeds, which is shown
+with its mean over the runs. Intervals are over subjects; they do not include the spread between seeds, which is shown
 run by run.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.significance import Interval, bootstrap_mean, paired_difference
-from study.cli import parse_pairs, run_command
+from study.commandline import parse_pairs, run_command
 from study.errors import ConfigError
-from study.results import StudyFolder, winning_rows
+from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ class Comparison:
     """One group of test subjects under one availability subset, on both sides.
 
     Attributes:
-        group: which subjects, with what.
+        group: the subjects and the modalities that they are given, in words.
         runs: mean Dice of each run, by side.
         means: mean Dice over subjects with its interval, by side.
         difference: first side minus second, paired by subject.
@@ -45,7 +45,7 @@ class Comparison:
 
 
 def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
-    """Compare two sides, each one table of rows per run, group by group; by occlusion, too, where it is known."""
+    """Compare two sides group by group, and by occlusion where it is known; each side has a table of rows per run."""
     import pandas as pd
 
     pooled = {name: pd.concat(tables) for name, tables in sides.items()}
@@ -60,7 +60,7 @@ def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
 
 
 def _part(table: pd.DataFrame, seen: bool, removed: str, occlusion: str = "") -> pd.DataFrame:
-    """The rows of one group; without an occlusion those of all."""
+    """The rows of one group; of all occlusions where none is named."""
     part = table[(table["seen"] == seen) & (table["removed"] == removed)]
     return part[part["occlusion"] == occlusion] if occlusion else part
 
@@ -118,7 +118,7 @@ def to_markdown(comparisons: Sequence[Comparison]) -> str:
 
 
 def figure_of(comparisons: Sequence[Comparison]) -> Figure:
-    """Dice of both sides by group: the mean with its interval, and each run as a small dot."""
+    """Dice of both sides by group: the mean with its interval, and each run as a tick."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 0.9 + 0.75 * len(comparisons)), layout="constrained")
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _winner_rows(path: Path) -> pd.DataFrame:
     folder = StudyFolder.find(path.parent, path.name)
-    rows = winning_rows(folder)
+    rows = Ranking(folder).winning_rows()
     return rows[rows["split"] == "test"]
 
 

@@ -1,20 +1,25 @@
-"""Pictures of a trial: its training curves, its post-processing, and what it saw and drew, a slice of each center."""
+"""Figures of a trial: training curves, post-processing, and a predicted slice of each center."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.evaluation.settings_space import step_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with every kind of colour vision.
+    from study.evaluation.chains import Chains
+    from study.evaluation.fit import Curve, PostprocessingFit
+    from study.records.overlays import Overlay
+
+# Okabe and Ito's colours, which are distinct with every kind of colour vision.
 BLUE, SKY, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#56B4E9", "#E69F00", "#009E73", "#D55E00", "#666666"
 DICE = {
     "val_dice_full": ("all modalities", BLUE, "o"),
@@ -26,14 +31,16 @@ OUTLINES = {"reference": ORANGE, "prediction": SKY}
 
 
 def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss, validation Dice and what is left of a dropped modality, over epochs.
+    """Loss, validation Dice and the fade of dropped modalities over epochs.
 
     Args:
         epochs: the records of `epochs.jsonl`; what a record lacks is left out.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 6.5), layout="constrained")
+    # Fixed margins: a layout that is worked out takes as long as all the drawing.
+    figure = Figure(figsize=(7, 6.5))
+    figure.subplots_adjust(left=0.13, right=0.985, bottom=0.075, top=0.985, hspace=0.08)
     loss, dice, fade = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.5))
     marker = "o" if len(epochs) == 1 else ""
     loss.plot(*_series(epochs, "train_loss"), color=GREY, marker=marker, markersize=4)
@@ -59,33 +66,27 @@ def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def postprocessing_figure(found: Mapping[str, Any]) -> Figure:
-    """The objective on validation subjects against each searched value of the post-processing, all others held.
+def postprocessing_figure(fit: PostprocessingFit) -> Figure:
+    """Draw the objective on validation subjects against each searched value of the post-processing, all others held.
 
-    A dashed line is at the default, a dot at the best found on all subjects; all panels have one scale, so that a value
-    that matters less looks flatter.
-
-    Args:
-        found: the content of `postprocessing.json`; its curves are drawn.
+    A dashed line marks the default, a dot the best value found on all subjects. All panels share one scale, so that a
+    value that matters less looks flatter.
     """
     from matplotlib.figure import Figure
 
-    curves: Mapping[str, Any] = found["curves"]
+    curves = fit.curves
     columns = min(max(len(curves), 1), 3)
     rows = max(math.ceil(len(curves) / columns), 1)
     figure = Figure(figsize=(max(3.1 * columns, 6.2), 2.6 * rows + 1.0), layout="constrained")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for axes, (path, curve) in zip(panels.flat, curves.items(), strict=False):
-        chain, _, name = path.rpartition("postprocessing.")
-        marks = [_at(found[kind], chain.rstrip("."), name) for kind in ("default", "fitted")]
-        _draw_curve(axes, curve, *marks)
-        step, unit = name.partition(".")[0], UNITS.get(name.rpartition(".")[2])
-        axes.set_xlabel(chain.replace(".", ": ") + step + (f" ({unit})" if unit else ""))
+    for axes, curve in zip(panels.flat, curves, strict=False):
+        _draw_curve(axes, curve, *(_value_of(chains, curve) for chains in (fit.default, fit.fitted)))
+        axes.set_xlabel(_named(curve))
     for axes in panels.flat[len(curves) :]:
         axes.set_axis_off()
     for axes in panels[:, 0]:
         axes.set_ylabel("objective")
-    figure.suptitle(_worth(found), fontsize="medium")
+    figure.suptitle(_worth(fit), fontsize="medium")
     if curves:
         handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
@@ -99,17 +100,17 @@ def overlay_figure(
     prediction: NDArray[np.bool_],
     title: str,
 ) -> Figure:
-    """One slice in each modality with the outlines of reference and prediction; absent modalities are named.
+    """One slice in each modality with the outlines of reference and prediction; absent modalities are labelled.
 
-    Drawn as radiologists look at it: the patient's right (R) on the left, the front on top.
+    The slice is drawn in radiological convention: the patient's right (R) on the left, the front at the top.
 
     Args:
-        image: [M, H, W], normalised; an all-zero channel is an absent modality. Rows run to the front,
-            columns to the patient's right.
+        image: [M, H, W], normalised; an all-zero channel is an absent modality. Rows run towards the front, columns
+            towards the patient's right.
         modalities: M names.
         reference: [H, W].
         prediction: [H, W].
-        title: what is shown; no patient.
+        title: names no patient.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -133,41 +134,45 @@ def overlay_figure(
     return figure
 
 
-def read_overlays(path: Path) -> dict[str, Figure]:
-    """The overlay of each center in a trial's `overlays.npz`."""
-    with np.load(path, allow_pickle=False) as content:
-        modalities = [str(name) for name in content["modalities"]]
-        centers = sorted(name.removesuffix("/image") for name in content.files if name.endswith("/image"))
-        return {
-            center: overlay_figure(
-                content[f"{center}/image"].astype(np.float32),
-                modalities,
-                content[f"{center}/reference"],
-                content[f"{center}/prediction"],
-                f"{center}, given {content[f'{center}/subset']}",
-            )
-            for center in centers
-        }
+def overlay_figures(overlays: Sequence[Overlay]) -> dict[str, Figure]:
+    """The figure of each center's overlay, centers in alphabetical order."""
+    return {
+        one.center: overlay_figure(
+            one.image.astype(np.float32),
+            one.modalities,
+            one.reference,
+            one.prediction,
+            f"{one.center}, given {one.given}",
+        )
+        for one in sorted(overlays, key=lambda one: one.center)
+    }
 
 
-def _at(chains: Mapping[str, Any], chain: str, name: str) -> Any:
-    """The value of a setting by dotted name, of the chain `full` ("" as well) or `missing`."""
-    value: Any = (chains["missing"] if chain == "missing" else None) or chains["full"]
-    for part in name.split("."):
-        value = value[part]
+def _value_of(chains: Chains, curve: Curve) -> Any:
+    """The value of a curve's setting in the chain that the curve is about; None where the chain lacks the setting."""
+    value: Any = (chains.missing if curve.cases == "missing" else None) or chains.full
+    for part in curve.path.split(".")[1:]:
+        value = getattr(value, part, None)
     return value
 
 
-def _draw_curve(axes: Axes, curve: Sequence[Sequence[Any]], default: Any, best: Any) -> None:
-    """Score against value, with marks at two of the values; values that are no numbers stand side by side."""
-    values, scores = [value for value, _ in curve], [score for _, score in curve]
-    if all(isinstance(value, int | float) for value in (*values, default)):
-        places, at = [float(value) for value in values], float(default)
+def _named(curve: Curve) -> str:
+    """The step whose setting a curve is about, its unit, and the predictions that it is for."""
+    step, unit = step_of(curve.path), UNITS.get(curve.path.rpartition(".")[2])
+    return (f"{curve.cases}: " if curve.cases != "all" else "") + step + (f" ({unit})" if unit else "")
+
+
+def _draw_curve(axes: Axes, curve: Curve, default: Any, best: Any) -> None:
+    """Score against value, with marks at two of the values; values that are not numbers are evenly spaced."""
+    values, scores = [point.value for point in curve.points], [point.score for point in curve.points]
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    if len(numbers) == len(values):
+        places, at = numbers, float(default) if isinstance(default, int | float) else math.nan
         axes.plot(places, scores, color=BLUE, marker="" if len(values) > 20 else "o", markersize=3.5)
     else:
         places = [float(index) for index in range(len(values))]
         at = float(values.index(default)) if default in values else math.nan
-        labels = ["\n".join(value) if isinstance(value, list) else str(value) for value in values]
+        labels = ["\n".join(value) if isinstance(value, tuple) else str(value) for value in values]
         axes.set_xticks(places, labels)
         axes.margins(x=0.25)
         axes.plot(places, scores, "o", color=BLUE, markersize=5)
@@ -186,16 +191,16 @@ def _draw_curve(axes: Axes, curve: Sequence[Sequence[Any]], default: Any, best: 
     axes.tick_params(labelsize="small")
 
 
-def _worth(found: Mapping[str, Any]) -> str:
-    """What the search is worth, in a title."""
-    if not found["trials"]:
-        return f"Post-processing: nothing was searched; objective {found['default_score']:.3f}"
-    noise = ", within noise" if found["within_noise"] else ""
-    kept = "; the default is kept" if found["best"] == found["default"] else ""
+def _worth(fit: PostprocessingFit) -> str:
+    """A title that says what the search is worth."""
+    if not fit.trials:
+        return f"Post-processing: nothing was searched; objective {fit.default_score:.3f}"
+    noise = ", within noise" if fit.within_noise else ""
+    kept = "; the default is kept" if fit.best == fit.default else ""
     return (
-        f"Post-processing, {found['subjects']} validation subjects: default {found['default_score']:.3f}, "
-        f"cross-fitted {found['crossfit_score']:.3f}\n"
-        f"gain {found['gain']:+.3f} (95 % {found['gain_low']:+.3f} to {found['gain_high']:+.3f}{noise}){kept}"
+        f"Post-processing, {fit.subjects} validation subjects: default {fit.default_score:.3f}, "
+        f"cross-fitted {fit.crossfit_score:.3f}\n"
+        f"gain {fit.gain:+.3f} (95 % {fit.gain_low:+.3f} to {fit.gain_high:+.3f}{noise}){kept}"
     )
 
 
@@ -206,7 +211,7 @@ def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], l
 
 
 def _box(image: NDArray[Any]) -> tuple[slice, slice]:
-    """Rows and columns with anything in them, and a margin; all of them where there is nothing."""
+    """The rows and columns of the brain with a margin; all of them for an empty image."""
     inside: NDArray[np.bool_] = np.any(image != 0, axis=0)
     if not inside.any():
         return slice(0, inside.shape[0]), slice(0, inside.shape[1])
@@ -219,7 +224,7 @@ def _box(image: NDArray[Any]) -> tuple[slice, slice]:
 
 
 def _draw_panel(axes: Axes, channel: NDArray[Any], name: str) -> None:
-    """A gray slice, black outside of the brain; seen from the feet, so columns run leftwards."""
+    """A gray slice, black outside of the brain; seen from the feet, so that columns run leftwards."""
     axes.set_title(name, fontsize="small")
     axes.set_xticks([])
     axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""How sure a mean or a difference is: percentile bootstrap over subjects."""
+"""How certain a mean or a difference is: the percentile bootstrap over subjects."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
 
 class Interval(NamedTuple):
-    """A mean with its 95 % bootstrap percentile interval."""
+    """A mean with its 95 % bootstrap percentile interval.
+
+    Attributes:
+        mean: of the values that are not nan.
+        low, high: of the interval.
+        n: number of these values.
+    """
 
     mean: float
     low: float
     high: float
-    n: int  # values that count
+    n: int
 
 
 def bootstrap_mean(values: Sequence[float] | NDArray[np.float64], n: int, seed: int) -> Interval:
@@ -30,7 +36,7 @@ def bootstrap_mean(values: Sequence[float] | NDArray[np.float64], n: int, seed: 
 def bootstrap_mean_of_groups(
     groups: Sequence[Sequence[float] | NDArray[np.float64]], n: int, seed: int
 ) -> Interval:
-    """Unweighted mean of the groups' means, each group resampled within itself; empty groups do not count."""
+    """Unweighted mean of the groups' means; each group is resampled on its own, and empty groups do not count."""
     rng = np.random.default_rng(seed)
     arrays = [np.asarray(group, dtype=np.float64) for group in groups]
     defined = [array for group in arrays if (array := group[~np.isnan(group)]).size]
@@ -43,18 +49,22 @@ def bootstrap_mean_of_groups(
 
 
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, n: int, seed: int) -> Interval:
-    """Mean difference of Dice, first minus second, over the subjects that both tables of rows hold.
+    """Mean difference of Dice, first minus second, over the subjects that are in both tables of rows.
 
-    Rows are paired by subject and removed modalities; each subject counts once, with the mean of its
-    differences. The tables are those of two trials, restricted to what is compared (a center, a subset).
+    Rows are paired by subject and removed modalities; each subject counts once, with the mean of its differences.
+
+    Args:
+        first, second: rows of two trials, restricted to the rows to compare (a center, a subset).
+        n: number of resamples.
+        seed: of the resamples.
 
     Raises:
-        ValueError: a table holds a subject and subset twice.
+        ValueError: a table contains a subject and subset twice.
     """
     key = ["subject", "removed"]
     for table in (first, second):
         if table.duplicated(key).any():
-            raise ValueError("rows must hold each subject and subset once; give the rows of one trial")
+            raise ValueError("rows must contain each subject and subset once; give the rows of one trial")
     pairs = first.merge(second, on=key, suffixes=("_first", "_second"))
     difference = (pairs["dice_first"] - pairs["dice_second"]).groupby(pairs["subject"]).mean()
     return bootstrap_mean(difference.to_numpy(), n, seed)

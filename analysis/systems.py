@@ -1,11 +1,11 @@
 """`python -m analysis.systems AttLLSTM=studies/slices by=model.slices`: many systems side by side, by occlusion.
 
 Each label names a finished study and stands for its winner. With `by=` it stands for the best complete trial (by the
-objective, on validation subjects) of each value of a searched setting, or of each combination of several, joined by
-commas: `by=model.name,model.recurrent.kind`. Several runs of one system (other seeds) are several folders, joined by
-commas: each subject then counts with its mean over the runs.
+objective, on validation subjects) of each value of a searched setting, or of each combination of several settings
+joined by commas: `by=model.name,model.recurrent.kind`. Several runs of one system (other seeds) are folders joined by
+commas; each subject then counts with its mean over the runs.
 
-Where one sequence stands in for another in some test subjects (cohort.modality_aliases), these have a second table.
+Test subjects in whom one sequence stands in for another (cohort.modality_aliases) have a second table of their own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from analysis.tables import occlusion_table
 from analysis.text import OCCLUSION_NOTE, to_markdown
-from study.cli import parse_pairs, run_command
+from study.commandline import parse_pairs, run_command
 from study.errors import ConfigError
-from study.results import StudyFolder, best_trials, read_json, read_rows
+from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,19 +38,19 @@ def main(arguments: Sequence[str]) -> None:
     paths = [path for path in sides.pop("by", "").split(",") if path]
     if not sides:
         raise ConfigError(["no study is given; name one as LABEL=folder"])
-    folders = {
-        label: [StudyFolder.find(Path(path).parent, Path(path).name) for path in joined.split(",")]
+    rankings = {
+        label: [Ranking(StudyFolder.find(Path(path).parent, Path(path).name)) for path in joined.split(",")]
         for label, joined in sides.items()
     }
-    sys.stdout.write(describe(rows_of_systems(folders, paths), RESAMPLES, 0) + "\n")
+    sys.stdout.write(describe(rows_of_systems(rankings, paths), RESAMPLES, 0) + "\n")
 
 
-def rows_of_systems(folders: Mapping[str, Sequence[StudyFolder]], paths: Sequence[str] = ()) -> pd.DataFrame:
+def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of each system's best trial, with the system's name in the column `system`.
 
     Args:
-        folders: label to the studies that are runs of the same systems; an empty label is not shown.
-        paths: searched settings, by dotted path; none compares the winners.
+        rankings: label to the studies that are runs of the same system; an empty label is not shown.
+        paths: searched settings, by dotted path; without any, the winners are compared.
 
     Raises:
         ConfigError: no trial of a study searched one of the settings.
@@ -59,13 +59,11 @@ def rows_of_systems(folders: Mapping[str, Sequence[StudyFolder]], paths: Sequenc
     import pandas as pd
 
     tables = []
-    for label, runs in folders.items():
-        for folder in runs:
-            _check_searched(folder, paths)
-            for values, trial in sorted(
-                best_trials(folder, paths).items(), key=lambda entry: entry[1].number
-            ):
-                tables.append(read_rows(trial.rows).assign(**{SYSTEM: _name(label, paths, values)}))
+    for label, runs in rankings.items():
+        for ranking in runs:
+            _check_searched(ranking, paths)
+            for values, trial in sorted(ranking.best(paths).items(), key=lambda entry: entry[1].number):
+                tables.append(trial.rows.read().assign(**{SYSTEM: _name(label, paths, values)}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -87,26 +85,22 @@ def _table(rows: pd.DataFrame, resamples: int, seed: int) -> str:
 
 
 def _name(label: str, paths: Sequence[str], values: Sequence[object]) -> str:
-    told = [
+    values_shown = [
         f"{path.rpartition('.')[2]}={value}"
         for path, value in zip(paths, values, strict=True)
         if value is not None
     ]
-    return ", ".join([*([label] if label else []), *told])
+    return ", ".join([*([label] if label else []), *values_shown])
 
 
-def searched_settings(folder: StudyFolder) -> set[str]:
-    """The dotted paths of all that any trial of a study searched."""
-    files = (trial.parameters for trial in folder.trials())
-    return {path for file in files if file.is_file() for path in read_json(file)}
-
-
-def _check_searched(folder: StudyFolder, paths: Sequence[str]) -> None:
-    searched = searched_settings(folder)
+def _check_searched(ranking: Ranking, paths: Sequence[str]) -> None:
+    if not paths:
+        return
+    searched = ranking.searched_settings()
     if unknown := [path for path in paths if path not in searched]:
         there = ", ".join(sorted(searched)) or "nothing"
         raise ConfigError(
-            [f"by: no trial of {folder.path} searched {', '.join(unknown)}; searched are {there}"]
+            [f"by: no trial of {ranking.folder.path} searched {', '.join(unknown)}; searched are {there}"]
         )
 
 

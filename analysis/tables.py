@@ -1,4 +1,4 @@
-"""What rows say on average: by center and availability subset, over centers, and by occlusion."""
+"""Means of rows: by center and availability subset, over centers, and by occlusion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.significance import bootstrap_mean, bootstrap_mean_of_groups
+from study.config import split_modalities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +31,13 @@ METRICS = (
 
 
 def cross_center_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame:
-    """One line per center and removed modalities: mean Dice of its test subjects, seen centers first.
+    """One line per center and removed modalities: the mean Dice of its test subjects, seen centers first.
 
-    Columns: center, seen, subset (the modalities given; several, with ` | ` between, where subjects differ),
-    removed, n (subjects with a defined Dice), dice, low and high (95 % bootstrap percentile interval of the
-    mean, over subjects).
+    Columns: center, seen, subset (the modalities given; several, separated by ` | `, where subjects differ), removed, n
+    (subjects with a defined Dice), dice, low and high (95 % bootstrap percentile interval of the mean over subjects).
 
     Args:
-        rows: of one trial, with the columns of `study.results.Row`; only those of split test are read.
+        rows: of one trial, with the columns of `study.evaluation.rows.ResultRow`; only those of split test are read.
         bootstrap: number of resamples.
         seed: of the resamples.
 
@@ -56,11 +56,16 @@ def cross_center_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.Data
 def average_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame:
     """Unweighted means over centers, as `cross_center_table` gives them; intervals resample within centers.
 
-    - `average of seen centers`: for each set of removed modalities, over the seen centers that have it.
-    - `average of same centers`: with nothing and with some modalities removed, over the centers that have
-      both lines, so that these two can be compared.
-    - `average as in the paper`: with the modalities, over the centers that have them; without, over these and
-      the centers that never had them (Vargas-Ibarra 2025, tables). Two sets of centers: not to be compared.
+    - `average of seen centers`: for each set of removed modalities, over the seen centers that have such a line.
+    - `average of same centers`: with nothing and with some modalities removed, over the centers that have both lines,
+      so that these two can be compared.
+    - `average as in the paper`: with the modalities, over the centers that have them; without, over these and the
+      centers that never had them (Vargas-Ibarra 2025, tables). These are two sets of centers, which cannot be compared.
+
+    Args:
+        rows: as for `cross_center_table`.
+        bootstrap: number of resamples.
+        seed: of the resamples.
 
     Raises:
         ValueError: rows of several trials.
@@ -78,8 +83,9 @@ def average_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame
         parts += [("average of same centers", everything[both]), ("average of same centers", without)]
     for removed in taken:
         without = test[test["removed"] == removed]
-        owned = [len(set(subset.split("+")) & set(removed.split("+"))) for subset in everything["subset"]]
-        all_of_them, none_of_them = np.equal(owned, len(removed.split("+"))), np.equal(owned, 0)
+        names = set(split_modalities(removed))
+        present = [len(names & set(split_modalities(subset))) for subset in everything["subset"]]
+        all_of_them, none_of_them = np.equal(present, len(names)), np.equal(present, 0)
         never = everything[none_of_them].assign(removed=removed)
         parts += [
             ("average as in the paper", everything[all_of_them]),
@@ -96,23 +102,23 @@ def average_table(rows: pd.DataFrame, bootstrap: int, seed: int) -> pd.DataFrame
 def occlusion_table(rows: pd.DataFrame, bootstrap: int, seed: int, by: str | None = None) -> pd.DataFrame:
     """One line per kind of center, removed modalities and occlusion: means over subjects with 95 % intervals.
 
-    The metrics of the thrombus papers (Vargas-Ibarra, tables 5 to 7). Their "±" is nowhere defined; intervals
-    here are percentiles of the bootstrap over subjects.
+    The metrics are those of the thrombus papers (Vargas-Ibarra, tables 5 to 7). The papers do not define their "±";
+    intervals here are percentiles of the bootstrap over subjects.
 
-    Columns: `by` where it is given, seen (whether the subjects' centers are), removed, occlusion, n (subjects),
-    and for each of `METRICS` its mean and `…_low`, `…_high`. Sizes of false components are means over subjects of
-    their mean size, zeros included. Occlusions: `proximal` and `distal` where they are known, `all` test subjects,
-    and `control`: the control scans that are tested apart, which have neither a Dice nor a detection.
+    Columns: `by` where it is given, seen (whether the subjects' centers are), removed, occlusion, n (subjects), and for
+    each of `METRICS` its mean and `…_low`, `…_high`. Sizes of false components are means over subjects of their mean
+    size, zeros included. Occlusions are `proximal` and `distal` where they are known, `all` test subjects, and
+    `control`: control scans, which are tested apart and have neither a Dice nor a detection.
 
     Args:
-        rows: with the columns of `study.results.Row`; those of splits test and control are read.
+        rows: with the columns of `study.evaluation.rows.ResultRow`; those of splits test and control are read.
         bootstrap: number of resamples.
         seed: of the resamples.
-        by: another column of the rows, such as a parameter of their trials; its values are compared. A subject
-            counts once for each value, with its mean over the trials that have it.
+        by: another column of the rows, such as a parameter of their trials, whose values are compared. A subject counts
+            once for each value, with its mean over the trials that have this value.
 
     Raises:
-        ValueError: rows of several trials, and no column by which to tell them apart.
+        ValueError: rows of several trials without a column that tells them apart.
     """
     import pandas as pd
 
@@ -130,20 +136,20 @@ def occlusion_table(rows: pd.DataFrame, bootstrap: int, seed: int, by: str | Non
 
 
 def tells_occlusions(rows: pd.DataFrame, target: str) -> bool:
-    """Whether a table by occlusion is asked for: of a thrombus, whatever is known of it, or of control scans."""
+    """Whether rows have a table by occlusion: those of thrombi, known or not, and those with control scans."""
     return bool(
         (rows["split"] == "control").any() or (target == "thrombus" and (rows["split"] == "test").any())
     )
 
 
 def _tested(rows: pd.DataFrame, *, several_trials: bool = False) -> pd.DataFrame:
-    """Rows of test subjects and control scans, with what they are sorted by: unseen, order (how much is removed)."""
+    """Rows of test subjects and control scans, with the columns unseen and order (number of modalities removed)."""
     if rows["trial"].nunique() > 1 and not several_trials:
         trials = ", ".join(map(str, sorted(rows["trial"].unique())))
         raise ValueError(f"rows must be those of one trial, got trials {trials}")
     tested = rows[rows["split"].isin(["test", "control"])]
     seen = tested["seen"].astype(bool)
-    order = [len(removed.split("+")) if removed else 0 for removed in tested["removed"]]
+    order = [len(split_modalities(removed)) for removed in tested["removed"]]
     return tested.assign(seen=seen, unseen=~seen, order=order)
 
 
@@ -159,7 +165,7 @@ def _by_occlusion(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _means(rows: pd.DataFrame, bootstrap: int, seed: int) -> list[float]:
-    """The number of subjects, then mean and interval of each metric."""
+    """The number of subjects, then the mean and interval of each metric."""
     subjects = rows.groupby("subject")[list(METRICS)].mean()
     numbers: list[float] = [len(subjects)]
     for metric in METRICS:
@@ -170,7 +176,7 @@ def _means(rows: pd.DataFrame, bootstrap: int, seed: int) -> list[float]:
 def _line(
     name: str, rows: pd.DataFrame, groups: Sequence[NDArray[np.float64]], bootstrap: int, seed: int
 ) -> tuple[object, ...]:
-    """One line of a table: about which rows, and the mean of its groups of Dice."""
+    """One line of a table: the rows that it is about, and the mean of their groups of Dice."""
     interval = bootstrap_mean_of_groups(groups, bootstrap, seed)
     subset = " | ".join(sorted(rows["subset"].unique(), key=lambda names: (-names.count("+"), names)))
     seen, removed = bool(rows["seen"].all()), str(rows["removed"].iloc[0])

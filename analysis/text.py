@@ -11,8 +11,8 @@ from analysis.tables import METRICS, OCCLUSIONS
 if TYPE_CHECKING:
     import pandas as pd
 
-RIGHT = frozenset({"n", "Dice"})  # columns of numbers
-LABELS = {  # of metrics in a table by occlusion, and their decimals
+RIGHT = frozenset({"n", "Dice"})  # columns of numbers, aligned to the right
+LABELS = {  # label and decimals of each metric in a table by occlusion
     "dice": ("Dice", 3),
     "detected": ("detection rate", 2),
     "false_positives": ("false positives", 2),
@@ -26,9 +26,9 @@ LABELS = {  # of metrics in a table by occlusion, and their decimals
 }
 OCCLUSION_NOTE = """\
 By occlusion: means over test subjects, with 95 % bootstrap intervals over subjects.
-False positives are predicted components (26 neighbours) without a voxel in the reference, false negatives those of
-the reference without a predicted voxel; sizes are means within a subject, 0 where it has none. One voxel in common is
-a detection. Control scans, on which there is nothing to find, are not among all."""
+False positives are predicted components (26 neighbours) without a voxel in the reference, false negatives components
+of the reference without a predicted voxel; sizes are means within a subject, 0 where it has none. One voxel in common
+is a detection. Control scans, on which there is nothing to find, are not part of "all"."""
 
 
 def to_text(table: pd.DataFrame) -> str:
@@ -53,7 +53,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
-    """The texts of a table, the header first."""
+    """The cells of a table as text, the header first."""
     return _occlusion_cells(table) if "occlusion" in table.columns else _cross_center_cells(table)
 
 
@@ -70,7 +70,7 @@ def _cross_center_cells(table: pd.DataFrame) -> list[list[str]]:
 
 
 def _occlusion_cells(table: pd.DataFrame) -> list[list[str]]:
-    """A line per metric and group, a column per occlusion, so that what is compared stands side by side."""
+    """A line per metric and group, and a column per occlusion, so that compared values stand side by side."""
     groups = [str(name) for name in table.columns[: table.columns.get_loc("occlusion")]]
     columns = [name for name in OCCLUSIONS if name in set(table["occlusion"])]
     found: dict[tuple[str, ...], dict[str, Mapping[Any, Any]]] = {}

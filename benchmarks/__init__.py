@@ -1,1 +1,1 @@
-"""Comparisons side by side in one run; the last line of output is JSON with `ratio`, higher is better."""
+"""Side-by-side comparisons in one run; the last line of output is JSON with `ratio`, where higher is better."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.epoch`: drawing an epoch's patches from NIfTI files, over drawing them from the cache.
+"""`python -m benchmarks.epoch`: speed of drawing an epoch's patches from the cache, relative to NIfTI files.
 
-Both sides draw the same patches (no augmentation, no network) of the same phantoms; they take turns, and the
-ratio is that of the medians. The NIfTI side reads, checks, resamples, crops and normalises each subject anew.
+Both sides draw the same patches (no augmentation, no network) of the same phantoms. They take turns, and the ratio
+compares their median times. The NIfTI side reads, checks, resamples, crops and normalises a subject for each patch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from collections.abc import Callable
 import numpy as np
 
 from study.cohort import load_cohort
-from study.composition import compose
+from study.commandline.composition import compose
 from study.imaging.cache import prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.prepare import Prepared, prepare_subject
 from study.imaging.sample import sample_patch
+from study.workflow.protocol import imaging_protocol
 
 ROUNDS = 5
 SAMPLES = 24
@@ -38,10 +39,10 @@ def main() -> None:
                 "cohort.unseen=[]",
             ]
         )
-        cohort = load_cohort(config)
+        cohort, protocol = load_cohort(config.cohort, config.phantom_root), imaging_protocol(config)
         keys = [subject.key for subject in cohort.subjects if "lesion" in subject.masks]
-        spacing_mm = fingerprint(cohort, keys, config).spacing_mm
-        cache = prepare_cohort(cohort, keys, config, spacing_mm)
+        spacing_mm = fingerprint(cohort, keys, protocol).spacing_mm
+        cache = prepare_cohort(cohort, keys, protocol, config.cache_root, spacing_mm)
 
         def epoch(read: Callable[[str], Prepared]) -> float:
             rng = np.random.default_rng(0)
@@ -53,7 +54,7 @@ def main() -> None:
 
         nifti, cached = [], []
         for _ in range(ROUNDS):
-            nifti.append(epoch(lambda key: prepare_subject(cohort[key], config, spacing_mm)))
+            nifti.append(epoch(lambda key: prepare_subject(cohort[key], protocol, spacing_mm)))
             cached.append(epoch(lambda key: cache[key]))
     print(f"from NIfTI: median {statistics.median(nifti):.3f} s an epoch of {SAMPLES} patches {nifti}")
     print(f"from the cache: median {statistics.median(cached):.4f} s {cached}")

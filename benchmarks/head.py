@@ -1,7 +1,8 @@
-"""`python -m benchmarks.head`: a static first convolution over one with ModDrop+'s dynamic head, in time.
+"""`python -m benchmarks.head`: time of a static first convolution, relative to one with ModDrop+'s dynamic head.
 
-Forward and backward at batch 2, 3 modalities, 32 channels and 128×128×128 voxels, on two threads. The samples have
-different modalities, so that each has kernels of its own. Both sides take turns, and the ratio is that of the medians.
+Forward and backward pass with batch size 2, 3 modalities, 32 channels and 128×128×128 voxels, on two threads. The
+samples have different modalities, so each has its own kernels. Both sides take turns, and the ratio compares their
+median times.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from models import Plan
-from models.blocks import Conv3d
-from models.head import DynamicHead
+from models.parts.convolution import Conv3d
+from models.parts.head import DynamicHead
 
 ROUNDS = 15
 CHANNELS = 32
@@ -25,7 +26,7 @@ PLAN = Plan(modalities=("DWI", "ADC", "B0"), n_classes=2, patch_size=(128, 128, 
 
 
 class FirstConvolution(nn.Module):
-    """What a network does first, and nothing after it."""
+    """The first layer of a network, alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ def main() -> None:
     torch.set_num_threads(2)
     present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
     x = torch.randn(2, PLAN.n_inputs, *PLAN.patch_size) * present[:, :, None, None, None]
-    x = x.contiguous(memory_format=torch.channels_last_3d)  # as networks have it on a CPU
+    x = x.contiguous(memory_format=torch.channels_last_3d)  # the memory layout that networks use on a CPU
     gradient = torch.randn(2, CHANNELS, *PLAN.patch_size).contiguous(memory_format=torch.channels_last_3d)
     networks = {"static": FirstConvolution(), "dynamic": DynamicHead(FirstConvolution(), PLAN, "identity")}
     seconds: dict[str, list[float]] = {name: [] for name in networks}

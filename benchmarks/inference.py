@@ -1,8 +1,8 @@
-"""`python -m benchmarks.inference`: a thrombus predicted from files of 512×512×232 voxels, within 180 s on 2 cores.
+"""`python -m benchmarks.inference`: predicts a thrombus in scans of 512×512×232 voxels; at most 180 s on 2 cores.
 
-UpAttLLSTM at its published size (stacks of 12 slices of 256×256 pixels, DWI in slices of its own) with untrained
-weights in a bundle; DWI, SWAN and PHASE of a made-up head as .nii.gz. `python -m study.predict` is timed from its start
-to the mask on disk, and then its parts in this process. The ratio is that of the limit to the command's time.
+The bundle holds UpAttLLSTM at its published size (stacks of 12 slices of 256×256 pixels, DWI on its own slices) with
+untrained weights; DWI, SWAN and PHASE of a simulated head are .nii.gz files. `python -m study.predict` is timed from
+its start to the mask on disk, then its parts are timed in this process. The ratio is the limit over the command's time.
 
 Options: `--device cpu|cuda` (default: the GPU where there is one), `--threads` (default: 2), `--rounds` of the command.
 """
@@ -26,12 +26,12 @@ from typing import TypeVar
 import nibabel as nib
 import numpy as np
 
-from study.composition import compose
+from study.commandline.composition import compose
 from study.config import Config, Postprocessing
 from study.deployment.bundle import write_bundle
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.evaluation.chains import Chains
-from study.preparation import plan_network
+from study.workflow.networks import plan_network
 
 LIMIT_S = 180.0
 FINE, FINE_MM = (512, 512, 232), (0.45, 0.45, 0.8)  # x, y, z; SWAN and PHASE
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def write_scans(folder: Path) -> dict[str, Path]:
-    """A head in noise: an ellipsoid with a texture, a bright skull around it; phase is noise."""
+    """Write a simulated head: a textured ellipsoid with a bright skull, in noise; the phase is noise alone."""
     rng = np.random.default_rng(0)
     content = {
         "DWI": (_head(THICK, THICK_MM, rng), THICK_MM),
@@ -103,11 +103,12 @@ def _head(
 
     texture = 1 + 0.2 * np.cos(x / 9) * np.cos(y / 11) * np.cos(z / 8)
     skull = within(2 * SKULL_MM) & ~within(SKULL_MM)
-    return np.abs(rng.normal(0, 12, shape)) + 600 * within(0) * texture + 400 * skull
+    head: np.ndarray = np.abs(rng.normal(0, 12, shape)) + 600 * within(0) * texture + 400 * skull
+    return head
 
 
 def write_untrained(path: Path) -> Path:
-    """A bundle as `study.export` writes it, with the weights that a training begins with."""
+    """Write a bundle like those of `study.export`, with freshly initialised weights."""
     import torch
     from safetensors.torch import save
 
@@ -130,6 +131,7 @@ def _manifest(config: Config, plan: dict[str, object], spacing_mm: tuple[float, 
         trial=0,
         target=config.cohort.target,
         modalities=config.cohort.modalities,
+        modality_aliases=config.cohort.modality_aliases,
         drop_probability=config.modality_dropout.drop_probability,
         droppable=config.modality_dropout.droppable,
         model=config.model.name,
@@ -138,6 +140,7 @@ def _manifest(config: Config, plan: dict[str, object], spacing_mm: tuple[float, 
         preparation=Preparation(
             spacing_mm=spacing_mm,
             reference=imaging.reference,
+            registration=imaging.registration,
             normalisation=imaging.normalisation,
             crop_margin_mm=imaging.crop_margin_mm,
             in_plane_crop=imaging.in_plane_crop,
@@ -159,9 +162,9 @@ def _manifest(config: Config, plan: dict[str, object], spacing_mm: tuple[float, 
 def run_command(
     bundle: Path, images: Mapping[str, Path], out: Path, device: str, threads: int
 ) -> tuple[float, float, float]:
-    """Seconds of the command, seconds of CPUs in it, and the load of the machine before."""
+    """Run the command; returns its wall-clock and CPU seconds, and the load average before it."""
     command = [sys.executable, "-m", "study.predict", f"bundle={bundle}", f"out={out}", f"device={device}"]
-    # Threads that wait in a loop take the other processes' time, and then their own.
+    # Threads that spin while waiting take CPU time from other processes.
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
     load, before = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
@@ -176,7 +179,7 @@ def run_command(
 def run_parts(
     bundle: Path, images: Mapping[str, Path], out: Path, device: str, threads: int
 ) -> dict[str, tuple[float, float]]:
-    """Seconds, and seconds of CPUs, of each part of the same prediction."""
+    """Wall-clock and CPU seconds of each part of the same prediction."""
     import torch
 
     from study.deployment import predictor
@@ -199,11 +202,14 @@ def run_parts(
 
         return run
 
-    prepare.prepare_images = timed("read, check, resample, normalise", prepare.prepare_images)
-    scan.read_volume = timed("  of it reading", scan.read_volume)
-    scan.derive_brain = timed("  of it finding the brain", scan.derive_brain)
-    inference.predict_probability = timed("network on all stacks", inference.predict_probability)
-    postprocessing.postprocess = timed("post-processing", postprocessing.postprocess)
+    for module, function, part in (
+        (prepare, "prepare_images", "read, check, resample, normalise"),
+        (scan, "read_volume", "  of it reading"),
+        (scan, "derive_brain", "  of it finding the brain"),
+        (inference, "predict_probability", "network on all stacks"),
+        (postprocessing, "postprocess", "post-processing"),
+    ):
+        setattr(module, function, timed(part, getattr(module, function)))
     loaded = predictor.load_bundle(bundle, device)
     prediction = timed("prediction, all of the above", loaded.predict)(images)
     timed("writing the mask", prediction.write)(out)

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.overhead`: 8 short trainings run bare, over a study of the same 8 trials.
+"""`python -m benchmarks.overhead`: time of 8 short trainings without a study, relative to a study of the same trials.
 
-Bare: two processes take the trainings in turn and call `run_trial`; nothing else. Study: Ray Tune, Optuna, MLflow,
-with the same concurrency. Both import and build everything that they need within their time; Ray's own start is
-not counted, nor is the preparation of the scans. Both sides train the same parameters.
+Bare: two processes share the trainings and only call `run_trial`. Study: Ray Tune, Optuna and MLflow with the same
+concurrency. Imports and construction count on both sides; the start of Ray and the preparation of the scans do not.
+Both sides train with the same parameters.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import multiprocessing
 import platform
 import tempfile
 import time
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from study.composition import compose
-from study.config import validate
-from study.preparation import prepare_study
-from study.results import StudyFolder, read_json, write_json
+from study.commandline.composition import compose
+from study.records import StudyFolder
+from study.training.epoch import Epoch
+from study.workflow.preparation import prepare_study
 
 TRIALS = 8
 CONCURRENCY = 2
@@ -50,19 +49,22 @@ def main() -> None:
 
 def run_study(root: str) -> float:
     """Seconds of the search and its tracking, with Ray already up."""
-    from study.tracking import Tracker
+    from study.tracking import make_tracker
     from study.tuning import run_search
-    from study.tuning.cluster import ray_for
+    from study.tuning.cluster import LOCAL, ray_for
+    from study.tuning.room import Need
+    from study.workflow.searching import search_plan
+    from study.workflow.trial import run_trial
 
     config = compose([*SETTINGS, f"study.root={root}", "study.name=study"])
     folder = StudyFolder(config.study.root, config.study.name)
     prepare_study(config, folder)
-    with ray_for(config, folder.path):
+    with ray_for(LOCAL, Need.of(config.trainer), config.study.concurrency):
         began = time.perf_counter()
-        tracker = Tracker(config, folder)
+        tracker = make_tracker(config, folder)
         tracker.begin()
-        run_search(config, folder, tracker.trial_changed)
-        tracker.finish()
+        run_search(search_plan(config), folder, tracker.trial_changed, run_trial=run_trial)
+        tracker.finish(120)
         return time.perf_counter() - began
 
 
@@ -72,7 +74,7 @@ def run_bare(root: str) -> float:
     folder = StudyFolder(config.study.root, config.study.name)
     prepare_study(config, folder)
     for trial in StudyFolder(config.study.root, "study").trials():
-        write_json(folder.trial(trial.number).parameters, read_json(trial.parameters))
+        folder.trial(trial.number).parameters.write(trial.searched())
     began = time.perf_counter()
     with ProcessPoolExecutor(CONCURRENCY, multiprocessing.get_context("spawn")) as pool:
         list(pool.map(_train, [(root, number) for number in range(TRIALS)]))
@@ -82,17 +84,17 @@ def run_bare(root: str) -> float:
 def _train(task: tuple[str, int]) -> None:
     import torch
 
-    from study.trial import run_trial
+    from study.workflow.trial import run_trial
 
     root, number = task
     folder = StudyFolder(Path(root), "bare")
-    config = validate(read_json(folder.config))
+    config = folder.config.read()
     torch.set_num_threads(config.trainer.cpus_per_worker)
     trial = folder.trial(number)
-    run_trial(config.with_values(read_json(trial.parameters)), trial, _go_on)
+    run_trial(config.with_values(trial.searched()), trial, _continue)
 
 
-def _go_on(epoch: int, metrics: Mapping[str, float]) -> bool:
+def _continue(epoch: Epoch) -> bool:
     return False
 
 

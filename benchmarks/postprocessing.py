@@ -1,13 +1,12 @@
-"""`python -m benchmarks.postprocessing`: settings of the post-processing judged per second, fast over plain.
+"""`python -m benchmarks.postprocessing`: post-processing settings scored per second, fast relative to plain.
 
-Plain: `postprocess` on full volumes with cc3d, each setting on its own, in one process for each CPU. Fast:
-`FastChain` in one process; the time to build its trees counts, and is shared by SETTINGS settings. Both must count the
-same voxels. The ratio is the smallest of those of several chains of steps. What the fast side does with settings that
-are asked for one at a time, and on a cohort of small volumes, is printed besides.
+Plain: `postprocess` on full volumes with cc3d, one setting after another, in one process per CPU. Fast: `FastChain` in
+one process; building its trees counts, and is shared by SETTINGS settings. Both must count the same voxels. The ratio
+is the smallest over several chains of steps. The speed of the fast side for one setting at a time, and on a cohort of
+small volumes, is also printed.
 
-Search: `search_postprocessing` as a trial calls it, on the small cohort in one process; all of it counts: trees,
-proposals, three fits, the bootstrap and the curves. Most of the time of TPE is Optuna's, for proposing. Seconds of CPU
-time there, as it is one process.
+Search: `fit_postprocessing` as a trial calls it, on the small cohort, in CPU seconds of one process. Trees, proposals,
+three fits, the bootstrap and the curves all count. TPE spends most of its time in Optuna's proposals.
 """
 
 from __future__ import annotations
@@ -25,19 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from study.cohort.availability import Availability
 from study.config import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSmall, Step, validate
 from study.evaluation.components import label_components
 from study.evaluation.fast_chain import FastChain
 from study.evaluation.kept import KeptCase, keep
-from study.evaluation.postprocessing import Subject, postprocess
-from study.evaluation.search import search_postprocessing
+from study.evaluation.postprocessing import postprocess
+from study.evaluation.steps import StepContext
 from study.imaging.geometry import center_of_mass
-from study.parallel import available_cpus
+from study.machine.processes import available_cpus
+from study.workflow.postprocessing import fit_postprocessing
 
 LOWEST = 0.1  # of all thresholds
 SETTINGS = 5000
 PLAIN_SETTINGS = 6
-ALONE = 300  # settings that are asked for one at a time
+ALONE = 300  # settings scored one at a time
 PAPER: tuple[Step, ...] = ("threshold", "remove_small", "keep_biggest", "near_lesion", "grow")
 FREE: tuple[Step, ...] = ("remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes")
 CHAINS: dict[str, list[tuple[Step, ...]]] = {
@@ -64,13 +65,13 @@ GRID = {
 
 
 class Case(NamedTuple):
-    """One subject; the map is what the plain side reads."""
+    """One subject; the plain side reads the probability map."""
 
     kept: KeptCase
     probability: NDArray[np.float32]
 
 
-_cohort: list[Case] = []  # what the plain side's processes inherit
+_cohort: list[Case] = []  # inherited by the processes of the plain side
 
 
 def main() -> None:
@@ -79,7 +80,7 @@ def main() -> None:
     describe("12 subjects of 50×90×75", small)
     for name, orders in CHAINS.items():
         rates = fast_rates(small, draw_settings(orders))
-        print(f"  {name}: fast {told(rates)}")
+        print(f"  {name}: fast {as_text(rates)}")
     kept = [case.kept for case in small]
     for sampler, trials in (("tpe", 200), ("tpe", 1000), ("nsga2", 1000)):
         tried, seconds = search(kept, RANGES, trials, sampler)
@@ -102,17 +103,17 @@ def main() -> None:
 
 
 def full_ratio(cohort: list[Case], name: str, settings: list[Postprocessing]) -> float:
-    """How many times as many settings a second the fast side judges, after a check that both sides agree."""
+    """Speed-up of the fast side in settings per second, after a check that both sides agree."""
     plain, counts = plain_rate(cohort, settings[:PLAIN_SETTINGS])
     if not np.array_equal(np.stack(build(cohort).counts(settings[:PLAIN_SETTINGS]), axis=-1), counts):
         raise RuntimeError("the two sides count different voxels")
     rates = fast_rates(cohort, settings)
-    print(f"  {name}: plain {plain:.2f} settings/s; fast {told(rates)}; ratio {rates.all / plain:,.0f}")
+    print(f"  {name}: plain {plain:.2f} settings/s; fast {as_text(rates)}; ratio {rates.all / plain:,.0f}")
     return rates.all / plain
 
 
 def search(kept: list[KeptCase], space: dict[str, object], trials: int, sampler: str) -> tuple[int, float]:
-    """Settings that were tried by a whole search of the paper's five steps, and the CPU seconds that it took."""
+    """Number of settings tried in a whole search over the paper's five steps, and its CPU seconds."""
     evaluation = {"postprocessing_trials": trials, "postprocessing_sampler": sampler}
     config = validate(
         {
@@ -124,26 +125,26 @@ def search(kept: list[KeptCase], space: dict[str, object], trials: int, sampler:
         }
     )
     began = time.process_time()
-    fit = search_postprocessing(kept, config)
+    fit = fit_postprocessing(kept, config)
     seconds = time.process_time() - began
     return fit.tried, seconds
 
 
 class Rates(NamedTuple):
-    """Settings per second of the fast side: with and without the time to build, and each alone, built before."""
+    """Settings per second of the fast side: with and without building the trees, and one at a time once built."""
 
     all: float
     built: float
     alone: float
 
 
-def told(rates: Rates) -> str:
-    """In words."""
+def as_text(rates: Rates) -> str:
+    """The rates in words."""
     return f"{rates.all:,.0f} settings/s ({rates.built:,.0f} once built, {rates.alone:,.0f} one at a time)"
 
 
 def fast_rates(cohort: list[Case], settings: list[Postprocessing]) -> Rates:
-    """Of one process."""
+    """Measure the fast side in one process."""
     began = time.perf_counter()
     fast = build(cohort)
     built = time.perf_counter()
@@ -161,7 +162,7 @@ def build(cohort: list[Case]) -> FastChain:
 
 
 def plain_rate(cohort: list[Case], settings: list[Postprocessing]) -> tuple[float, NDArray[np.int64]]:
-    """Settings per second of all CPUs, and the overlap and predicted voxels [S, C, 2]."""
+    """Settings per second on all CPUs, and the overlap and predicted voxels [S, C, 2]."""
     _cohort[:] = cohort
     with ProcessPoolExecutor(available_cpus(), multiprocessing.get_context("fork")) as pool:
         pool.submit(os.getpid).result()  # starts all processes
@@ -173,13 +174,13 @@ def plain_rate(cohort: list[Case], settings: list[Postprocessing]) -> tuple[floa
 def _plain_counts(task: tuple[int, list[Postprocessing]]) -> list[tuple[int, int]]:
     number, settings = task
     kept, probability = _cohort[number]
-    subject = Subject(kept.spacing_mm, kept.lesion)
-    masks = (postprocess(probability, setting, subject) for setting in settings)
+    context = StepContext(kept.spacing_mm, kept.lesion)
+    masks = (postprocess(probability, setting, context) for setting in settings)
     return [(int((mask & kept.reference).sum()), int(mask.sum())) for mask in masks]
 
 
 def draw_case(number: int, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Case:
-    """A lesion with a frayed rim, false positives around it, and faint specks."""
+    """Draw a lesion with a frayed rim, false positives around it, and faint specks."""
     rng = np.random.default_rng(number)
     texture = ndimage.gaussian_filter(rng.normal(size=shape), [2 / side for side in spacing_mm])
     texture /= texture.std()
@@ -196,8 +197,7 @@ def draw_case(number: int, shape: tuple[int, int, int], spacing_mm: tuple[float,
         reference,
         key=f"A-{number}",
         center="A",
-        subset="DWI",
-        removed="",
+        availability=Availability(("DWI",), ("DWI",)),
         spacing_mm=spacing_mm,
         lesion=center_of_mass(reference),
     )
@@ -217,7 +217,7 @@ def _ellipsoid(
 
 
 def describe(name: str, cohort: list[Case]) -> None:
-    """How much there is to judge."""
+    """Print the size of a cohort."""
     masks = [case.probability >= LOWEST for case in cohort]
     components = np.mean([label_components(mask)[1] for mask in masks])
     print(
@@ -226,7 +226,7 @@ def describe(name: str, cohort: list[Case]) -> None:
 
 
 def draw_settings(orders: list[tuple[Step, ...]]) -> list[Postprocessing]:
-    """SETTINGS random ones."""
+    """Draw SETTINGS random settings."""
     rng = np.random.default_rng(0)
     settings = []
     for _ in range(SETTINGS):

@@ -1,16 +1,16 @@
-"""`python -m benchmarks.recurrent`: a training step of UpAttLLSTM, over one as written from its equations.
+"""`python -m benchmarks.recurrent`: speed of a training step of UpAttLLSTM, relative to its equations written out.
 
-Both sides have the same parameters and see the same 12 slices of 256×256 pixels: forward, cross-entropy, backward.
-Each runs in a process of its own, the other (`benchmarks.straightforward_recurrent`) between two turns of ours; it is
-run with each pooling window slid over the image, which the ratio is of, and with windows slid along rows and then
-columns. Logits and gradients must agree. Peak memory: of the process (ru_maxrss) above what it held before the step;
-on a GPU, what torch allocated.
+Both sides have the same parameters and see the same 12 slices of 256×256 pixels: forward, cross-entropy, backward. Each
+runs in its own process, the other side (`benchmarks.straightforward_recurrent`) between two turns of ours. It runs with
+pooling windows slid over the image, which the ratio refers to, and with windows slid along rows and then columns.
+Logits and gradients must agree. Peak memory is the growth of the process during the step (ru_maxrss); on a GPU, the
+memory that torch allocates.
 
-The arithmetic floor: the FLOPs of our step without recomputing, as torch counts products (no maxima, no
-nonlinearities), over the most FLOP/s that a large matrix product or convolution reaches in the same run.
+The arithmetic floor is the FLOPs of our step without recomputing, as torch counts products (no maxima, no
+nonlinearities), over the highest FLOP/s that a large matrix product or convolution reaches in the same run.
 
-Options: `--device cpu|cuda` (default: the GPU where there is one), `--precision float32|bfloat16`, `--size` and
-`--slices` for a small run, `--rounds` of ours.
+Options: `--device cpu|cuda` (default: the GPU if available), `--precision float32|bfloat16`, `--size` and `--slices`
+for a small run, `--rounds` of our side.
 """
 
 from __future__ import annotations
@@ -33,20 +33,19 @@ from pathlib import Path
 from typing import Any
 
 TOLERANCE = 1e-4  # of logits, and of each parameter's gradient, in relation to the largest
-ROUNDING = (
-    1e-6  # of the network's largest gradient: smaller ones are 0 (the last bias of the keys) but for rounding
-)
+# Relative to the network's largest gradient: smaller ones are 0 up to rounding (the last bias of the keys).
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one process does.
+    """One measurement in a process of its own.
 
     Attributes:
         side: recompute, keep (both ours), windows or rows then columns.
-        rounds: timed steps.
-        warm: a step before them.
-        out: where logits and gradients of the last step are written.
+        rounds: number of timed steps.
+        warm: whether an untimed step precedes them.
+        out: file for logits and gradients of the last step.
     """
 
     side: str
@@ -61,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of each timed step, peak bytes, and the FLOPs of a step (0: not counted)."""
+    """Seconds of each timed step, peak memory in bytes, and FLOPs of a step (0 if not counted)."""
 
     seconds: list[float]
     peak_bytes: int
@@ -113,7 +112,7 @@ def main() -> None:
 
 
 def measure(task: Run) -> Measured:
-    """Time and memory of one side, in this process."""
+    """Measure time and memory of one side, in this process."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -148,7 +147,7 @@ def measure(task: Run) -> Measured:
 
 
 def peak_flops(device: str, precision: str) -> float:
-    """The most FLOP/s of a matrix product of 4096×4096 and of a 3×3 convolution of 128 to 128 channels."""
+    """The higher FLOP/s of a 4096×4096 matrix product and a 3×3 convolution from 128 to 128 channels."""
     import torch
 
     dtype = getattr(torch, precision)
@@ -242,7 +241,7 @@ def _print_side(side: str, measured: Measured) -> None:
 
 
 def _print_difference(side: str, folder: Path) -> None:
-    """Against ours with recomputing; raises SystemExit where it is too large."""
+    """Print the difference to our side with recomputing; raises SystemExit if it is too large."""
     import torch
 
     ours, other = (torch.load(folder / f"{name}.pt") for name in ("recompute", side))

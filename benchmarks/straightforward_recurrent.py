@@ -1,7 +1,7 @@
-"""UpAttLLSTM as one would write it from its equations, to measure `models.lstm.UpAttLSTM` against.
+"""UpAttLLSTM written directly from its equations, as a baseline for `models.lstm.network.UpAttLSTM`.
 
-Idiomatic torch, and the same results: a convolution for each of L1 to L4 of each gate, concatenations where the
-equations have them, torch's max pooling, queries upsampled before the attention, features before the convolution.
+Idiomatic torch with the same results: one convolution for each of L1 to L4 of each gate, concatenations as in the
+equations, torch's max pooling, queries upsampled before the attention, and features before the convolution.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.attention import CrossAttention
-from models.lstm import UpAttLSTM
-from models.recurrent import LLSTMCell, RecurrentPart
-from models.upsampling import UpBlock
+from models.lstm.network import RecurrentPart, UpAttLSTM
+from models.parts.attention import CrossAttention
+from models.parts.recurrent import LLSTMCell
+from models.parts.upsampling import UpBlock
 
 Pooling = Literal["windows", "rows then columns"]
 
 
 class Straightforward(nn.Module):
-    """The network with the parameters of another.
+    """The network, with the parameters of an existing one.
 
     Args:
         network: of the logic kind, with two passes forward.
-        pooling: `windows` slides each window over the image, except that one which covers all of it is a maximum
-            over the image; `rows then columns` slides it along one axis and then the other.
+        pooling: `windows` slides each window over the image, or takes the maximum over the image if the window
+            covers it; `rows then columns` slides it along one axis and then the other.
     """
 
     def __init__(self, network: UpAttLSTM, pooling: Pooling) -> None:
@@ -83,7 +83,7 @@ def recur(part: RecurrentPart, stacks: Tensor, pooling: Pooling) -> Tensor:
 
 
 def step(cell: LLSTMCell, x: Tensor, c: Tensor, h: Tensor, pooling: Pooling) -> tuple[Tensor, Tensor]:
-    """One slice."""
+    """Process one slice; returns the new cell state and hidden state."""
     n_c = cell.layout.n_c
     a_c = torch.cat((c[:, :n_c], h[:, :n_c], x), 1)
     a_l = torch.cat((c[:, n_c:], h[:, n_c:]), 1)
@@ -100,7 +100,7 @@ def step(cell: LLSTMCell, x: Tensor, c: Tensor, h: Tensor, pooling: Pooling) -> 
 
 
 def pool(x: Tensor, cell: LLSTMCell, pooling: Pooling) -> Tensor:
-    """Each group of channels with its window."""
+    """Max-pool each group of channels with its window."""
     height, width = x.shape[2:]
     pooled = []
     for group, (high, wide) in zip(x.chunk(len(cell.layout.windows), 1), cell.layout.windows, strict=True):
@@ -118,7 +118,7 @@ def pool(x: Tensor, cell: LLSTMCell, pooling: Pooling) -> Tensor:
 def gate_weights(
     cell: LLSTMCell, gate: int
 ) -> tuple[tuple[Tensor, Tensor], Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """L1 to L4 of a gate, from where the cell has them."""
+    """Weights and biases of L1 to L4 of a gate, extracted from the cell."""
     n_c, n_l = cell.layout.n_c, cell.layout.n_l
     weight, bias = cell.convolution.weight, cell.convolution.get_parameter("bias")
     sizes = (len(cell.layout.windows), 4, cell.layout.multiplicity)

@@ -1,164 +1,142 @@
-"""Published networks, one per file, named as in their papers.
+"""Published networks, one folder a network or family, and those of installed packages.
 
-Every network is built from a plan (`models.plan.Plan`), and its forward is the same::
+Every network is built from a plan (`models.plan.Plan`), and has the same forward pass::
 
     forward(x [B, M, D, H, W], present [B, M] | None) -> logits [B, K, D, H, W]
 
-An absent modality is an all-zero channel of `x`; `present` says which are there (None: all), for networks that
-want to know. In training a network may return more: a list of logits, highest resolution first, with deep
-supervision; a `models.urn.Unified` with what its loss needs. Networks of one slice or of a stack of slices take and
-give the same shapes: slices are folded into the batch inside.
+An absent modality is an all-zero channel of `x`; `present` says which modalities are there (None: all), for networks
+that read it. In training a network may return more: a list of logits, highest resolution first, with deep
+supervision; or what its training criterion reads. Networks that see one slice or a stack of slices have the same
+shapes: they fold slices into the batch inside.
 
-To add a network: its file, its planner, and its line in `MODELS`; `tests/models/test_contract.py` then tries it on
-every subset of modalities.
+To add a network: its folder with `network.py`, `plan.py` and `spec.py`, and its line in `MODELS`. The contract tests
+(`study.testing.models`) then run on it for every subset of modalities. A network in a package of your own needs no
+line here; see `models.spec.ModelSpec`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from models.densenet_planning import DenseNetPlan, plan_densenet
-from models.multiunet_planning import MultiUNetPlan, plan_multiunet
+from models.lstm import spec as lstm
+from models.multiunet.spec import SPEC as MULTIUNET
+from models.nnunet.spec import SPEC as NNUNET
 from models.plan import Plan, Scans
-from models.plane_planning import UNet2dPlan, URNPlan, plan_unet2d, plan_urn
-from models.stack_planning import AttentionPlan, StackPlan, plan_attention, plan_stack
-from models.unet_planning import UNetPlan
-from models.unet_planning import plan_from_settings as plan_unet
+from models.plugins import load_plugin, plugin_names, plugin_package
+from models.resenc_unet.spec import SPEC as RESENC_UNET
+from models.spec import BenchmarkInput, ModelSpec, PublishedCost, Synthesiser
+from models.tiramisu.spec import SPEC as TIRAMISU
+from models.unet2d.spec import SPEC as UNET2D
+from models.urn.spec import SPEC as URN
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-__all__ = ["MODELS", "Network", "Plan", "Scans", "build_model", "plan_model", "read_plan"]
+__all__ = [
+    "MODELS",
+    "BenchmarkInput",
+    "ModelSpec",
+    "Plan",
+    "PublishedCost",
+    "Scans",
+    "Synthesiser",
+    "build_model",
+    "find_model",
+    "model_names",
+    "outline",
+    "plan_model",
+    "plugin_package",
+    "read_plan",
+]
 
-
-@dataclass(frozen=True)
-class Network:
-    """One line of `MODELS`.
-
-    Attributes:
-        plan: from the model's name, the `model.` section of a configuration and the scans to a plan; imports no
-            torch, and raises ValueError that names the setting and what would do.
-        plan_type: what `plan` returns.
-        build: the network of a plan, freshly initialised.
-    """
-
-    plan: Callable[[str, Mapping[str, Any], Scans], Plan]
-    plan_type: type[Plan]
-    build: Callable[[Any], nn.Module]
-
-
-def _nnunet(plan: UNetPlan) -> nn.Module:
-    from models.nnunet import PlainConvUNet
-
-    return PlainConvUNet(plan)
-
-
-def _resenc_unet(plan: UNetPlan) -> nn.Module:
-    from models.resenc_unet import ResidualEncoderUNet
-
-    return ResidualEncoderUNet(plan)
-
-
-def _unet2d(plan: UNet2dPlan) -> nn.Module:
-    from models.unet2d import SlicewiseUNet
-
-    return SlicewiseUNet(plan)
-
-
-def _urn(plan: URNPlan) -> nn.Module:
-    from models.urn import URN
-
-    return URN(plan)
-
-
-def _multiunet(plan: MultiUNetPlan) -> nn.Module:
-    from models.multiunet import MultiUNet
-
-    return MultiUNet(plan)
-
-
-def _tiramisu(plan: DenseNetPlan) -> nn.Module:
-    from models.tiramisu import Tiramisu
-
-    return Tiramisu(plan)
-
-
-def _lstm(plan: StackPlan) -> nn.Module:
-    from models.lstm import LSTMNet
-
-    return LSTMNet(plan)
-
-
-def _attlstm(plan: AttentionPlan) -> nn.Module:
-    from models.lstm import AttLSTM
-
-    return AttLSTM(plan)
-
-
-def _upattlstm(plan: AttentionPlan) -> nn.Module:
-    from models.lstm import UpAttLSTM
-
-    return UpAttLSTM(plan)
-
-
-MODELS: dict[str, Network] = {
-    "nnunet": Network(plan_unet, UNetPlan, _nnunet),
-    "resenc_unet": Network(plan_unet, UNetPlan, _resenc_unet),
-    "multiunet": Network(plan_multiunet, MultiUNetPlan, _multiunet),
-    "tiramisu": Network(plan_densenet, DenseNetPlan, _tiramisu),
-    "unet2d": Network(plan_unet2d, UNet2dPlan, _unet2d),
-    "urn": Network(plan_urn, URNPlan, _urn),
-    "lstm": Network(plan_stack, StackPlan, _lstm),
-    "attlstm": Network(plan_attention, AttentionPlan, _attlstm),
-    "upattlstm": Network(plan_attention, AttentionPlan, _upattlstm),
+MODELS: dict[str, ModelSpec] = {
+    "nnunet": NNUNET,
+    "resenc_unet": RESENC_UNET,
+    "multiunet": MULTIUNET,
+    "tiramisu": TIRAMISU,
+    "unet2d": UNET2D,
+    "urn": URN,
+    "lstm": lstm.LSTM,
+    "attlstm": lstm.ATTLSTM,
+    "upattlstm": lstm.UPATTLSTM,
 }
+"""Our own networks by the name that `model.name` chooses them by."""
+
+
+def model_names() -> tuple[str, ...]:
+    """The names of all networks, our own and those of installed packages, sorted; nothing is imported for it."""
+    return tuple(sorted(MODELS.keys() | plugin_names()))
+
+
+def find_model(name: str) -> ModelSpec:
+    """What is to be known of the network called `name`.
+
+    Raises:
+        ValueError: there is no such network; two packages claim its name; or its package cannot be imported.
+    """
+    spec = load_plugin(name, MODELS) or MODELS.get(name)
+    if spec is None:
+        raise ValueError(f"model.name: no network '{name}'; there are {', '.join(model_names())}")
+    return spec
 
 
 def plan_model(name: str, settings: Mapping[str, Any], scans: Scans) -> Plan:
     """The plan of the network called `name` for these scans.
 
     Args:
-        name: key of `MODELS`.
-        settings: the `model.` section of a configuration, nested.
-        scans: what is to be learnt from.
+        name: one of `model_names()`.
+        settings: the `model` section of a configuration, nested.
+        scans: the training subjects.
 
     Raises:
-        ValueError: no such network, or the settings do not fit the scans; says what would.
+        ValueError: there is no such network, or the settings do not fit the scans; says what would.
     """
-    return _network(name).plan(name, settings, scans)
+    return find_model(name).plan(name, settings, scans)
 
 
 def read_plan(name: str, content: Mapping[str, Any]) -> Plan:
-    """The plan that `Plan.to_dict` gave.
+    """The plan that `Plan.to_dict` wrote.
 
     Raises:
-        ValueError: no such network, or no plan of this network.
+        ValueError: there is no such network, the content is no plan of it, or its sizes are beyond those of any network
+            (`Plan.check`).
     """
-    return _network(name).plan_type.from_dict(content)
+    return find_model(name).plan_type.from_dict(content)
+
+
+def outline(name: str, plan: Plan, head: str | None = None) -> dict[str, Tensor]:
+    """The state of a network on torch's meta device: names, shapes and types, which take no memory.
+
+    For plans that may come from a stranger: only a network whose weights fit its outline is built.
+
+    Args:
+        name: one of `model_names()`.
+        plan: of this network.
+        head: as for `build_model`.
+
+    Raises:
+        ValueError: the plan contradicts itself, or the network is larger than any that could be trained.
+    """
+    from models.parts.outline import outline
+
+    return outline(lambda: build_model(name, plan, head))
 
 
 def build_model(name: str, plan: Plan, head: str | None = None) -> nn.Module:
     """The network called `name`, freshly initialised.
 
     Args:
-        name: key of `MODELS`.
+        name: one of `model_names()`.
         plan: of this network.
-        head: None, or how ModDrop+'s dynamic head begins (`identity`, `paper`); see `models.head`.
+        head: None, or the initialisation of ModDrop+'s dynamic head (`identity`, `paper`); see `models.parts.head`.
 
     Raises:
         ValueError: there is no such network, or the head cannot be plugged into it.
     """
-    network = _network(name).build(plan)
+    network = find_model(name).build(plan)
     if head is None:
         return network
-    from models.head import DynamicHead
+    from models.parts.head import DynamicHead
 
     return DynamicHead(network, plan, head)
-
-
-def _network(name: str) -> Network:
-    if name not in MODELS:
-        raise ValueError(f"model.name: no network '{name}'; there are {', '.join(sorted(MODELS))}")
-    return MODELS[name]

@@ -1,4 +1,4 @@
-"""What a network costs, found by running it: parameters, operations, and what a training step keeps in memory."""
+"""The cost of a network, measured by running it: parameters, operations, and memory of a training step."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Shape = tuple[int, ...]
 
 
 class Cost(NamedTuple):
-    """What the forward pass of a training costs, with one input in single precision.
+    """The cost of a training's forward pass, for one input in single precision.
 
     Attributes:
-        parameters: of the network.
+        parameters: number of the network's parameters.
         flops: multiplications and additions in matrix products, convolutions and attention.
-        activation_bytes: what is left in memory for the backward pass, beside weights and input.
-        peak_bytes: most memory of forward and backward pass on a GPU, with weights and gradients; None elsewhere.
+        activation_bytes: memory kept for the backward pass, besides weights and input.
+        peak_bytes: peak memory of forward and backward pass on a GPU, with weights and gradients; None elsewhere.
     """
 
     parameters: int
@@ -43,9 +43,9 @@ class Cost(NamedTuple):
 def measure(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.device) -> Cost:
     """The cost of a network on one input.
 
-    On a GPU it is run. Elsewhere its operations are gone through without being computed (torch's fake tensors), on the
-    paths that the device would take, so that it costs neither time nor memory; a network that looks at values is run
-    there, too.
+    On a GPU the network runs. Elsewhere its operations are traced without being computed (torch's fake tensors), on
+    the paths that the device would take, which costs neither time nor memory; a network whose control flow depends on
+    values runs there, too.
 
     Args:
         build: gives the network.
@@ -73,7 +73,7 @@ def _run(build: Callable[[], nn.Module], shape: Sequence[int], device: torch.dev
         output = network(x)
     gc.collect()
     kept = allocations.kept_bytes([x, *network.parameters(), *network.buffers()])
-    del output  # until here, as until the backward pass
+    del output  # kept alive until here, as until a backward pass
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return Cost(parameters, operations.get_total_flops(), kept)
 
@@ -101,13 +101,13 @@ def _attention_flops(query: Shape, key: Shape, value: Shape, *args: Any, **setti
 
 
 UNCOUNTED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-"""What torch's counter leaves out."""
+"""Operations that torch's counter leaves out."""
 
 
 class _Allocations(TorchDispatchMode):
-    """Watches which memory the operations give out.
+    """Records the memory that operations allocate.
 
-    Hooks on what autograd saves would miss what recomputed parts and functions with memory of their own hold.
+    Hooks on the tensors that autograd saves would miss those held by recomputed parts and by custom functions.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class _Allocations(TorchDispatchMode):
         return result
 
     def kept_bytes(self, others: Sequence[Tensor]) -> int:
-        """Of what was given out and is still alive, beside the memory of `others`."""
+        """Bytes that were allocated and are still alive, besides the memory of `others`."""
         known = {tensor.untyped_storage()._cdata for tensor in others}
         alive = (
             size

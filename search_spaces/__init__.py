@@ -1,13 +1,15 @@
-"""What is searched: one YAML file per space, and `space.py`, which reads them."""
+"""Search spaces: one YAML file each, and what reads, checks and draws from them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from search_spaces.parameter import Parameter
+from search_spaces.repair import repaired
 from search_spaces.space import SearchSpace
+from search_spaces.subsets import availability_subsets
 
-__all__ = ["DIRECTORY", "Parameter", "SearchSpace"]
+__all__ = ["DIRECTORY", "Parameter", "SearchSpace", "availability_subsets", "repaired"]
 
 DIRECTORY = Path(__file__).parent
-"""Where the YAML files of the `search_space` group lie."""
+"""The folder of the YAML files of the `search_space` group."""

@@ -1,4 +1,4 @@
-"""One entry of a search space: which setting, which values, under which conditions."""
+"""One entry of a search space: a setting, its values, and the conditions under which it counts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A setting that the search sets, by its dotted path in the configuration.
+    """A setting that the search sets.
 
-    `kind` says which of the other fields count: float and int have low, high (both included), step and log;
-    categorical has choices, tried one trial after the other if `in_turn`; fixed has value. With `size`, the value
-    is a list of so many independent entries.
+    Attributes:
+        path: dotted path in the configuration.
+        kind: which of the other attributes count. `float` and `int`: low, high, step, log; `categorical`: choices and
+            in_turn; `fixed`: value.
+        low, high: ends of the range, both included.
+        step: between values; None for every value of the range.
+        log: whether values are drawn evenly on a logarithmic scale.
+        choices: the values to choose from.
+        value: of all trials.
+        size: None, or the length of a list of so many independent entries, which then is the value.
+        in_turn: whether the choices are tried one trial after the other.
+        when: for the parameter to count, the setting at each of these paths must have one of these values.
     """
 
     path: str
@@ -41,7 +50,7 @@ class Parameter:
         return [self._draw(trial, f"{self.path}.{index}") for index in range(self.size)]
 
     def probes(self) -> list[tuple[str, Any]]:
-        """Ends and choices, where a range could leave what the configuration allows: (file's key, value)."""
+        """Ends and choices, as pairs of the key in the file and the value; if these are legal, all values are."""
         if self.kind == "fixed":
             return [("value", self.value)]
         if self.kind == "categorical":
@@ -84,6 +93,11 @@ class Parameter:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
 
+def is_postprocessing(path: str) -> bool:
+    """Whether a dotted path is searched on kept probabilities, after the training."""
+    return path.startswith("postprocessing.")
+
+
 def encode(choice: Any) -> bool | int | float | str | None:
-    """A choice as Optuna's storages hold it: None, booleans, numbers and text; anything else as its JSON."""
+    """A choice as Optuna's storages hold it: None, booleans, numbers and text as they are, anything else as JSON."""
     return choice if choice is None or isinstance(choice, bool | int | float | str) else json.dumps(choice)

@@ -1,4 +1,4 @@
-"""From the nested content of a YAML file to parameters; what is wrong with the file itself is collected."""
+"""Reads the nested content of a YAML file as parameters, and collects what is wrong with the file itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search_spaces.parameter import Parameter
-from study.config import legal_keys
+from study.config import is_own, is_setting, legal_keys
+from study.config.validation import no_such_key
 
 # One cache, one start and one objective serve all trials; rungs need one number of epochs.
 SHARED = (
@@ -17,17 +18,16 @@ SHARED = (
     "imaging",
     "lesion",
     "transfer",
+    "evaluation.metrics",
     "tuning",
     "tracking",
     "search_space",
+    "cluster",
     "resume",
     "dry_run",
     "debug",
     "trainer.epochs",
     "trainer.validate_every",
-    "trainer.workers",
-    "trainer.cpus_per_worker",
-    "trainer.gpus_per_worker",
     "trainer.device",
 )
 _KEYS = {
@@ -54,31 +54,26 @@ def read_parameters(
     Args:
         content: of the file.
         problems: grows.
-        subsets: what `type: subsets` stands for.
+        subsets: the choices of `type: subsets`.
     """
     read = (_read_leaf(path, leaf, problems, subsets) for path, leaf in _leaves(content, "", problems))
     return sorted((parameter for parameter in read if parameter), key=lambda parameter: parameter.path)
 
 
-def is_field(path: str) -> bool:
-    """Whether a dotted path names a setting of the configuration (and no section)."""
-    parent, _, name = path.rpartition(".")
-    return name in legal_keys(parent) and not legal_keys(path)
-
-
 def _leaves(content: Mapping[str, Any], parent: str, problems: list[str]) -> Iterator[tuple[str, Any]]:
     for name, entry in content.items():
         path = f"{parent}.{name}" if parent else str(name)
-        if str(name) not in legal_keys(parent):
-            legal = ", ".join(legal_keys(parent))
-            problems.append(f"search_space.{path}: no such key; {parent or 'the configuration'} has {legal}")
+        nested = isinstance(entry, Mapping) and "type" not in entry
+        if str(name) not in legal_keys(parent) and not is_own(path):
+            wrong = no_such_key(legal_keys(parent), parent or "the configuration", str(name))
+            problems.append(f"search_space.{path}: {wrong}")
         elif any(path == shared or path.startswith(f"{shared}.") for shared in SHARED):
             problems.append(
                 f"search_space.{path}: is one for all trials of a study; set it in the configuration instead"
             )
-        elif is_field(path):
+        elif is_setting(path) and not (nested and is_own(path)):
             yield path, entry
-        elif isinstance(entry, Mapping) and "type" not in entry:
+        elif nested:
             yield from _leaves(entry, path, problems)
         else:
             problems.append(
@@ -132,7 +127,7 @@ def _choice_problems(leaf: Mapping[str, Any]) -> list[str]:
         problems.append(f"in_turn: must be true or false, got {in_turn!r}")
     if in_turn and "size" in leaf:
         problems.append(
-            "size: a list of independent entries cannot be gone through in turn; leave one of the two out"
+            "size: a list of independent entries cannot be tried in turn; leave one of the two out"
         )
     return problems
 

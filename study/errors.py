@@ -1,14 +1,19 @@
-"""What can go wrong, and how it is told.
+"""Exceptions for errors that users can fix.
 
 ::
 
-    FadeoutError                 anything a user can mend; commands print it and exit with code 2
-    ├── ConfigError              the configuration: every mistake at once, each with its path
-    ├── CohortError              the data: every problem at once, each with subject, file and remedy
+    FadeoutError                 base class; commands print the error and exit with code 2
+    ├── ConfigError              the configuration: lists every mistake with its path
+    ├── CohortError              the data: lists every problem with subject, file and remedy
+    │   └── CacheError           a prepared subject that is not in the cache, which can be filled again
     ├── StudyError               a study that exists, is missing, or does not fit its configuration
-    ├── TrainingError            a training that cannot go on (a loss that is not finite)
+    │   └── TakenOverError       another driver has taken the study over
+    ├── TrainingError            a training that cannot continue (a loss that is not finite)
+    ├── TransferError            a file that did not arrive whole on another machine
+    ├── MemoryShortageError      a training that does not fit into memory: says which settings to lower
+    ├── LoaderError              a process that draws patches died or hangs; resuming may help
     ├── BundleError              a bundle that is missing, damaged or of another version
-    └── MissingDependencyError   an optional package that this step needs
+    └── MissingDependencyError   a step needs an optional package that is not installed
 """
 
 from __future__ import annotations
@@ -19,18 +24,23 @@ from pathlib import Path
 
 __all__ = [
     "BundleError",
+    "CacheError",
     "CohortError",
     "ConfigError",
     "FadeoutError",
+    "LoaderError",
+    "MemoryShortageError",
     "MissingDependencyError",
     "Problem",
     "StudyError",
+    "TakenOverError",
     "TrainingError",
+    "TransferError",
 ]
 
 
 class FadeoutError(Exception):
-    """Anything that a user can mend: what is wrong, where, and what to do."""
+    """An error that a user can fix; the text says what is wrong, where, and what to do."""
 
 
 class ConfigError(FadeoutError):
@@ -40,35 +50,73 @@ class ConfigError(FadeoutError):
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[str, ...]]]:
+        """Arrive in another process with the problems, not with their text."""
+        return type(self), (self.problems,)
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with one subject: where it is, what it is, what to do about it."""
+    """One problem of one subject: which file, what is wrong, and what to do about it.
+
+    Attributes:
+        subject: its name.
+        file: None where no single file is concerned, or where subjects are pseudonymous.
+        what: is wrong; names neither subjects nor their files.
+        remedy: what to do.
+        names: of files that `what` is about; "" where subjects are pseudonymous.
+    """
 
     subject: str
     file: Path | None
     what: str
     remedy: str
+    names: str = ""
 
     def __str__(self) -> str:
         where = f"{self.subject}: {self.file}" if self.file else self.subject
-        return f"{where}: {self.what}; {self.remedy}"
+        names = f" ({self.names})" if self.names else ""
+        return f"{where}: {self.what}{names}; {self.remedy}"
 
 
 class CohortError(FadeoutError):
-    """One or more problems in the data, all of them listed."""
+    """One or more problems in the data, listed one per line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[CohortError], tuple[tuple[Problem, ...]]]:
+        """Arrive in another process with the problems, not with their text."""
+        return type(self), (self.problems,)
+
+
+class CacheError(CohortError):
+    """Prepared subjects that are not in the cache."""
+
 
 class StudyError(FadeoutError):
-    """A study that exists already, cannot be found, or does not fit the configuration."""
+    """A study that already exists, is missing, or does not fit its configuration."""
+
+
+class TakenOverError(StudyError):
+    """Another driver has taken the study over; this one must not write to its database or folder any more."""
 
 
 class TrainingError(FadeoutError):
-    """A training that cannot go on."""
+    """A training that cannot continue."""
+
+
+class TransferError(FadeoutError):
+    """A file that did not arrive whole on another machine."""
+
+
+class MemoryShortageError(FadeoutError):
+    """A training or a judgement that does not fit into memory."""
+
+
+class LoaderError(FadeoutError):
+    """A process that draws patches for a training died or hangs."""
 
 
 class BundleError(FadeoutError):
@@ -76,4 +124,4 @@ class BundleError(FadeoutError):
 
 
 class MissingDependencyError(FadeoutError):
-    """An optional package is needed for this step and is not installed."""
+    """A step needs an optional package that is not installed."""

@@ -1,25 +1,25 @@
-"""Pack a trained network with all that a prediction needs into a folder or a zip."""
+"""`python -m study.export study.name=… out=…`: packs a trained network for prediction into a folder or a zip."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.cli import parse_pairs, run_command, usage
+from study.commandline import parse_pairs, run_command, say, usage
 
 KEYS = {
-    "study.name": "which study; required",
-    "study.root": "where studies lie; default studies",
+    "study.name": "the study; required",
+    "study.root": "folder that holds the studies (default: studies)",
     "out": "the bundle: a folder, or a zip if it ends with .zip; required",
-    "trial": "which trial; default: the winner",
-    "debug": "true prints the traceback of an error",
+    "trial": "number of the trial (default: the winner)",
+    "debug": "true: print the traceback of an error",
 }
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The command; see `--help`."""
+    """Write the bundle and print its size; see `--help`."""
     if {"-h", "--help"} & set(arguments):
-        print(usage("study.export", "Write the bundle of a study's winner, ready for study.predict.", KEYS))
+        say(usage("study.export", "Write the bundle of a study's winner, ready for study.predict.", KEYS))
         return
     given = parse_pairs(arguments, KEYS)
 
@@ -31,14 +31,14 @@ def main(arguments: Sequence[str]) -> None:
     if problems:
         raise ConfigError(problems)
 
-    from study.deployment.export import export_bundle
-    from study.results import StudyFolder
+    from study.records import StudyFolder
+    from study.workflow.export import export_bundle
 
-    folder = StudyFolder.find(Path(given.get("study.root", "studies")), given["study.name"])
     out = Path(given["out"])
-    trial = export_bundle(folder, out, int(given["trial"]) if "trial" in given else None)
+    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
+        trial = export_bundle(folder, out, int(given["trial"]) if "trial" in given else None)
     size_mb = sum(path.stat().st_size for path in ([out] if out.is_file() else out.iterdir())) / 1e6
-    print(f"trial {trial} of {given['study.name']} is in {out} ({size_mb:.1f} MB)")
+    say(f"trial {trial} of {given['study.name']} is in {out} ({size_mb:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -1,49 +1,59 @@
-"""Predict with a bundle: one subject from its files, or all subjects of a folder."""
+"""`python -m study.predict bundle=…`: predicts one subject from its files, or all subjects of a folder."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import parse_pairs, run_command, usage
+from study.commandline import parse_pairs, run_command, say, usage
+from study.errors import CohortError, ConfigError
 
 if TYPE_CHECKING:
-    from study.deployment.folders import Case
+    from study.deployment.batch import Predicted
     from study.deployment.lesion_first import LesionFirst
-    from study.deployment.predictor import Prediction
-    from study.errors import Problem
 
 KEYS = {
     "bundle": "the folder or zip that study.export wrote; required",
-    "brain": "one subject: its brain mask; default: derived from the images",
-    "lesion": "one subject, bundle of thrombi: the mask of its lesion, on the grid of one of the images",
-    "lesion_bundle": "bundle of thrombi: a bundle that finds the lesion of who has no such mask",
-    "images": "many subjects: a folder with a subfolder each, or with <subject>_<MODALITY>.nii.gz; also …_lesion",
-    "out": "the mask (.nii or .nii.gz); with images=…, the folder of the masks; required",
-    "probability": "the probability map, too: a file; with images=…, a folder",
-    "device": "auto, cpu or cuda; default auto",
-    "debug": "true prints the traceback of an error",
+    "brain": "one subject: its brain mask (default: derived from the images)",
+    "lesion": "one subject, thrombus bundle: the mask of its lesion, on the grid of one of the images",
+    "lesion_bundle": "thrombus bundle: a bundle that finds the lesions of subjects without a lesion mask",
+    "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
+    "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks; required",
+    "probability": "path of the probability map, if wanted; with images=…, a folder",
+    "device": "auto, cpu or cuda (default: auto)",
+    "debug": "true: print the traceback of an error",
 }
 SHOWN = {
-    "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities, "
-    "or what may stand in for one",
+    "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities or their stand-ins",
     **KEYS,
 }
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The command; see `--help`."""
+    """Predict and write masks; see `--help`."""
     if {"-h", "--help"} & set(arguments):
-        print(usage("study.predict", "Predict with a bundle, from any subset of its modalities.", SHOWN))
+        say(usage("study.predict", "Predict with a bundle from any subset of its modalities.", SHOWN))
         return
     given = parse_pairs(arguments, KEYS, others=True)
-
-    from study.errors import ConfigError
-
     images = {key: Path(value) for key, value in given.items() if key not in KEYS}
+    _check(given, images)
+
+    from study.deployment.lesion_first import LesionFirst
+    from study.deployment.predictor import load_bundle
+
+    paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
+    bundles = LesionFirst(*(load_bundle(path, given.get("device", "auto")) for path in paths))
+    if "images" in given:
+        _predict_folder(bundles, given)
+    else:
+        _predict_one(bundles, images, given)
+
+
+def _check(given: Mapping[str, str], images: Mapping[str, Path]) -> None:
+    """Raise ConfigError for arguments that contradict each other, and for outputs that cannot be written."""
     problems = [f"{key}: required and not given" for key in ("bundle", "out") if not given.get(key)]
     single = [*images, *(key for key in ("brain", "lesion") if key in given)]
     if "images" in given and single:
@@ -52,36 +62,17 @@ def main(arguments: Sequence[str]) -> None:
         problems.append("lesion_bundle: the lesion is given; give either its mask or the bundle")
     if problems:
         raise ConfigError(problems)
-    out, probability = Path(given["out"]), Path(given["probability"]) if "probability" in given else None
-    masks = {key: Path(given[key]) for key in ("brain", "lesion") if key in given}
     if "images" not in given:
-        _check_outputs(out, probability, [*images.values(), *masks.values()])
-
-    from study.deployment.lesion_first import LesionFirst
-    from study.deployment.predictor import load_bundle
-
-    paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
-    bundles = LesionFirst(*(load_bundle(path, given.get("device", "auto")) for path in paths))
-    if "images" in given:
-        _predict_folder(bundles, Path(given["images"]), out, probability, debug=given.get("debug") == "true")
-        return
-    prediction = bundles.predict(images, brain=masks.get("brain"), lesion=masks.get("lesion"))
-    prediction.write(out, probability)
-    remarks = _remarks(bundles, prediction)
-    told = f"; predicted {', '.join(remarks)}" if remarks else ""
-    print(f"{out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{told}")
+        masks = [Path(given[key]) for key in ("brain", "lesion") if key in given]
+        _check_outputs(Path(given["out"]), _probability(given), [*images.values(), *masks])
 
 
-def _remarks(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
-    """What must be known of the input."""
-    lacks_lesion = bundles.needs_lesion and prediction.lesion is None
-    return (*prediction.remarks, *(["without a lesion (near_lesion is skipped)"] if lacks_lesion else []))
+def _probability(given: Mapping[str, str]) -> Path | None:
+    return Path(given["probability"]) if "probability" in given else None
 
 
 def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) -> None:
-    """Raise ConfigError for outputs that are no NIfTI names, or that would overwrite something."""
-    from study.errors import ConfigError
-
+    """Raise ConfigError for outputs without a NIfTI extension, or that would overwrite an input."""
     problems = []
     outputs = {"out": out} | ({} if probability is None else {"probability": probability})
     for key, path in outputs.items():
@@ -95,59 +86,54 @@ def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) 
         raise ConfigError(problems)
 
 
-def _predict_folder(
-    bundles: LesionFirst, images: Path, out: Path, probability: Path | None, *, debug: bool
-) -> None:
-    """Predict all subjects of a folder; those that fail are told at the end, as a CohortError."""
+def _predict_one(bundles: LesionFirst, images: Mapping[str, Path], given: Mapping[str, str]) -> None:
+    from study.deployment.batch import remarks_on
+
+    out = Path(given["out"])
+    masks = {key: Path(given[key]) for key in ("brain", "lesion") if key in given}
+    prediction = bundles.predict(images, brain=masks.get("brain"), lesion=masks.get("lesion"))
+    prediction.write(out, _probability(given))
+    remarks = remarks_on(bundles, prediction)
+    how = f"; predicted {', '.join(remarks)}" if remarks else ""
+    say(f"{out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{how}")
+
+
+def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
+    """Predict all subjects of a folder; a CohortError at the end lists the faulty ones."""
     from rich.console import Console
     from rich.progress import track
 
+    from study.deployment.batch import predict_folder
     from study.deployment.folders import find_cases
-    from study.errors import CohortError
 
-    manifest = bundles.bundle.manifest
+    manifest, console = bundles.bundle.manifest, Console(stderr=True)
     found = find_cases(
-        images, manifest.modalities, manifest.modality_aliases, bundles.others, lesions=bundles.needs_lesion
+        Path(given["images"]),
+        manifest.modalities,
+        manifest.modality_aliases,
+        bundles.others,
+        lesions=bundles.needs_lesion,
     )
     if found.ignored:
         sys.stderr.write(f"no modality recognised in subfolder {', '.join(found.ignored)}: ignored\n")
-    problems: list[Problem] = []
-    remarks: dict[str, list[str]] = {}
-    console = Console(stderr=True)
-    for case in track(found.cases, "predicting", console=console, disable=not console.is_terminal):
-        mask = out / f"{case.name}_mask.nii.gz"
-        target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
-        wrong, told = _predict_case(bundles, case, mask, target, debug=debug)
-        problems += wrong
-        for remark in told:
-            remarks.setdefault(remark, []).append(case.name)
-    failed = len({problem.subject for problem in problems})
-    print(f"{out}: {len(found.cases) - failed} of {len(found.cases)} subjects predicted")
-    for remark, names in remarks.items():
-        print(f"  {remark}: {', '.join(names)}")
-    if problems:
-        raise CohortError(problems)
+    predicted = predict_folder(
+        bundles,
+        found,
+        Path(given["out"]),
+        _probability(given),
+        progress=lambda cases: track(cases, "predicting", console=console, disable=not console.is_terminal),
+        on_fault=traceback.print_exception if given.get("debug") == "true" else lambda error: None,
+    )
+    _report(predicted, given["out"])
 
 
-def _predict_case(
-    bundles: LesionFirst, case: Case, mask: Path, probability: Path | None, *, debug: bool
-) -> tuple[list[Problem], tuple[str, ...]]:
-    """What was wrong with a subject, and what must be known of its input."""
-    from study.errors import CohortError, Problem
-
-    if case.problems:
-        return case.problems, ()
-    try:
-        prediction = bundles.predict(case.images, brain=case.brain, lesion=case.lesion, name=case.name)
-        prediction.write(mask, probability)
-    except CohortError as error:
-        return list(error.problems), ()
-    except Exception as error:  # whatever one subject's files cause must not cost the others
-        if debug:
-            traceback.print_exc()
-        what = f"{type(error).__name__}: {error}"
-        return [Problem(case.name, None, what, "look at its files, or run it alone with debug=true")], ()
-    return [], _remarks(bundles, prediction)
+def _report(predicted: Predicted, out: str) -> None:
+    done = predicted.subjects - predicted.failed
+    say(f"{out}: {done} of {predicted.subjects} subjects predicted")
+    for remark, names in predicted.remarks.items():
+        say(f"  {remark}: {', '.join(names)}")
+    if predicted.problems:
+        raise CohortError(predicted.problems)
 
 
 if __name__ == "__main__":

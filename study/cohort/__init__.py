@@ -1,22 +1,24 @@
-"""Who is studied: subjects, centers, splits; one reader per dataset layout; the phantom simulator."""
+"""Who is studied: subjects, centers, splits; one reader for each layout of a data set.
+
+A reader is a function from the section `cohort` to a list of `Entry`, one for each examination, and a line in
+`study.config.parts`; that of an installed package finds its own settings in `cohort.settings.<reader>`. It raises
+CohortError where it cannot list its source at all, and puts what is wrong with an examination into the entry.
+"""
 
 from __future__ import annotations
 
-from study.cohort.load import READERS, load_cohort, plan_cohort
-from study.cohort.records import Cohort, Splits, Subject
+from study.cohort.identity import cohort_hash
+from study.cohort.load import load_cohort, plan_cohort
+from study.cohort.records import Cohort, Entry, Splits, Subject
 from study.cohort.splits import split_cohort
-from study.cohort.store import cohort_hash, read_cohort, read_splits, write_splits
 
 __all__ = [
-    "READERS",
     "Cohort",
+    "Entry",
     "Splits",
     "Subject",
     "cohort_hash",
     "load_cohort",
     "plan_cohort",
-    "read_cohort",
-    "read_splits",
     "split_cohort",
-    "write_splits",
 ]

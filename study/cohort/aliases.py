@@ -1,4 +1,4 @@
-"""Which sequence may stand in for which (`cohort.modality_aliases`): only where the modality itself is absent."""
+"""Stand-ins: sequences in place of modalities that a subject lacks (`cohort.modality_aliases`)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ File = TypeVar("File")
 
 
 def find_stand_ins(there: Collection[str], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Modality to the sequence that stands in for it, of the sequences that are there.
+    """Absent modality to the sequence that stands in for it.
 
     Args:
-        there: names of sequences, as the configuration spells them.
-        aliases: modality to its stand-ins, the preferred first.
+        there: the sequences that a subject has, as the configuration spells them.
+        aliases: modality to its possible stand-ins, the preferred one first.
     """
     found = {}
     for modality, others in aliases.items():
@@ -26,11 +26,11 @@ def find_stand_ins(there: Collection[str], aliases: Mapping[str, Sequence[str]])
 
 
 def used_names(there: Collection[str], settings: CohortConfig) -> tuple[str, ...]:
-    """The sequences of a subject that a study reads: its modalities, and what stands in for absent ones."""
+    """The sequences of a subject that a study reads: the modalities, and stand-ins for absent ones."""
     return (*settings.modalities, *find_stand_ins(there, settings.modality_aliases).values())
 
 
 def substitute(images: Mapping[str, File], stand_ins: Mapping[str, str]) -> dict[str, File]:
-    """The images with each stand-in under the name of the modality whose place it takes."""
+    """The images, with each stand-in under the name of the modality that it replaces."""
     renamed = {other: modality for modality, other in stand_ins.items()}
     return {renamed.get(name, name): file for name, file in images.items()}

@@ -7,44 +7,67 @@
     <root>/sub-X/[ses-Y/]<folder>/…_<MODALITY>.nii.gz
     <root>/derivatives/[<pipeline>/]sub-X/[ses-Y/][<folder>/]…_{lesion,thrombus,brain}_mask.nii.gz
 
-A row holds for all sessions of its participant: a control scan is a participant of its own, with the same patient_id.
+A row applies to all sessions of its participant: a control scan is a participant of its own, with the same patient_id.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from study.cohort.aliases import used_names
-from study.cohort.facts import read_facts
+from study.cohort.clinical import read_clinical
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files, stem
 from study.cohort.records import MASKS, Entry
-from study.cohort.table import NOT_GIVEN, Row, Table, read_table
-from study.config import Config
+from study.cohort.table import NOT_GIVEN, Table, TableRow, read_table
+from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
 _MASK = re.compile(r"(?:^|[_-])(lesion|thrombus|brain)_mask$")
 
 
-def list_bids(config: Config) -> list[Entry]:
+def list_bids(cohort: CohortConfig) -> list[Entry]:
     """Every session of every participant; raises CohortError without a readable participants.tsv."""
-    root = config.cohort.bids.root or Path()
-    path = root / "participants.tsv"
-    table = read_table(path)
-    _check_columns(table, path)
-    derivatives = root / "derivatives"
-    pipelines = [derivatives, *(each for each in _visible(derivatives) if not each.name.startswith("sub-"))]
-    entries = []
-    for row in table.rows:
-        entries += _participant(config, root, pipelines, path, row)
+    dataset = _Dataset.at(cohort.bids.root or Path())
+    table = read_table(dataset.table)
+    _check_columns(table, dataset.table)
+    entries = [entry for row in table.rows for entry in _participant(cohort, dataset, row)]
     listed = {row.cells["participant_id"] for row in table.rows}
-    for folder in folders_named(root, "sub-"):
+    for folder in folders_named(dataset.root, "sub-"):
         if folder.name not in listed:
-            problem = Problem(
-                folder.name, path, "has a folder but no row", "add the row, or move the folder away"
-            )
+            remedy = "add the row, or move the folder away"
+            problem = Problem(folder.name, dataset.table, "has a folder but no row", remedy)
             entries.append(Entry(folder.name, folder.name, "", {}, {}, (problem,)))
     return entries
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """A data set's folders: its root, and those in `derivatives` that hold subjects."""
+
+    root: Path
+    pipelines: tuple[Path, ...]
+
+    @classmethod
+    def at(cls, root: Path) -> _Dataset:
+        derivatives = root / "derivatives"
+        inner = (each for each in _visible(derivatives) if not each.name.startswith("sub-"))
+        return cls(root, (derivatives, *inner))
+
+    @property
+    def table(self) -> Path:
+        return self.root / "participants.tsv"
+
+    def masks(self, session: Path) -> dict[str, list[Path]]:
+        """The masks of a session (its path below the root) in the folders of all pipelines."""
+        found: dict[str, list[Path]] = {}
+        for pipeline in self.pipelines:
+            folder = pipeline / session
+            for path in nifti_files(folder, *_visible(folder)):
+                if match := _MASK.search(stem(path)):
+                    found.setdefault(match[1], []).append(path)
+        return found
 
 
 def _check_columns(table: Table, path: Path) -> None:
@@ -55,47 +78,42 @@ def _check_columns(table: Table, path: Path) -> None:
         raise CohortError([Problem("cohort.bids.root", path, what, remedy)])
 
 
-def _participant(config: Config, root: Path, pipelines: list[Path], table: Path, row: Row) -> list[Entry]:
+def _participant(cohort: CohortConfig, dataset: _Dataset, row: TableRow) -> list[Entry]:
+    """One entry a session, or a single one with the problems of the row."""
     participant, center = row.cells["participant_id"], row.cells["center"]
     patient = row.cells.get("patient_id", "")
     patient = participant if patient in NOT_GIVEN else patient
-    folder = root / participant
-    problems = []
-    if participant in NOT_GIVEN:
-        what = f"no participant_id in {row.where}"
-        problems.append(Problem(participant or row.where, table, what, "give it, or delete the row"))
-    elif folder.name != participant or not folder.is_dir():
-        problems.append(
-            Problem(participant, folder, "the folder is missing", "restore it, or delete its row")
-        )
-    if center in NOT_GIVEN:
-        problems.append(Problem(participant or row.where, table, f"no center in {row.where}", "give it"))
-    if problems:
-        return [Entry(participant or row.where, patient, center, {}, {}, tuple(problems))]
-    facts = read_facts(row.cells, participant, table, row.where)
-    sessions = folders_named(folder, "ses-")
+    if problems := _row_problems(dataset, row):
+        return [Entry(participant or row.where, patient, center, {}, {}, problems)]
+    clinical = read_clinical(row.cells, participant, dataset.table, row.where)
+    sessions = folders_named(dataset.root / participant, "ses-")
     entries = []
-    for session in sessions or [folder]:
+    for session in sessions or [dataset.root / participant]:
         identity = f"{participant}_{session.name}" if len(sessions) > 1 else participant
-        found = images_by_suffix(nifti_files(session, *_visible(session)), config.cohort.sequences)
-        images, slips = single_files(identity, found, used_names(found, config.cohort))
-        masks, mask_slips = single_files(identity, _masks(session.relative_to(root), pipelines), MASKS)
-        problems = [*facts.problems, *slips, *mask_slips]
+        found = images_by_suffix(nifti_files(session, *_visible(session)), cohort.sequences)
+        images, image_problems = single_files(identity, found, used_names(found, cohort))
+        masks, mask_problems = single_files(identity, dataset.masks(session.relative_to(dataset.root)), MASKS)
+        problems = (*clinical.problems, *image_problems, *mask_problems)
         entries.append(
-            Entry(identity, patient, center, images, masks, tuple(problems), facts.occlusion, facts.control)
+            Entry(identity, patient, center, images, masks, problems, clinical.occlusion, clinical.control)
         )
     return entries
 
 
-def _masks(session: Path, pipelines: list[Path]) -> dict[str, list[Path]]:
-    """The masks of a session (its path below the root) in the folders of all pipelines."""
-    found: dict[str, list[Path]] = {}
-    for pipeline in pipelines:
-        folder = pipeline / session
-        for path in nifti_files(folder, *_visible(folder)):
-            if match := _MASK.search(stem(path)):
-                found.setdefault(match[1], []).append(path)
-    return found
+def _row_problems(dataset: _Dataset, row: TableRow) -> tuple[Problem, ...]:
+    """Why the row names no participant whose files can be listed."""
+    participant = row.cells["participant_id"]
+    folder, problems = dataset.root / participant, []
+    name = participant or row.where
+    if participant in NOT_GIVEN:
+        what = f"no participant_id in {row.where}"
+        problems.append(Problem(name, dataset.table, what, "give it, or delete the row"))
+    elif folder.name != participant or participant == ".." or not folder.is_dir():
+        remedy = "restore it, or delete its row"
+        problems.append(Problem(participant, folder, "the folder is missing", remedy))
+    if row.cells["center"] in NOT_GIVEN:
+        problems.append(Problem(name, dataset.table, f"no center in {row.where}", "give it"))
+    return tuple(problems)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -1,38 +1,39 @@
-"""What is wrong with the subjects that the readers list, as far as it shows without reading voxels."""
+"""Problems of the subjects that readers list, as far as they show without reading voxels."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.cohort.records import Entry
+from study.cohort.text import is_plain
 from study.config import CohortConfig
 from study.errors import Problem
 
 _SKIP = "or leave the subject out with cohort.on_error=skip"
 
 
-def find_problems(
-    entries: Sequence[Entry], settings: CohortConfig, *, on_disk: Callable[[Entry], bool]
-) -> list[list[Problem]]:
-    """The problems of each entry, those of its reader included.
+def find_problems(entries: Sequence[Entry], settings: CohortConfig) -> list[list[Problem]]:
+    """The problems of each entry, including those that its reader has found.
 
     Args:
         entries: of all sources.
-        settings: which modalities and which target are used; other files are not looked at.
-        on_disk: whether an entry's files should exist by now (phantoms need not before they are simulated).
+        settings: which modalities and which target are used; other files are not checked.
     """
     problems = [list(entry.problems) for entry in entries]
     owners: dict[Path, list[tuple[int, str, Path]]] = defaultdict(list)
     for index, entry in enumerate(entries):
+        if strange := _strange_text(entry):
+            problems[index].append(strange)
+            continue
         images = {name: entry.images[name] for name in settings.modalities if name in entry.images}
         masks = {name: entry.masks[name] for name in (settings.target, "brain") if name in entry.masks}
         if not images and not entry.problems:
             problems[index].append(_no_modality(entry, settings.modalities))
-        for name, path in (*images.items(), *masks.items()) if on_disk(entry) else ():
+        for name, path in () if entry.pending else (*images.items(), *masks.items()):
             if problem := file_problem(entry.id, name, path):
                 problems[index].append(problem)
             elif name in images:
@@ -43,11 +44,11 @@ def find_problems(
 
 
 def file_problem(subject: str, name: str, path: Path) -> Problem | None:
-    """Why a file cannot be read, None if it can."""
+    """Why a file cannot be read; None if it can."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        what = "file is a link to what is not there" if path.is_symlink() else "file is missing"
+        what = "file is a link to a file that does not exist" if path.is_symlink() else "file is missing"
         return Problem(subject, path, f"the {name} {what}", f"restore it or correct the path, {_SKIP}")
     except OSError as error:
         what = f"the {name} file cannot be reached ({error.strerror})"
@@ -62,9 +63,24 @@ def file_problem(subject: str, name: str, path: Path) -> Problem | None:
     return None
 
 
+def _strange_text(entry: Entry) -> Problem | None:
+    """A problem of names or paths that no file can hold: from damaged file systems, or made up to confuse programs."""
+    texts = (
+        entry.id,
+        entry.patient,
+        entry.center,
+        *map(str, (*entry.images.values(), *entry.masks.values())),
+    )
+    if all(map(is_plain, texts)):
+        return None
+    shown = entry.id.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    what = "its name, its center or the path of a file holds characters that are not text"
+    return Problem(shown, None, what, f"rename it, {_SKIP}")
+
+
 def _no_modality(entry: Entry, modalities: Sequence[str]) -> Problem:
     there = f"it has {', '.join(sorted(entry.images))}" if entry.images else "it has no image at all"
-    what = f"none of cohort.modalities ({', '.join(modalities)}) is there; {there}"
+    what = f"has none of cohort.modalities ({', '.join(modalities)}); {there}"
     return Problem(entry.id, None, what, f"add a file, {_SKIP}")
 
 
@@ -85,7 +101,7 @@ def _add_shared_files(
     owners: Mapping[Path, Sequence[tuple[int, str, Path]]],
     problems: list[list[Problem]],
 ) -> None:
-    """One image file under two names: a slip in the list, and between patients a leak into the test."""
+    """Report image files that have two names: a mistake in the list that can leak a patient into the test."""
     for uses in owners.values():
         users = {(entries[index].center, entries[index].id, name) for index, name, _ in uses}
         for index, name, path in uses if len(users) > 1 else ():

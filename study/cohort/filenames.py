@@ -1,4 +1,4 @@
-"""What file names tell: which files are scans, and which modality each one is."""
+"""What file names say: which files are scans, and of which modality."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NIFTI_ENDINGS = (".nii.gz", ".nii")
 
 
 def nifti_files(*folders: Path) -> list[Path]:
-    """The NIfTI files in some folders, by name, without hidden ones; an absent folder has none."""
+    """The NIfTI files in some folders, sorted by name, without hidden ones; a folder that does not exist has none."""
     files: list[Path] = []
     for folder in folders:
         if folder.is_dir():
@@ -25,7 +25,7 @@ def nifti_files(*folders: Path) -> list[Path]:
 
 
 def folders_named(parent: Path, prefix: str) -> list[Path]:
-    """The folders in `parent` whose names start with `prefix`, by name."""
+    """The folders in `parent` whose names start with `prefix`, sorted by name."""
     if not parent.is_dir():
         return []
     return sorted(path for path in parent.iterdir() if path.name.startswith(prefix) and path.is_dir())
@@ -37,15 +37,15 @@ def stem(path: Path) -> str:
 
 
 def modality_named(name: str, modalities: Iterable[str]) -> str:
-    """The configured spelling of a modality, whatever the case of `name`; unknown names stay as they are."""
+    """The configured spelling of a modality, ignoring case; unknown names stay as they are."""
     spelling = {modality.casefold(): modality for modality in modalities}
     return spelling.get(name.strip().casefold(), name.strip())
 
 
 def images_by_suffix(files: Iterable[Path], modalities: Sequence[str]) -> dict[str, list[Path]]:
-    """Files by modality, which is what follows the last underscore: `sub-01_ses-1_dwi.nii.gz` is a DWI.
+    """Files by modality, the part of the name after the last underscore: `sub-01_ses-1_dwi.nii.gz` is a DWI.
 
-    Suffixes that are no configured modality are listed in upper case.
+    A suffix that is no configured modality is listed in upper case.
     """
     found: dict[str, list[Path]] = {}
     for path in files:
@@ -58,14 +58,15 @@ def images_by_suffix(files: Iterable[Path], modalities: Sequence[str]) -> dict[s
 def single_files(
     subject: str, found: Mapping[str, Sequence[Path]], used: Iterable[str]
 ) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    """One file for each name; a used name with several files is a problem, an unused one is left out."""
+    """One file for each name; several files are a problem if the name is used, and are left out if it is not."""
     files = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
     problems = tuple(
         Problem(
             subject,
             found[name][1],
-            f"{len(found[name])} files for {name} ({', '.join(path.name for path in found[name])})",
+            f"{len(found[name])} files for {name}",
             "leave one of them there, or list the files in a manifest (cohort.sources=[manifest])",
+            ", ".join(path.name for path in found[name]),
         )
         for name in used
         if len(found.get(name, ())) > 1

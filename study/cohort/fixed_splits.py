@@ -1,32 +1,41 @@
-"""Splits that somebody else has fixed, from a JSON file of subject ids."""
+"""Splits that are given in a JSON file of subject ids."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from study.cohort.patients import USES, Patient, Use, patient_of
 from study.cohort.records import Cohort, Subject
 from study.cohort.remarks import set_apart
+from study.cohort.text import Unusable, read_json
 from study.config import CohortConfig
 from study.errors import ConfigError
 
 _PATH = "cohort.splits.path"
-_IGNORED = ("unseen", "control", "skipped")  # stand in a study's own splits.json, and follow from the rest
+_IGNORED = ("unseen", "control")  # in a study's own splits; they follow from the other lists
+
+
+class _Listed(NamedTuple):
+    """One entry of the file, and its place in its list."""
+
+    name: str
+    use: Use
+    number: int
 
 
 def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortConfig) -> Mapping[str, Use]:
     """The use of each listed subject's key.
 
-    The file has lists `train`, `validation` and `test` of subject ids, of `center/id` where an id is at two
-    centers, or of keys as in a study's splits.json. Subjects that are not listed are not used, but for control
-    scans that are evaluated apart: they follow their patients.
+    The file has lists `train`, `validation` and `test` of subject ids, of `center/id` where two centers share an
+    id, or of keys as in a study's prepared.json, which can be given itself. Subjects that are not listed are not used,
+    except control scans that are evaluated separately: they follow their patients.
 
     Args:
         cohort: all subjects, to tell an unknown one from one that cannot be used.
-        candidates: subjects of seen centers that have the target's mask, without control scans set apart.
+        candidates: subjects of seen centers with the target's mask, without control scans that are set apart.
         settings: names the file, the target and the unseen centers.
 
     Raises:
@@ -40,70 +49,78 @@ def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortCo
     usable = {subject.key for subject in candidates}
     problems: list[str] = []
     uses: dict[str, Use] = {}
-    for use in USES:
-        for name in lists[use]:
-            subject = _find(name, names, problems)
-            if subject is None:
-                continue
-            if subject.key in uses:
-                problems.append(
-                    f"{_PATH}: subject {name} is listed twice ({uses[subject.key]}, {use}); keep one"
-                )
-            elif subject.center in settings.unseen:
-                if use != "test":  # unseen subjects are tested whether listed or not
-                    problems.append(
-                        f"{_PATH}: subject {name} in {use} is of the unseen center {subject.center}; "
-                        "move it to test, or take the center from cohort.unseen"
-                    )
-            elif subject.key not in usable:
-                problems.append(f"{_PATH}: subject {name} in {use} {_why_not(subject, settings)}")
-            else:
-                uses[subject.key] = use
+    listed = [
+        _Listed(name, use, number) for use, some in lists.items() for number, name in enumerate(some, start=1)
+    ]
+    for one in listed:
+        use, found = one.use, names.get(one.name, ())
+        if len(found) != 1:
+            problems.append(f"{_PATH}: subject {_unclear(one, found, cohort)}")
+            continue
+        subject = found[0]
+        if fault := _fault(subject, use, uses, usable, settings):
+            shown = subject.label if subject.pseudonymous else one.name
+            problems.append(f"{_PATH}: subject {shown} {fault}")
+        elif subject.center not in settings.unseen:  # unseen subjects are tested whether listed or not
+            uses[subject.key] = use
     problems += _shared_patients(cohort, uses, settings)
     if problems:
         raise ConfigError(problems)
     return uses
 
 
-def _read(path: Path) -> dict[str, list[str]]:
+def _fault(
+    subject: Subject, use: Use, uses: Mapping[str, Use], usable: Collection[str], settings: CohortConfig
+) -> str | None:
+    """Why a listed subject cannot have this use; None if it can."""
+    if subject.key in uses:
+        return f"is listed twice ({uses[subject.key]}, {use}); keep one"
+    if subject.center in settings.unseen:
+        if use == "test":
+            return None
+        return (
+            f"in {use} is of the unseen center {subject.center}; "
+            "move it to test, or take the center from cohort.unseen"
+        )
+    return None if subject.key in usable else f"in {use} {_why_not(subject, settings)}"
+
+
+def _read(path: Path) -> dict[Use, list[str]]:
+    """The lists of the file, in the order of `USES`."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError([f"{_PATH}: no file {path.absolute()}; give a JSON file"]) from None
-    except (ValueError, OSError) as error:
-        raise ConfigError([f"{_PATH}: {path} cannot be read as JSON ({error}); correct it"]) from None
+        content = read_json(path)
+    except Unusable as error:
+        raise ConfigError([f"{_PATH}: {path.absolute()}: {error}"]) from None
     wanted = "expected {train: [ids], validation: [ids], test: [ids]}"
+    if isinstance(content, dict):
+        content = content.get("splits", content)  # a study's own prepared.json
     if not isinstance(content, dict):
-        raise ConfigError([f"{_PATH}: {path} is no JSON object; {wanted}"])
+        raise ConfigError([f"{_PATH}: {path} is not a JSON object of lists; {wanted}"])
     problems = [
         f"{_PATH}: {path} has an unknown list '{name}'; {wanted}"
         for name in content
         if name not in USES and name not in _IGNORED
     ]
-    lists: dict[str, list[str]] = {}
+    lists: dict[Use, list[str]] = {}
     for use in USES:
         values = content.get(use, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            problems.append(f"{_PATH}: '{use}' in {path} is no list of texts; {wanted}")
+            problems.append(f"{_PATH}: '{use}' in {path} is not a list of strings; {wanted}")
         lists[use] = values
     if problems:
         raise ConfigError(problems)
     return lists
 
 
-def _find(name: str, names: Mapping[str, Sequence[Subject]], problems: list[str]) -> Subject | None:
-    found = names.get(name, ())
-    if len(found) == 1:
-        return found[0]
+def _unclear(listed: _Listed, found: Sequence[Subject], cohort: Cohort) -> str:
+    """What is wrong with a name that is no single subject's; where subjects are pseudonymous, without the name."""
+    hidden = any(subject.pseudonymous for subject in cohort.subjects)
+    shown = f"{listed.number} of {listed.use}" if hidden else listed.name
     if found:
-        places = " or ".join(f"{subject.center}/{subject.id}" for subject in found)
-        problems.append(f"{_PATH}: subject {name} is at {len(found)} centers; write {places}")
-        return None
-    ids = sorted({subject.id for several in names.values() for subject in several})
-    problems.append(
-        f"{_PATH}: no subject {name} in the cohort of {len(ids)}; there is {', '.join(ids[:3])}, …"
-    )
-    return None
+        places = [subject.label if hidden else f"{subject.center}/{subject.id}" for subject in found]
+        return f"{shown} is at {len(found)} centers; write {' or '.join(places)}"
+    some = [subject.label for subject in cohort.subjects[:3]]
+    return f"{shown} is not in the cohort of {len(cohort.subjects)}; there is {', '.join(some)}, …"
 
 
 def _why_not(subject: Subject, settings: CohortConfig) -> str:
@@ -115,20 +132,21 @@ def _why_not(subject: Subject, settings: CohortConfig) -> str:
 
 
 def _shared_patients(cohort: Cohort, uses: Mapping[str, Use], settings: CohortConfig) -> list[str]:
-    """Patients in two splits; the unseen centers are a split too."""
-    places: dict[Patient, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    """Problems of patients who are in two splits; the unseen centers count as one."""
+    places: dict[Patient, dict[str, list[Subject]]] = defaultdict(lambda: defaultdict(list))
     for subject in cohort.subjects:
         if set_apart(subject, settings):
             continue
         unseen = subject.center in settings.unseen and settings.target in subject.masks
         use = "unseen" if unseen else uses.get(subject.key)
         if use is not None:
-            places[patient_of(subject)][use].append(subject.id)
+            places[patient_of(subject)][use].append(subject)
     problems = []
     for (_, patient), by_use in sorted(places.items()):
         if len(by_use) > 1 and set(by_use) != {"test", "unseen"}:
-            where = ", ".join(f"{use} ({', '.join(ids)})" for use, ids in by_use.items())
-            problems.append(
-                f"{_PATH}: patient {patient} is in two splits: {where}; all scans of one belong together"
-            )
+            labels = {use: ", ".join(one.label for one in some) for use, some in by_use.items()}
+            where = ", ".join(f"{use} ({listed})" for use, listed in labels.items())
+            hidden = any(one.pseudonymous for some in by_use.values() for one in some)
+            who = "a patient" if hidden else f"patient {patient}"
+            problems.append(f"{_PATH}: {who} is in two splits: {where}; all scans of one belong together")
     return problems

@@ -1,10 +1,10 @@
-"""Reader for ISLES 2022 (Hernandez Petzsche et al., Scientific Data 2022): both layouts that are about.
+"""Reader for ISLES 2022 (Hernandez Petzsche et al., Scientific Data 2022), in either layout of its releases.
 
 ::
 
-    <root>/sub-*/ses-*/dwi/*_dwi.nii.gz, *_adc.nii.gz      either so, or
+    <root>/sub-*/ses-*/dwi/*_dwi.nii.gz, *_adc.nii.gz      one layout
     <root>/sub-*/ses-*/anat/*_FLAIR.nii.gz
-    <root>/rawdata/sub-*/ses-*/*_{dwi,adc,flair}.nii.gz    so
+    <root>/rawdata/sub-*/ses-*/*_{dwi,adc,flair}.nii.gz    the other
     <root>/derivatives/sub-*/ses-*/*_msk.nii.gz            the lesion, in both
 """
 
@@ -15,42 +15,32 @@ from pathlib import Path
 from study.cohort.aliases import used_names
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files
 from study.cohort.records import Entry
-from study.config import Config
+from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
 
-def list_isles2022(config: Config) -> list[Entry]:
+def list_isles2022(cohort: CohortConfig) -> list[Entry]:
     """Every session of every subject under `cohort.isles2022.root`; raises CohortError if there is none."""
-    settings = config.cohort.isles2022
-    root = settings.root or Path()
+    root = cohort.isles2022.root or Path()
     subjects = [folder for parent in (root / "rawdata", root) for folder in folders_named(parent, "sub-")]
     if not subjects:
-        raise CohortError(
-            [
-                Problem(
-                    "cohort.isles2022.root",
-                    root.absolute(),
-                    "no folder sub-* in it, nor in its rawdata",
-                    "give the folder that holds sub-strokecase0001, … (or rawdata) and derivatives",
-                )
-            ]
-        )
+        what = "no folder sub-* in it, nor in its rawdata"
+        remedy = "give the folder that holds sub-strokecase0001, … (or rawdata) and derivatives"
+        raise CohortError([Problem("cohort.isles2022.root", root.absolute(), what, remedy)])
+    return [entry for subject in subjects for entry in _sessions(cohort, root, subject)]
+
+
+def _sessions(cohort: CohortConfig, root: Path, subject: Path) -> list[Entry]:
+    sessions = folders_named(subject, "ses-")
     entries = []
-    for subject in subjects:
-        sessions = folders_named(subject, "ses-")
-        for session in sessions or [subject]:
-            several = len(sessions) > 1
-            identity = f"{subject.name}_{session.name}" if several else subject.name
-            derivatives = root / "derivatives" / session.relative_to(subject.parent)
-            entries.append(_entry(config, identity, subject.name, session, derivatives))
+    for session in sessions or [subject]:
+        identity = f"{subject.name}_{session.name}" if len(sessions) > 1 else subject.name
+        scans = nifti_files(session, session / "dwi", session / "anat")
+        found = images_by_suffix(scans, cohort.sequences)
+        images, image_problems = single_files(identity, found, used_names(found, cohort))
+        derivatives = root / "derivatives" / session.relative_to(subject.parent)
+        lesions = [path for path in nifti_files(derivatives) if "_msk.nii" in path.name]
+        masks, mask_problems = single_files(identity, {"lesion": lesions}, ("lesion",))
+        problems = image_problems + mask_problems
+        entries.append(Entry(identity, subject.name, cohort.isles2022.center, images, masks, problems))
     return entries
-
-
-def _entry(config: Config, identity: str, patient: str, session: Path, derivatives: Path) -> Entry:
-    cohort = config.cohort
-    scans = nifti_files(session, session / "dwi", session / "anat")
-    found = images_by_suffix(scans, cohort.sequences)
-    images, image_problems = single_files(identity, found, used_names(found, cohort))
-    lesions = [path for path in nifti_files(derivatives) if "_msk.nii" in path.name]
-    masks, mask_problems = single_files(identity, {"lesion": lesions}, ("lesion",))
-    return Entry(identity, patient, cohort.isles2022.center, images, masks, image_problems + mask_problems)

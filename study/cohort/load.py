@@ -3,106 +3,102 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from study.cohort.aliases import find_stand_ins, substitute
-from study.cohort.bids import list_bids
 from study.cohort.checks import find_problems
-from study.cohort.isles2022 import list_isles2022
-from study.cohort.manifest import list_manifest
-from study.cohort.nnunet import list_nnunet
+from study.cohort.pseudonyms import key_file, pseudonym, read_key, read_or_make_key
 from study.cohort.records import Cohort, Entry, Subject
-from study.config import CohortConfig, Config, Source
+from study.config import CohortConfig
+from study.config.parts import find_part
 from study.errors import CohortError, Problem
 
-
-def _list_phantoms(config: Config) -> list[Entry]:
-    from study.cohort.phantom import list_phantoms
-
-    return [
-        Entry(
-            id=phantom.id,
-            patient=phantom.patient,
-            center=phantom.center,
-            images=phantom.images,
-            masks=phantom.masks,
-            occlusion=phantom.occlusion,
-            control=phantom.control,
-        )
-        for phantom in list_phantoms(config)
-    ]
+PHANTOM = "phantom"  # the one reader whose files are made here, if need be
 
 
-# A layout is one file with a function from the configuration to entries, and one line here.
-READERS: dict[Source, Callable[[Config], list[Entry]]] = {
-    "phantom": _list_phantoms,
-    "isles2022": list_isles2022,
-    "nnunet": list_nnunet,
-    "bids": list_bids,
-    "manifest": list_manifest,
-}
+def load_cohort(settings: CohortConfig, phantom_root: Path) -> Cohort:
+    """All subjects of all sources; phantoms that do not exist yet are simulated.
 
-
-def load_cohort(config: Config) -> Cohort:
-    """All subjects of all sources; phantoms that are not there yet are simulated.
+    Args:
+        settings: the section `cohort`.
+        phantom_root: folder of all simulated cohorts.
 
     Raises:
         CohortError: every problem of every subject. With `cohort.on_error=skip` such subjects are left out
-            and counted; a source that cannot be listed, or a cohort without subjects, is an error still.
+            and counted; a source that cannot be listed, or a cohort without subjects, remains an error.
     """
-    if "phantom" in config.cohort.sources:
-        from study.cohort.phantom import simulate_phantoms
+    if PHANTOM in settings.sources:
+        from study.phantoms import simulate_phantoms
 
-        plan_cohort(config)  # other sources' mistakes are told before the simulation starts
-        simulate_phantoms(config)
-    return _join(config, phantoms_on_disk=True)
-
-
-def plan_cohort(config: Config) -> Cohort:
-    """The same subjects, without simulating phantoms: their files need not exist."""
-    return _join(config, phantoms_on_disk=False)
+        plan_cohort(settings, phantom_root)  # reports mistakes in other sources before the long simulation
+        simulate_phantoms(settings.phantom, phantom_root)
+    secret = read_or_make_key(key_file(settings)) if settings.pseudonymise else None
+    return _join(settings, phantom_root, secret, phantoms_on_disk=True)
 
 
-def _join(config: Config, *, phantoms_on_disk: bool) -> Cohort:
+def plan_cohort(settings: CohortConfig, phantom_root: Path) -> Cohort:
+    """The cohort of `load_cohort` without simulating phantoms: their files need not exist.
+
+    Where `cohort.pseudonymise` has no key yet, none is made, and names are for this once.
+    """
+    secret = None
+    if settings.pseudonymise:
+        path = key_file(settings)
+        secret = read_key(path) if path.exists() else secrets.token_bytes(32)
+    return _join(settings, phantom_root, secret, phantoms_on_disk=False)
+
+
+def _join(
+    settings: CohortConfig, phantom_root: Path, secret: bytes | None, *, phantoms_on_disk: bool
+) -> Cohort:
+    phantom = settings.phantom.model_copy(update={"root": phantom_root})
+    settings = settings.model_copy(update={"phantom": phantom})
     entries: list[Entry] = []
-    pending: set[int] = set()  # identities of phantom entries that are not on disk yet
     failures: list[Problem] = []
-    for source in dict.fromkeys(config.cohort.sources):
+    for source in dict.fromkeys(settings.sources):
         try:
-            listed = [_settled(entry, config.cohort) for entry in READERS[source](config)]
+            listed = _list_source(source, settings)
         except CohortError as error:
             failures += error.problems
-        except OSError as error:
-            file = Path(error.filename) if error.filename else None
-            remedy = "allow reading it, or correct the path"
-            failures.append(Problem(f"cohort.{source}", file, f"cannot be listed ({error.strerror})", remedy))
         else:
-            entries += listed
-            if source == "phantom" and not phantoms_on_disk:
-                pending |= {id(entry) for entry in listed}
+            pending = source == PHANTOM and not phantoms_on_disk
+            entries += [replace(entry, pending=pending) for entry in listed]
     entries.sort(key=_order)
-    problems = find_problems(entries, config.cohort, on_disk=lambda entry: id(entry) not in pending)
-    found = [problem for several in problems for problem in several]
-    if failures or (found and config.cohort.on_error == "stop"):
+    subjects = _numbered(entries) if secret is None else _hashed(entries, secret)
+    named = [replace(entry, id=subject.label) for entry, subject in zip(entries, subjects, strict=True)]
+    checked = zip(subjects, find_problems(named, settings), strict=True)
+    problems = [[subject.shown(problem) for problem in several] for subject, several in checked]
+    found = tuple(problem for several in problems for problem in several)
+    if failures or (found and settings.on_error == "stop"):
         raise CohortError([*failures, *found])
-    subjects = zip(_pseudonymise(entries), problems, strict=True)
-    kept = tuple(subject for subject, wrong in subjects if not wrong)
+    kept = tuple(subject for subject, wrong in zip(subjects, problems, strict=True) if not wrong)
     if not kept:
-        nothing = Problem("cohort", None, "no subject is left", "mend the problems above, or add a source")
+        nothing = Problem("cohort", None, "no subject is left", "fix the problems above, or add a source")
         raise CohortError([*found, nothing])
-    return Cohort(kept, skipped=len(entries) - len(kept), problems=tuple(found))
+    return Cohort(kept, skipped=len(entries) - len(kept), problems=found)
+
+
+def _list_source(source: str, settings: CohortConfig) -> list[Entry]:
+    """What a reader lists, with absolute paths and stand-ins; raises CohortError where it cannot read its source."""
+    try:
+        return [_settled(entry, settings) for entry in find_part("readers", source)(settings)]
+    except OSError as error:
+        file = Path(error.filename) if error.filename else None
+        what, remedy = f"cannot be listed ({error.strerror})", "allow reading it, or correct the path"
+        raise CohortError([Problem(f"cohort.{source}", file, what, remedy)]) from None
 
 
 def _settled(entry: Entry, settings: CohortConfig) -> Entry:
-    """With absolute paths, and with stand-ins in the place of absent modalities."""
+    """The entry with absolute paths, and with stand-ins in place of absent modalities."""
     images = {name: path.absolute() for name, path in entry.images.items()}
     masks = {name: path.absolute() for name, path in entry.masks.items()}
     stand_ins = find_stand_ins(images, settings.modality_aliases)
-    return replace(entry, images=substitute(images, stand_ins), masks=masks, substituted=stand_ins)
+    return replace(entry, images=substitute(images, stand_ins), masks=masks, stand_ins=stand_ins)
 
 
 def _order(entry: Entry) -> tuple[str, str, str, list[tuple[str, str]]]:
@@ -110,27 +106,30 @@ def _order(entry: Entry) -> tuple[str, str, str, list[tuple[str, str]]]:
     return entry.center, entry.id, entry.patient, sorted((name, str(path)) for name, path in files.items())
 
 
-def _pseudonymise(entries: list[Entry]) -> list[Subject]:
-    """Subjects with keys `CENTER-0001`, numbered in the order given, unique even where case is ignored."""
+def _hashed(entries: Sequence[Entry], secret: bytes) -> list[Subject]:
+    """Subjects with keys `CENTER-K3J5QZ7TXA`; raises CohortError where two share a key."""
+    subjects = [
+        entry.with_key(
+            f"{key_prefix(entry.center)}-{pseudonym(secret, entry.center, entry.id)}", pseudonymous=True
+        )
+        for entry in entries
+    ]
+    owners: dict[str, tuple[str, str]] = {}
+    for one in subjects:
+        if owners.setdefault(one.key.casefold(), (one.center, one.id)) != (one.center, one.id):
+            what = "two subjects have this name, by chance"
+            raise CohortError([Problem(one.key, None, what, "use another cohort.pseudonym_key")])
+    return subjects
+
+
+def _numbered(entries: Sequence[Entry]) -> list[Subject]:
+    """Subjects with keys `CENTER-0001`, numbered in the given order, unique even where case is ignored."""
     numbers: Counter[str] = Counter()
     subjects = []
     for entry in entries:
         prefix = key_prefix(entry.center)
         numbers[prefix.casefold()] += 1
-        key = f"{prefix}-{numbers[prefix.casefold()]:04d}"
-        subjects.append(
-            Subject(
-                id=entry.id,
-                patient=entry.patient,
-                center=entry.center,
-                key=key,
-                images=entry.images,
-                masks=entry.masks,
-                occlusion=entry.occlusion,
-                control=entry.control,
-                substituted=entry.substituted,
-            )
-        )
+        subjects.append(entry.with_key(f"{prefix}-{numbers[prefix.casefold()]:04d}"))
     return subjects
 
 

@@ -1,38 +1,39 @@
-"""Reader for a manifest: anybody's files, listed in a CSV or JSON table.
+"""Reader for a manifest: a CSV or JSON table that lists any files.
 
-Columns `subject` and `center`; optionally `patient` (all scans of one fall into the same split), `occlusion`
-(proximal or distal), `control` (yes or no: a scan after treatment), `lesion`, `thrombus` and `brain mask`; every
-other column is a modality. Cells of masks and modalities are NIfTI files, relative to where the manifest lies; an
-empty cell is what is absent or not known.
+The table has columns `subject` and `center`, and optionally `patient` (all scans of a patient fall into the same
+split), `occlusion` (proximal or distal), `control` (yes or no: a scan after treatment), `lesion`, `thrombus` and
+`brain mask`; every other column is a modality. Cells of masks and modalities are NIfTI files, relative to the
+manifest's folder; an empty cell means absent or unknown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from study.cohort.facts import FACTS, read_facts
+from study.cohort.clinical import CLINICAL_COLUMNS, read_clinical
 from study.cohort.filenames import NIFTI_ENDINGS, modality_named
 from study.cohort.records import MASKS, Entry
-from study.cohort.table import Row, Table, read_table
-from study.config import Config
+from study.cohort.table import Table, TableRow, read_table
+from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
-_WHO = ("subject", "patient", "center", *FACTS)
+_WHO = ("subject", "patient", "center", *CLINICAL_COLUMNS)
 
 
-def list_manifest(config: Config) -> list[Entry]:
-    """One entry a row of `cohort.path`; raises CohortError for a table that cannot be one."""
-    path = config.cohort.path or Path()
+def list_manifest(cohort: CohortConfig) -> list[Entry]:
+    """One entry for each row of `cohort.path`; raises CohortError for a table with wrong columns."""
+    path = cohort.path or Path()
     table = read_table(path)
-    names = {column: _meaning(column, config.cohort.sequences) for column in table.columns}
-    problems = _column_problems(path, table, names, config)
+    names = {column: _meaning(column, cohort.sequences) for column in table.columns}
+    problems = _column_problems(path, table, names, cohort)
     if problems:
         raise CohortError(problems)
     return [_entry(path, row, names) for row in table.rows]
 
 
 def _meaning(column: str, sequences: tuple[str, ...]) -> str:
-    """One of `_WHO`, a mask's name, or a modality."""
+    """What a column holds: one of `_WHO`, a mask's name, or a modality."""
     plain = "_".join(column.casefold().split())
     if plain in _WHO or plain in MASKS:
         return plain
@@ -41,7 +42,7 @@ def _meaning(column: str, sequences: tuple[str, ...]) -> str:
     return modality_named(column, sequences)
 
 
-def _column_problems(path: Path, table: Table, names: dict[str, str], config: Config) -> list[Problem]:
+def _column_problems(path: Path, table: Table, names: dict[str, str], cohort: CohortConfig) -> list[Problem]:
     found = []
     meanings = list(names.values())
     for name in sorted({name for name in meanings if meanings.count(name) > 1}):
@@ -53,26 +54,31 @@ def _column_problems(path: Path, table: Table, names: dict[str, str], config: Co
         for needed in ("subject", "center")
         if needed not in meanings
     ]
-    sequences = config.cohort.sequences
-    if not set(sequences) & set(meanings):
-        what = f"no column for any of cohort.modalities ({', '.join(config.cohort.modalities)}); there are {there}"
+    if not set(cohort.sequences) & set(meanings):
+        what = f"no column for any of cohort.modalities ({', '.join(cohort.modalities)}); there are {there}"
         found.append((what, "add one, or set cohort.modalities to columns of the manifest"))
+    found += _strange_columns(table, names, cohort)
+    return [Problem("cohort.path", path, what, remedy) for what, remedy in found]
+
+
+def _strange_columns(table: Table, names: dict[str, str], cohort: CohortConfig) -> Iterator[tuple[str, str]]:
+    """What is wrong with columns that are nothing known and hold something else than NIfTI files."""
     for column, name in names.items():
-        if name in _WHO or name in MASKS or name in sequences:
+        if name in _WHO or name in MASKS or name in cohort.sequences:
             continue
         strange = [row.cells[column] for row in table.rows if _is_strange(row.cells[column])]
         if strange:
-            what = f"column '{column}' is no modality ('{strange[0]}' is no NIfTI file), nor one of "
+            example = "" if cohort.pseudonymise else f" ('{strange[0]}' is not a NIfTI file)"
+            what = f"column '{column}' is neither a modality{example} nor one of "
             what += f"{', '.join(_WHO)}, lesion, thrombus, brain mask"
-            found.append((what, "delete the column, or correct its name or its files"))
-    return [Problem("cohort.path", path, what, remedy) for what, remedy in found]
+            yield what, "delete the column, or correct its name or its files"
 
 
 def _is_strange(cell: str) -> bool:
     return bool(cell) and not cell.lower().endswith(NIFTI_ENDINGS)
 
 
-def _entry(path: Path, row: Row, names: dict[str, str]) -> Entry:
+def _entry(path: Path, row: TableRow, names: dict[str, str]) -> Entry:
     who = {name: row.cells[column] for column, name in names.items() if name in _WHO}
     files = {
         name: path.parent / row.cells[column]
@@ -80,8 +86,8 @@ def _entry(path: Path, row: Row, names: dict[str, str]) -> Entry:
         if name not in _WHO and row.cells[column]
     }
     subject = who["subject"] or row.where
-    facts = read_facts(who, subject, path, row.where)
-    problems = facts.problems + tuple(
+    clinical = read_clinical(who, subject, path, row.where)
+    problems = clinical.problems + tuple(
         Problem(subject, path, f"{row.where} has no {needed}", "fill the cell, or delete the row")
         for needed in ("subject", "center")
         if not who[needed]
@@ -89,4 +95,6 @@ def _entry(path: Path, row: Row, names: dict[str, str]) -> Entry:
     images = {name: file for name, file in files.items() if name not in MASKS}
     masks = {name: file for name, file in files.items() if name in MASKS}
     patient = who.get("patient") or subject
-    return Entry(subject, patient, who["center"], images, masks, problems, facts.occlusion, facts.control)
+    return Entry(
+        subject, patient, who["center"], images, masks, problems, clinical.occlusion, clinical.control
+    )

@@ -9,26 +9,51 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from study.cohort.filenames import NIFTI_ENDINGS, modality_named, nifti_files
 from study.cohort.records import Entry
-from study.config import CohortConfig, Config
+from study.cohort.text import Unusable, read_json
+from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
-_IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+_IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>[0-9]{4})")
+_NUMBER = re.compile(r"[0-9]{1,4}")
 
 
-def list_nnunet(config: Config) -> list[Entry]:
+def list_nnunet(cohort: CohortConfig) -> list[Entry]:
     """Every case of imagesTr and labelsTr; raises CohortError for an unusable dataset.json."""
-    root = config.cohort.nnunet.root or Path()
+    root = cohort.nnunet.root or Path()
     description = _read_description(root / "dataset.json")
-    channels, ending = _channels(root, description, config.cohort)
-    mask = _mask_name(root, description, config.cohort.target)
+    channels, ending = _channels(root, description, cohort)
+    mask = _mask_name(root, description, cohort.target)
+    images, problems = _images(root, channels, ending)
+    labels = {path.name.removesuffix(ending): path for path in nifti_files(root / "labelsTr")}
+    cases = sorted(set(images) | set(problems) | set(labels))
+    if not cases:
+        remedy = "give the folder that holds imagesTr and labelsTr"
+        raise _refusal(root / "imagesTr", "no NIfTI file in it", remedy)
+    return [
+        Entry(
+            id=case,
+            patient=case,
+            center=cohort.nnunet.center,
+            images=images.get(case, {}),
+            masks={mask: labels[case]} if case in labels else {},
+            problems=tuple(problems.get(case, ())),
+        )
+        for case in cases
+    ]
+
+
+def _images(
+    root: Path, channels: Mapping[int, str], ending: str
+) -> tuple[dict[str, dict[str, Path]], dict[str, list[Problem]]]:
+    """By case, its file for each modality, and the files that are no channel."""
     images: dict[str, dict[str, Path]] = {}
     problems: dict[str, list[Problem]] = {}
     for path in nifti_files(root / "imagesTr"):
@@ -41,24 +66,7 @@ def list_nnunet(config: Config) -> list[Entry]:
             problems.setdefault(case, []).append(problem)
         else:
             images.setdefault(case, {})[modality] = path
-    labels = {path.name.removesuffix(ending): path for path in nifti_files(root / "labelsTr")}
-    cases = sorted(set(images) | set(problems) | set(labels))
-    if not cases:
-        raise _refusal(
-            root / "imagesTr", "no NIfTI file in it", "give the folder that holds imagesTr and labelsTr"
-        )
-    center = config.cohort.nnunet.center
-    return [
-        Entry(
-            id=case,
-            patient=case,
-            center=center,
-            images=images.get(case, {}),
-            masks={mask: labels[case]} if case in labels else {},
-            problems=tuple(problems.get(case, ())),
-        )
-        for case in cases
-    ]
+    return images, problems
 
 
 def _refusal(path: Path, what: str, remedy: str) -> CohortError:
@@ -66,14 +74,16 @@ def _refusal(path: Path, what: str, remedy: str) -> CohortError:
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:
+    if not path.exists():
+        raise _refusal(path, "file is missing", "give the folder of one data set (Dataset001_Name)")
     try:
-        description = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise _refusal(path, "file is missing", "give the folder of one data set (Dataset001_Name)") from None
-    except (ValueError, OSError) as error:
-        raise _refusal(path, f"cannot be read ({error})", "correct it") from None
+        description = read_json(path)
+    except Unusable as error:
+        raise _refusal(path, error.what, error.remedy) from None
     if not isinstance(description, dict):
-        raise _refusal(path, "is no JSON object", "write it as nnU-Net's documentation of dataset.json says")
+        raise _refusal(
+            path, "is not a JSON object", "write it as nnU-Net's documentation of dataset.json says"
+        )
     return description
 
 
@@ -83,10 +93,10 @@ def _channels(
     """Channel number to modality, and the ending of the files."""
     path = root / "dataset.json"
     names = description.get("channel_names", description.get("modality"))
-    if not isinstance(names, dict) or not all(str(number).isdecimal() for number in names):
+    if not isinstance(names, dict) or not all(_NUMBER.fullmatch(number) for number in names):
         raise _refusal(path, "no channel_names", 'add them: "channel_names": {"0": "DWI", "1": "ADC"}')
     channels = {int(number): modality_named(str(name), settings.sequences) for number, name in names.items()}
-    twice = sorted({name for name in channels.values() if list(channels.values()).count(name) > 1})
+    twice = sorted(name for name, count in Counter(channels.values()).items() if count > 1)
     if twice:
         raise _refusal(path, f"channel_names has {', '.join(twice)} twice", "name each channel differently")
     if not set(settings.sequences) & set(channels.values()):
@@ -102,10 +112,10 @@ def _channels(
 
 
 def _mask_name(root: Path, description: Mapping[str, Any], target: str) -> str:
-    """What the labels mark: a lesion or a thrombus if the label is called so, else the target."""
+    """What the labels outline: a lesion or a thrombus if one of them has that name, else the target."""
     labels = description.get("labels", {})
     if not isinstance(labels, dict):
-        what = "labels is no object"
+        what = "labels is not an object"
         raise _refusal(root / "dataset.json", what, 'write "labels": {"background": 0, "lesion": 1}')
     names = [str(name).casefold() for name in labels] + [str(name).casefold() for name in labels.values()]
     named = [mask for mask in ("lesion", "thrombus") if mask in names]

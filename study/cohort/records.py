@@ -1,8 +1,8 @@
-"""Who is studied: subjects, the cohort they form, and which of them may be used for what."""
+"""Who is studied: subjects, the cohort they form, and what each of them is used for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,12 @@ MASKS = ("lesion", "thrombus", "brain")
 
 @dataclass(frozen=True)
 class Entry:
-    """One examination as a reader lists it: a subject that has no key yet, with what is wrong with it.
+    """One examination as a reader lists it: a subject without a key, and what is wrong with it.
 
     Attributes:
-        id, patient, center, images, masks, occlusion, control, substituted: as in `Subject`.
+        id, patient, center, images, masks, occlusion, control, stand_ins: as in `Subject`.
         problems: found while listing, such as two files for one modality.
+        pending: its files are not written yet: a phantom before its simulation.
     """
 
     id: str
@@ -30,7 +31,42 @@ class Entry:
     problems: tuple[Problem, ...] = ()
     occlusion: str = ""
     control: bool = False
-    substituted: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    pending: bool = False
+
+    def with_key(self, key: str, *, pseudonymous: bool = False) -> Subject:
+        """The subject with this pseudonym; its problems are left behind."""
+        return Subject(
+            id=self.id,
+            patient=self.patient,
+            center=self.center,
+            key=key,
+            images=self.images,
+            masks=self.masks,
+            occlusion=self.occlusion,
+            control=self.control,
+            stand_ins=self.stand_ins,
+            pseudonymous=pseudonymous,
+        )
+
+
+@dataclass(frozen=True)
+class SubjectFacts:
+    """What is known of a subject and may be published: neither ids nor files.
+
+    Attributes:
+        key: the pseudonym.
+        center: where it was acquired.
+        occlusion: proximal, distal, or "" where it is not known.
+        stand_ins: modality to the sequence in its place.
+        withheld: modalities that the subject has and an independent model never takes (`model.inputs`).
+    """
+
+    key: str
+    center: str = ""
+    occlusion: str = ""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,16 +74,17 @@ class Subject:
     """One examination of one patient at one center.
 
     Attributes:
-        id: as the data set names it; stays on this machine (errors and the study's private files only).
-        patient: whose scan it is; all scans of a patient fall into the same split.
+        id: the data set's name for it; stays on this machine, in errors and in the study's private files.
+        patient: who was scanned; all scans of a patient fall into the same split.
         center: where it was acquired.
         key: the pseudonym (`CHSF-0003`) that rows, logs, pictures and tracking use.
-        images: modality name to NIfTI file, only what is present.
-        masks: `lesion`, `thrombus` or `brain` to NIfTI file, only what is present.
-        occlusion: where the clot sits, one of OCCLUSIONS; "" where that is not known or there is none.
-        control: a scan after treatment, on which there should be nothing left to find.
-        substituted: modality to the sequence that stands in for it (`cohort.modality_aliases`): its file is
-            the one in `images`.
+        images: modality name to NIfTI file, only those that are present.
+        masks: `lesion`, `thrombus` or `brain` to NIfTI file, only those that are present.
+        occlusion: where the clot sits, one of OCCLUSIONS; "" where it is not known or there is none.
+        control: a scan after treatment, which should show nothing to segment.
+        stand_ins: modality to the sequence that stands in for it (`cohort.modality_aliases`); `images` holds the
+            stand-in's file under the modality's name.
+        pseudonymous: the key is a keyed hash, and messages use it, too (`cohort.pseudonymise`).
     """
 
     id: str
@@ -58,12 +95,27 @@ class Subject:
     masks: Mapping[str, Path]
     occlusion: str = ""
     control: bool = False
-    substituted: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    pseudonymous: bool = False
 
     @property
-    def stand_ins(self) -> str:
-        """`substituted` as rows have it: "SWAN=SWI", "" where nothing stands in for anything."""
-        return "+".join(f"{name}={other}" for name, other in sorted(self.substituted.items()))
+    def label(self) -> str:
+        """The name that messages on this machine use."""
+        return self.key if self.pseudonymous else self.id
+
+    def shown(self, problem: Problem) -> Problem:
+        """A problem of this subject, without ids and files if it is pseudonymous."""
+        if not self.pseudonymous:
+            return problem
+        files = {**self.images, **self.masks}
+        role = next((name for name, path in files.items() if path == problem.file), "")
+        known = not role or f" {role} " in f" {problem.what} "
+        return Problem(self.key, None, problem.what if known else f"{role}: {problem.what}", problem.remedy)
+
+    @property
+    def facts(self) -> SubjectFacts:
+        """What may be published of the subject."""
+        return SubjectFacts(self.key, self.center, self.occlusion, dict(self.stand_ins))
 
 
 @dataclass(frozen=True)
@@ -72,7 +124,9 @@ class Cohort:
 
     subjects: tuple[Subject, ...]
     skipped: int = 0  # subjects left out because of problems, with cohort.on_error=skip
-    problems: tuple[Problem, ...] = ()  # of the skipped subjects: for the terminal, they name ids and files
+    problems: tuple[
+        Problem, ...
+    ] = ()  # of the skipped subjects; they name ids and files: for the terminal only
 
     @property
     def centers(self) -> tuple[str, ...]:
@@ -83,6 +137,17 @@ class Cohort:
         """The subject with this pseudonym."""
         return self._by_key[key]
 
+    def __contains__(self, key: str) -> bool:
+        """Whether there is a subject with this pseudonym."""
+        return key in self._by_key
+
+    def shown(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Problems of subjects as they may be shown: without ids and files if the subjects are pseudonymous."""
+        return tuple(
+            self[problem.subject].shown(problem) if problem.subject in self else problem
+            for problem in problems
+        )
+
     @cached_property
     def _by_key(self) -> dict[str, Subject]:
         return {subject.key: subject for subject in self.subjects}
@@ -92,8 +157,9 @@ class Cohort:
 class Splits:
     """Subject keys by use.
 
-    `unseen` holds the subjects of unseen centers: tested, never learnt from. `control` holds control scans with
-    `cohort.controls=separate`: evaluated apart, and only those of patients who neither train nor validate.
+    `unseen` holds the subjects of unseen centers, which are tested and never learnt from. With
+    `cohort.controls=separate`, `control` holds the control scans of patients who neither train nor validate; they are
+    evaluated separately.
     """
 
     train: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is said of a cohort when it is split: control scans, and sequences that stand in for others."""
+"""Remarks on a split cohort: subjects that are not used, and stand-ins."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from study.config import CohortConfig
 
 
 def set_apart(subject: Subject, settings: CohortConfig) -> bool:
-    """Whether a subject is kept from training, validation and test because it is a control scan."""
+    """Whether a subject is kept out of training, validation and test because it is a control scan."""
     return subject.control and settings.controls != "include"
 
 
 def remarks(cohort: Cohort, splits: Splits, settings: CohortConfig) -> list[str]:
-    """Lines on every subject that is not used, and on every modality that another sequence stands in for."""
+    """Lines that count the subjects that are not used, by reason, and the stand-ins among those that are."""
     used = set(splits.used)
     unused: dict[str, list[Subject]] = {}
     for subject in cohort.subjects:
@@ -24,7 +24,7 @@ def remarks(cohort: Cohort, splits: Splits, settings: CohortConfig) -> list[str]
     lines = [f"{reason}: {_counted(subjects)}" for reason, subjects in sorted(unused.items())]
     pairs: dict[tuple[str, str], list[Subject]] = {}
     for subject in cohort.subjects:
-        for modality, other in subject.substituted.items() if subject.key in used else ():
+        for modality, other in subject.stand_ins.items() if subject.key in used else ():
             pairs.setdefault((other, modality), []).append(subject)
     lines += [
         f"{other} stands in for {modality} (cohort.modality_aliases): {_counted(subjects)}"

@@ -1,4 +1,4 @@
-"""The bundle: a trained network with all that a prediction needs, in a folder or a zip, without pickle.
+"""The bundle: a trained network with everything that a prediction needs, in a folder or a zip, without pickle.
 
 ::
 
@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from study.deployment.manifest import Manifest, from_text, to_text
 from study.errors import BundleError, StudyError
-from study.results import atomic
+from study.machine.archives import open_archive
+from study.machine.files import atomic, atomic_folder
+from study.machine.tensors import Kinds, TensorKind, differences, read_header
+from study.machine.untrusted import UnreadableError, open_regular, read_limited
 
 if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "bundle.json", "MODEL_CARD.md"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of files in a zip, so that the same bundle has the same bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed date of files in a zip, so that equal bundles have equal bytes
+LARGEST_MANIFEST, LARGEST_CARD = 1024**2, 4 * 1024**2  # bytes; ours have a few thousand
+MOST_PACKED = 20  # trained weights hardly pack at all
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A bundle's files, verified."""
+    """The contents of a bundle, verified when read from disk."""
 
     manifest: Manifest
     weights: bytes
@@ -41,9 +46,10 @@ class Contents:
 
 
 def write_bundle(out: Path, manifest: Manifest, weights: bytes, card: str) -> None:
-    """Write a bundle in one move, as a zip if `out` ends with .zip; `manifest.files` is filled in.
+    """Write a bundle atomically, as a zip if `out` ends with .zip; fills in `manifest.files`.
 
-    Raises StudyError if there is something at `out` already.
+    Raises:
+        StudyError: `out` exists already.
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise StudyError(f"out: {out} exists; remove it, or choose another name")
@@ -56,74 +62,148 @@ def write_bundle(out: Path, manifest: Manifest, weights: bytes, card: str) -> No
             for name, content in files.items():
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
         return
-    with _atomic_folder(out) as temporary:
+    with atomic_folder(out) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
 
 
 def read_bundle(path: Path) -> Contents:
-    """Read and verify a bundle; no code in it is ever run.
+    """Read and verify a bundle; never runs code from it.
 
-    Raises BundleError if it is missing, damaged, incomplete or of another format version.
+    The manifest comes first, and what follows is read only as far as it says: weights that are not those of the
+    network that it describes are refused before they are in memory.
+
+    Raises:
+        BundleError: the bundle is missing, damaged, incomplete or of another format version.
     """
-    files = _read_zip(path) if path.is_file() else _read_folder(path)
     where = str(path)
-    manifest = from_text(_member(files, MANIFEST, where), where)
-    for name in (WEIGHTS, CARD):
-        content = _member(files, name, where)
+    try:
+        with _opened(path) as files:
+            manifest = from_text(files.read(MANIFEST, LARGEST_MANIFEST), where)
+            card = files.read(CARD, LARGEST_CARD)
+            weights = files.read(WEIGHTS, _weight_bytes(files, manifest, where))
+    except UnreadableError as error:
+        raise BundleError(f"{where}: {error}; copy or export the bundle again") from None
+    except OSError as error:
+        raise BundleError(
+            f"{where}: cannot be read ({error.strerror or error}); copy the bundle again"
+        ) from None
+    for name, content in ((WEIGHTS, weights), (CARD, card)):
         if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
             raise BundleError(f"{where}: {name} was changed after export; copy or export the bundle again")
-    return Contents(manifest, files[WEIGHTS], files[CARD].decode(), where)
+    try:
+        return Contents(manifest, weights, card.decode(), where)
+    except UnicodeDecodeError:
+        raise BundleError(f"{where}: {CARD} is not text; copy or export the bundle again") from None
 
 
 def build_network(contents: Contents) -> nn.Module:
-    """The bundle's network, on the CPU, in evaluation mode; BundleError if plan and weights do not fit."""
+    """The bundle's network, on the CPU, in evaluation mode.
+
+    Raises:
+        BundleError: plan and weights do not fit.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from models import build_model, read_plan
 
     manifest = contents.manifest
+    header = BytesIO(contents.weights)
     try:
+        _check_weights(_header(header, len(contents.weights)), manifest, contents.where)
         network = build_model(manifest.model, read_plan(manifest.model, manifest.network), manifest.head)
         network.load_state_dict(load(contents.weights))
-    except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise BundleError(
-            f"{contents.where}: the network cannot be built from it ({reason}); export it again"
-        ) from None
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise _unbuildable(contents.where, str(error).splitlines()[0]) from None
     network.eval()
     return network
 
 
-def _member(files: Mapping[str, bytes], name: str, where: str) -> bytes:
-    if name not in files:
-        raise BundleError(f"{where}: there is no {name} in it; copy or export the bundle again")
-    return files[name]
+def _weight_bytes(files: _Files, manifest: Manifest, where: str) -> int:
+    """The size of the weights; raises BundleError unless they are those of the manifest's network."""
+    size, packed = files.size(WEIGHTS), files.packed(WEIGHTS)
+    if size > packed * MOST_PACKED:
+        raise BundleError(
+            f"{where}: {WEIGHTS} is packed to a {MOST_PACKED}th or less, which trained weights never are; "
+            "copy or export the bundle again"
+        )
+    with files.opened(WEIGHTS, size) as file:
+        _check_weights(_header(file, size), manifest, where)
+    return size
 
 
-def _read_folder(path: Path) -> dict[str, bytes]:
-    if not path.is_dir():
-        raise BundleError(f"{path}: there is no such bundle; give the folder or zip that study.export wrote")
-    names = (WEIGHTS, MANIFEST, CARD)
-    return {name: (path / name).read_bytes() for name in names if (path / name).is_file()}
-
-
-def _read_zip(path: Path) -> dict[str, bytes]:
+def _header(content: BinaryIO, size: int) -> Kinds:
     try:
-        with zipfile.ZipFile(path) as archive:
-            there = set(archive.namelist())
-            return {name: archive.read(name) for name in (WEIGHTS, MANIFEST, CARD) if name in there}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
-        raise BundleError(f"{path}: it is no zip, or damaged; copy or export the bundle again") from None
+        return read_header(content, size)
+    except UnreadableError as error:
+        raise UnreadableError(f"{WEIGHTS}: {error}") from None
+
+
+def _check_weights(given: Kinds, manifest: Manifest, where: str) -> None:
+    """Raise BundleError unless the weights are those of the manifest's network."""
+    from models import outline, read_plan
+
+    try:
+        plan = read_plan(manifest.model, manifest.network)
+        state = outline(manifest.model, plan, manifest.head)
+    except ValueError as error:
+        raise _unbuildable(where, str(error)) from None
+    if plan.n_inputs != len(manifest.modalities):
+        reason = f"it takes {plan.n_inputs} modalities, the bundle {len(manifest.modalities)}"
+        raise _unbuildable(where, reason)
+    wanted = {name: TensorKind.of(tensor) for name, tensor in state.items()}
+    if problems := differences(wanted, given):
+        raise _unbuildable(where, f"{WEIGHTS}: {problems[0]}")
+
+
+def _unbuildable(where: str, reason: str) -> BundleError:
+    return BundleError(f"{where}: its network cannot be built ({reason}); export the bundle again")
+
+
+class _Files(Protocol):
+    """The files of a bundle, in a folder or in a zip; each method raises UnreadableError if a file is missing."""
+
+    def size(self, name: str) -> int: ...
+
+    def packed(self, name: str) -> int: ...
+
+    def opened(self, name: str, most: int) -> AbstractContextManager[BinaryIO]: ...
+
+    def read(self, name: str, most: int) -> bytes: ...
+
+
+class _Folder:
+    """The files of a bundle in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def size(self, name: str) -> int:
+        with self.opened(name) as file:
+            return os.fstat(file.fileno()).st_size
+
+    packed = size
+
+    def opened(self, name: str, most: int = 0) -> BinaryIO:
+        try:
+            return open_regular(self._path / name)
+        except FileNotFoundError:
+            raise UnreadableError(f"there is no {name} in it") from None
+        except UnreadableError as error:
+            raise UnreadableError(f"{name}: {error}") from None
+
+    def read(self, name: str, most: int) -> bytes:
+        with self.opened(name) as file:
+            return read_limited(file, most)
 
 
 @contextmanager
-def _atomic_folder(out: Path) -> Iterator[Path]:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _opened(path: Path) -> Iterator[_Files]:
+    if path.is_dir():
+        yield _Folder(path)
+    elif path.exists():
+        with open_regular(path, follow=True) as file, open_archive(file) as archive:
+            yield archive
+    else:
+        raise BundleError(f"{path}: no such bundle; give the folder or zip that study.export wrote")

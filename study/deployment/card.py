@@ -1,13 +1,13 @@
-"""The model card: for whoever is about to use a bundle."""
+"""The model card, written for whoever is about to use a bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
 from analysis.text import OCCLUSION_NOTE, to_markdown
-from study.config import Config
+from study.config import CohortConfig, Evaluation
 from study.deployment.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -24,20 +24,24 @@ USES = {
 
 def model_card(
     manifest: Manifest,
-    config: Config,
+    cohort: CohortConfig,
+    evaluation: Evaluation,
     rows: pd.DataFrame,
     subjects: Mapping[str, Mapping[str, int]],
     *,
+    seed: int,
     searched_again: bool = False,
 ) -> str:
     """The text of MODEL_CARD.md: centers and counts, never a subject, never a path.
 
     Args:
         manifest: of the bundle.
-        config: the trial's.
-        rows: the trial's.
-        subjects: per use (train, validation, test, unseen, control), subjects by center.
-        searched_again: the post-processing was changed after the rows were made (study.postprocess).
+        cohort: the section of the trial's configuration.
+        evaluation: the section of the trial's configuration.
+        rows: the trial's results on test subjects and control scans.
+        subjects: number of subjects by center, for each use (train, validation, test, unseen, control).
+        seed: of the bootstrap.
+        searched_again: whether study.postprocess changed the post-processing after the rows were made.
     """
     return (
         "\n\n".join(
@@ -46,9 +50,9 @@ def model_card(
                 _what(manifest),
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
-                "## Data\n\n" + _data(subjects, config),
-                "## Results\n\n" + _results(rows, config, searched_again),
-                "## Limits\n\n" + _limits(manifest, config),
+                "## Data\n\n" + _data(subjects, cohort.sources),
+                "## Results\n\n" + _results(rows, manifest.target, evaluation, seed, searched_again),
+                "## Limits\n\n" + _limits(cohort.unseen),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
             )
@@ -58,14 +62,14 @@ def model_card(
 
 
 INTENDED_USE = """\
-Research. It is no medical device, has no regulatory clearance, and must not decide on a patient's treatment.
+Research. It is not a medical device, has no regulatory clearance, and must not decide on a patient's treatment.
 Check it on annotated scans of your own center before you rely on any number it gives."""
 
 
 def _what(manifest: Manifest) -> str:
     optional = ", ".join(manifest.droppable) or "none"
     return (
-        f"A network ({manifest.model}) that outlines the {manifest.target} in MRI of the head. Inputs: "
+        f"A network ({manifest.model}) that segments the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
         f"(dropped with probability {manifest.drop_probability:.3g} in training).{_stand_ins(manifest)}"
     )
@@ -87,54 +91,53 @@ def _usage(manifest: Manifest) -> str:
     notes.append("Leave out what is missing.")
     if manifest.target == "thrombus":
         notes.append(
-            "Tell where the lesion is by `lesion=<its mask>` or `lesion_bundle=<a bundle that finds it>`."
+            "Give the location of the lesion with `lesion=<its mask>` or `lesion_bundle=<a bundle that finds it>`."
         )
-    reference = manifest.preparation.reference or "the first modality that is given"
+    reference = manifest.preparation.reference or "the first modality given"
     notes.append(f"The mask is written on the grid of {reference}.")
     command = f"python -m study.predict bundle=<this folder> {files} out=mask.nii.gz"
     return f"```\n{command}\n```\n\n{' '.join(notes)}"
 
 
-def _data(subjects: Mapping[str, Mapping[str, int]], config: Config) -> str:
+def _data(subjects: Mapping[str, Mapping[str, int]], sources: Iterable[str]) -> str:
     lines = ["| | subjects | centers |", "|---|---:|---|"]
     for use, label in USES.items():
         centers = subjects.get(use, {})
         listed = ", ".join(f"{center} {count}" for center, count in sorted(centers.items()))
         lines.append(f"| {label} | {sum(centers.values())} | {listed} |")
-    sources = ["phantom (simulated scans)" if name == "phantom" else name for name in config.cohort.sources]
-    lines += ["", f"Sources: {', '.join(sources)}. Split by patient; centers are called as in the study."]
+    named = ["phantom (simulated scans)" if name == "phantom" else name for name in sources]
+    lines += ["", f"Sources: {', '.join(named)}. Split by patient; centers have the names used in the study."]
     return "\n".join(lines)
 
 
-def _results(rows: pd.DataFrame, config: Config, searched_again: bool) -> str:
-    resamples = config.evaluation.bootstrap, config.study.seed
+def _results(rows: pd.DataFrame, target: str, evaluation: Evaluation, seed: int, searched_again: bool) -> str:
+    resamples = evaluation.bootstrap, seed
     table = cross_center_table(rows, *resamples)
     if table.empty:
-        return "The study had no test subjects: how well this network does is not known."
-    empty = "counts as 1" if config.evaluation.empty_dice == "one" else "is left out"
+        return "The study had no test subjects, so the performance of this network is unknown."
+    empty = "counts as 1" if evaluation.empty_dice == "one" else "is left out"
     changed = (
-        "**Measured before the post-processing was changed to what is told below**; the present one has not been "
-        "measured on test subjects here."
+        "**Measured before the post-processing was changed to the one described below**, which has not been measured "
+        "on test subjects here."
     )
     parts = [
         *([changed] if searched_again else []),
-        "Dice on test subjects, by whom nothing was learnt or chosen: mean with 95 % bootstrap interval "
+        "Dice on test subjects, which were not used to train or to choose anything: mean with 95 % bootstrap interval "
         f"over subjects. A subject with empty reference and empty prediction {empty}.",
         to_markdown(table),
     ]
-    if tells_occlusions(rows, config.cohort.target):
+    if tells_occlusions(rows, target):
         parts += [OCCLUSION_NOTE, to_markdown(occlusion_table(rows, *resamples))]
     return "\n\n".join(parts)
 
 
-def _limits(manifest: Manifest, config: Config) -> str:
-    unseen = ", ".join(config.cohort.unseen)
-    known = f"only the unseen centers ({unseen}) tell" if unseen else "nothing above tells"
+def _limits(unseen: Sequence[str]) -> str:
+    known = f"only the unseen centers ({', '.join(unseen)}) show" if unseen else "nothing above shows"
     return (
-        f"- Other scanners, protocols and patients than those above: {known} how it does elsewhere.\n"
+        f"- Other scanners, protocols and patients than those above: {known} how well it works elsewhere.\n"
         "- Combinations of modalities that the table does not list were not tested.\n"
-        "- It outlines one structure; it does not tell a stroke from a mimic, nor a new from an old lesion.\n"
-        "- Checksums find damage; they are no signature and do not prove who made the bundle."
+        "- It segments one structure; it does not distinguish a stroke from a mimic, or a new lesion from an old one.\n"
+        "- Checksums detect damage; they are not a signature and do not prove who made the bundle."
     )
 
 
@@ -149,8 +152,9 @@ def _postprocessing(manifest: Manifest) -> str:
 def _technical(manifest: Manifest) -> str:
     spacing = " x ".join(f"{value:.3g}" for value in manifest.preparation.spacing_mm)
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    requires = ", ".join(f"{name} {version}" for name, version in manifest.requires.items()) or "nothing else"
     return (
         f"- spacing {spacing} mm (slices, rows, columns)\n"
         f"- normalisation {manifest.preparation.normalisation}, registration {manifest.preparation.registration}\n"
-        f"- bundle format {manifest.format_version}; written with {versions}"
+        f"- bundle format {manifest.format_version}; written with {versions}; needs {requires}"
     )

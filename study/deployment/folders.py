@@ -1,4 +1,4 @@
-"""Finds the subjects in a folder of NIfTI files by how the files' names end."""
+"""Finds the subjects in a folder of NIfTI files by the endings of file names."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def find_cases(
     *,
     lesions: bool = False,
 ) -> Found:
-    """The subjects in a folder: a subfolder each, at any depth, or flat `<subject>_<MODALITY>.nii.gz`.
+    """The subjects in a folder: one subfolder each, at any depth, or flat `<subject>_<MODALITY>.nii.gz`.
 
-    Upper and lower case are the same in a file's ending. `_brain` or `_brain_mask` is a brain mask. A sequence that
-    may stand in for a modality (`aliases`) is listed only where the modality itself is absent.
+    Endings are case-insensitive. `_brain` or `_brain_mask` marks a brain mask. A sequence that may stand in for a
+    modality (`aliases`) is listed only if the modality itself is absent.
 
     Args:
-        folder: where to look.
+        folder: to search.
         modalities: a subject has at least one of them, or a stand-in.
         aliases: modality to the sequences that may stand in for it.
-        others: modalities that are taken along.
-        lesions: take along a lesion mask, `_lesion` or `_lesion_mask`.
+        others: further modalities to list.
+        lesions: whether to list lesion masks, `_lesion` or `_lesion_mask`.
 
     Raises:
-        ConfigError: there is no such folder, or nothing in it is recognised.
+        ConfigError: the folder does not exist, or no scan in it is recognised.
     """
     if not folder.is_dir():
         raise ConfigError([f"images: there is no folder {folder}; give the folder that holds the subjects"])
@@ -76,14 +76,14 @@ def find_cases(
         example = f"subject1_{modalities[0]}.nii.gz"
         raise ConfigError(
             [
-                f"images: no scan is recognised in {folder}; names must end in {', '.join(own)}, "
+                f"images: no scan is recognised in {folder}; file names must end in {', '.join(own)}, "
                 f"as {example} in the folder, or in a subfolder per subject"
             ]
         )
     counts = Counter(case.name for case in cases)
     if double := [name for name, count in counts.items() if count > 1]:
         both = ", ".join(double)
-        raise ConfigError([f"images: there both as files and as a folder: {both}; keep one of them"])
+        raise ConfigError([f"images: found both as files and as a folder: {both}; keep one of them"])
     for case in cases:
         used = {*modalities, *find_stand_ins(case.images, aliases).values(), *others}
         case.images = {name: path for name, path in case.images.items() if name in used}
@@ -104,7 +104,7 @@ def _nifti(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _recognise(path: Path, kinds: Mapping[str, Sequence[str]]) -> tuple[str, str | None]:
-    """What precedes the ending of a file's name, and what it is: a modality or a mask, by its endings."""
+    """Split a file name into the part before its ending and the modality or mask that the ending names."""
     stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
     for kind, endings in kinds.items():
         for ending in endings:
@@ -121,7 +121,7 @@ def _add(case: Case, path: Path, kind: str | None) -> None:
         return
     first = case.lesion if kind == "lesion" else case.images.get(kind)
     if first is not None:
-        what = f"{kind} is there twice, also as {first.name}"
+        what = f"{kind} is present twice, also as {first.name}"
         case.problems.append(Problem(case.name, path, what, "keep one of the files"))
     elif kind == "lesion":
         case.lesion = path

@@ -1,4 +1,4 @@
-"""Lesion first: the bundle of thrombi is told where the lesion is, by a file or by a bundle of lesions."""
+"""Lesion first: a thrombus bundle gets the location of the lesion, from a mask or from a lesion bundle."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LesionFirst:
-    """A bundle, and the one that finds lesions for it.
+    """A bundle, and optionally one that finds lesions for it.
 
     Attributes:
-        bundle: predicts.
-        finder: of lesions; None where none is given.
+        bundle: makes the prediction.
+        finder: finds lesions; None if no such bundle is given.
     """
 
     bundle: Bundle
@@ -30,13 +30,13 @@ class LesionFirst:
         if self.finder is None:
             return
         if self.bundle.manifest.target == "lesion":
-            raise ConfigError(["lesion_bundle: the bundle outlines lesions itself; leave it out"])
+            raise ConfigError(["lesion_bundle: the bundle segments lesions itself; leave it out"])
         if (target := self.finder.manifest.target) != "lesion":
-            raise ConfigError([f"lesion_bundle: it outlines the {target}; give a bundle of lesions"])
+            raise ConfigError([f"lesion_bundle: it segments the {target}; give a bundle of lesions"])
 
     @property
     def needs_lesion(self) -> bool:
-        """Whether it is of use to know where the lesion is: the post-processing measures from it."""
+        """Whether the post-processing uses the location of the lesion."""
         chains = self.bundle.manifest.postprocessing
         return any(
             "near_lesion" in chain.steps for chain in (chains.full, chains.missing) if chain is not None
@@ -44,7 +44,7 @@ class LesionFirst:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Modalities that only the finder of lesions takes."""
+        """Modalities that only the lesion bundle takes."""
         modalities = () if self.finder is None else self.finder.manifest.modalities
         return tuple(name for name in modalities if name not in self.bundle.manifest.modalities)
 
@@ -56,9 +56,9 @@ class LesionFirst:
         lesion: Path | None = None,
         name: str = "input",
     ) -> Prediction:
-        """Predict one subject; `lesion` is its mask, without which the finder looks for it.
+        """Predict one subject; without `lesion`, the mask of its lesion, the finder looks for the lesion.
 
-        The other arguments, and what is raised, are those of `Bundle.predict`; images may be of both bundles.
+        Other arguments and exceptions are those of `Bundle.predict`; images may belong to either bundle.
         """
         own = {modality: path for modality, path in images.items() if modality not in self.others}
         if lesion is not None or self.finder is None:

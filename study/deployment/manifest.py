@@ -1,28 +1,31 @@
-"""`bundle.json`: all that a prediction needs besides the weights, and what proves the files whole."""
+"""`bundle.json`: everything that a prediction needs besides the weights, and checksums of the files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Blending, Count, Fraction, Positive, Section
+from study.config import Blending, Count, Fraction, Section
 from study.errors import BundleError
 from study.evaluation.chains import Chains
+from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
 FORMAT_VERSION: Final = 3
 
+Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Preparation(Section):
-    """From files to what the network is given, as in the study."""
+    """The preparation of scans for the network, as in the study."""
 
-    spacing_mm: tuple[Positive, Positive, Positive] = Field(description="[slices, rows, columns]")
+    spacing_mm: tuple[Spacing, Spacing, Spacing] = Field(description="[slices, rows, columns]")
     reference: str | None
     registration: Literal["headers", "rigid"]
     normalisation: Literal["zscore", "nyul"]
@@ -33,7 +36,7 @@ class Preparation(Section):
 
 
 class Inference(Section):
-    """How the network is slid over an image."""
+    """Settings of the sliding window."""
 
     overlap: Annotated[float, Field(ge=0, lt=1)]
     blending: Blending = "gaussian_logits"
@@ -58,17 +61,20 @@ class Manifest(Section):
     model: str
     network: dict[str, Any] = Field(description="the plan that the network is built from")
     head: Literal["identity", "paper"] | None = Field(
-        description="a dynamic head, as it was initialised; or none"
+        description="initialisation of a dynamic head; none without one"
     )
     preparation: Preparation
     inference: Inference
     postprocessing: Chains
+    requires: dict[str, str] = Field(
+        {}, description="plug-in packages of its network and its post-processing, with their versions"
+    )
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
 
     @property
     def sequences(self) -> tuple[str, ...]:
-        """What may be given: the modalities, and what may stand in for them."""
+        """All accepted sequences: the modalities, and their stand-ins."""
         return (*self.modalities, *(other for others in self.modality_aliases.values() for other in others))
 
 
@@ -78,16 +84,22 @@ def to_text(manifest: Manifest) -> str:
     return json.dumps({**content, "checksum": _checksum(content)}, indent=2) + "\n"
 
 
-def from_text(text: str | bytes, where: str) -> Manifest:
-    """Read `bundle.json`; raises BundleError, naming `where`, if it is damaged or of another version."""
+def from_text(text: bytes, where: str) -> Manifest:
+    """Parse `bundle.json`.
+
+    Raises:
+        BundleError: it is damaged or of another version; the text begins with `where`.
+    """
     try:
-        content = json.loads(text)
-    except ValueError:
+        content = parse_json(text)
+    except UnreadableError as error:
         raise BundleError(
-            f"{where}: bundle.json is damaged (no JSON); copy or export the bundle again"
+            f"{where}: bundle.json is damaged ({error}); copy or export the bundle again"
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise BundleError(f"{where}: bundle.json is not that of a {FORMAT}; give what study.export wrote")
+        raise BundleError(
+            f"{where}: bundle.json does not describe a {FORMAT}; give a bundle that study.export wrote"
+        )
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -97,12 +109,29 @@ def from_text(text: str | bytes, where: str) -> Manifest:
     checksum = content.pop("checksum", None)
     if checksum != _checksum(content):
         raise BundleError(f"{where}: bundle.json was changed after export; copy or export the bundle again")
+    _check_requirements(content.get("requires"), where)
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
         raise BundleError(f"{where}: bundle.json: {path}: {first['msg']}; export the bundle again") from None
+
+
+def _check_requirements(requires: Any, where: str) -> None:
+    """Raise BundleError if a package that the bundle requires is not installed; before anything else is validated,
+    as without it the network's name is unknown."""
+    if not isinstance(requires, dict):
+        return  # the validation complains
+    absent = []
+    for package, version in requires.items():
+        try:
+            metadata.version(package)
+        except (metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
+            absent.append(f"{package}=={version}")
+    if absent:
+        needed = " ".join(absent)
+        raise BundleError(f"{where}: it requires packages that are not installed: pip install {needed}")
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

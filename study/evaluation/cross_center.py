@@ -1,125 +1,135 @@
-"""Center × availability subset: predictions for subjects with all they have, and with modalities removed."""
+"""Center × availability subset: subjects are judged with all they have, and with modalities removed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from study.config import Config
-from study.evaluation.chains import Chains, absent_of
+from study.cohort.availability import Availability, subsets_of
+from study.cohort.records import SubjectFacts
+from study.config import Evaluation, join_modalities
+from study.evaluation.chains import Chains
 from study.evaluation.components import Mask
 from study.evaluation.inference import predict_subsets
-from study.evaluation.metrics import score
-from study.evaluation.postprocessing import Subject, postprocess
-from study.evaluation.subsets import Subset, subsets_of
-from study.imaging.prepare import Prepared
-from study.results import Row
+from study.evaluation.metrics import extra_scores, score
+from study.evaluation.postprocessing import postprocess
+from study.evaluation.rows import ResultRow, Split
+from study.evaluation.steps import StepContext
+from study.imaging.prepared import Prepared
+from study.machine.runtime import Runtime
+
+
+class Predicted(NamedTuple):
+    """What a network says of one subject with one availability subset.
+
+    Attributes:
+        prepared: the subject.
+        availability: the modalities that the network was given.
+        probability: [D, H, W] on the subject's prepared grid.
+    """
+
+    prepared: Prepared
+    availability: Availability
+    probability: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What is needed to run a network on subjects, besides the network.
+    """Runs a network on subjects and scores what it predicts.
 
     Attributes:
-        config: modalities, droppable ones and evaluation are read.
+        modalities: those of the network, in its order.
+        droppable: those that are removed in turn.
+        evaluation: which subsets there are, how windows are blended, and the Dice of empty masks.
         patch_size: window in voxels [D, H, W].
-        centers: subject key to center.
-        device: where the network lies.
-        autocast: reduced precision of the network; None for float32.
-        withheld: subject key to what an independent model is not given of what the subject has, "B0".
-        occlusions: subject key to proximal, distal, or "" where that is not known.
-        substituted: subject key to which sequence stands in for which modality, "SWAN=SWI"; "" for none.
+        runtime: where the network runs.
     """
 
-    config: Config
+    modalities: tuple[str, ...]
+    droppable: tuple[str, ...]
+    evaluation: Evaluation
     patch_size: tuple[int, int, int]
-    centers: Mapping[str, str]
-    device: torch.device
-    autocast: torch.dtype | None = None
-    withheld: Mapping[str, str] = field(default_factory=dict)
-    occlusions: Mapping[str, str] = field(default_factory=dict)
-    substituted: Mapping[str, str] = field(default_factory=dict)
+    runtime: Runtime
 
-    def subsets(self, prepared: Prepared) -> list[Subset]:
+    def subsets(self, prepared: Prepared) -> list[Availability]:
         """The availability subsets that a subject is judged with."""
-        config = self.config
-        return subsets_of(
-            prepared.present,
-            config.cohort.modalities,
-            config.modality_dropout.droppable,
-            config.evaluation.subsets,
-        )
+        return subsets_of(prepared.present, self.modalities, self.droppable, self.evaluation.subsets)
 
-    def predictions(
-        self, network: nn.Module, subjects: Sequence[Prepared]
-    ) -> Iterator[tuple[Prepared, Subset, NDArray[np.float32]]]:
-        """Each subject with each of its availability subsets, and the probability on its prepared grid [D, H, W]."""
-        evaluation = self.config.evaluation
+    def predictions(self, network: nn.Module, subjects: Sequence[Prepared]) -> Iterator[Predicted]:
+        """Predict each subject with each of its availability subsets."""
         for prepared in subjects:
             subsets = self.subsets(prepared)
             probabilities = predict_subsets(
                 network,
                 prepared.windows,
-                [subset.present for subset in subsets],
+                [availability.flags for availability in subsets],
                 self.patch_size,
-                evaluation.overlap,
-                evaluation.windows_per_batch,
-                self.device,
-                blending=evaluation.blending,
-                autocast=self.autocast,
+                self.evaluation.overlap,
+                self.evaluation.windows_per_batch,
+                self.runtime,
+                blending=self.evaluation.blending,
             )
-            for subset, probability in zip(subsets, probabilities, strict=True):
-                yield prepared, subset, probability
+            for availability, probability in zip(subsets, probabilities, strict=True):
+                yield Predicted(prepared, availability, probability)
 
     def mask(
-        self, prepared: Prepared, subset: Subset, probability: NDArray[np.float32], chains: Chains
+        self, prepared: Prepared, availability: Availability, native: NDArray[np.float32], chains: Chains
     ) -> Mask:
-        """The mask of a probability map, both on the reference's own grid: as the bundle's predictor makes it."""
-        settings = chains.of(absent_of(subset.name, self.config.cohort.modalities))
-        return postprocess(probability, settings, Subject(prepared.native.spacing_mm, prepared.lesion))
+        """The mask that the bundle's predictor makes, too; mask and probabilities are on the reference's own grid."""
+        context = StepContext(prepared.native.spacing_mm, prepared.lesion)
+        return postprocess(native, chains.of(availability), context)
 
     def row(
         self,
         trial: int,
-        split: Literal["validation", "test", "control"],
+        split: Split,
         seen: bool,
         prepared: Prepared,
-        subset: Subset,
-        probability: NDArray[np.float32],
+        availability: Availability,
+        native: NDArray[np.float32],
         chains: Chains,
-    ) -> Row:
-        """How well one prediction does on the reference's own grid, after post-processing.
+    ) -> ResultRow:
+        """Score one prediction after post-processing, on the reference's own grid.
 
         Args:
-            probability: on the reference's own grid.
+            trial: its number.
+            split: that the subject belongs to.
+            seen: whether the network learnt from subjects of this center.
+            prepared: the subject.
+            availability: the modalities that the network was given.
+            native: the probabilities [D, H, W] on the reference's own grid.
             chains: the post-processing.
+
+        Raises:
+            ValueError: the subject has no reference mask.
         """
         if prepared.native_target is None:
             raise ValueError(f"{prepared.key} must have a reference mask to be judged")
-        mask = self.mask(prepared, subset, probability, chains)
-        empty_dice = self.config.evaluation.empty_dice
-        scores = score(prepared.native_target, mask, prepared.native.spacing_mm, empty_dice)
-        return Row(
+        facts = prepared.facts
+        mask = self.mask(prepared, availability, native, chains)
+        judged = (prepared.native_target, mask, prepared.native.spacing_mm)
+        scores = score(*judged, self.evaluation.empty_dice)
+        return ResultRow(
             trial=trial,
             split=split,
-            center=self.centers[prepared.key],
+            center=facts.center,
             seen=seen,
-            subject=prepared.key,
-            subset=subset.name,
-            removed=self.withheld.get(prepared.key) or subset.removed,
-            occlusion=self.occlusions.get(prepared.key, ""),
-            substituted=_of_given(self.substituted.get(prepared.key, ""), subset),
+            subject=facts.key,
+            subset=availability.given_text,
+            removed=join_modalities(facts.withheld) or availability.removed_text,
+            occlusion=facts.occlusion,
+            substituted=_stand_ins(facts, availability),
             **vars(scores),
+            extra=extra_scores(*judged, self.evaluation.metrics),
         )
 
 
-def _of_given(substituted: str, subset: Subset) -> str:
-    """Of the stand-ins those for a modality that the network is given."""
-    given = subset.name.split("+")
-    return "+".join(part for part in substituted.split("+") if part.partition("=")[0] in given)
+def _stand_ins(facts: SubjectFacts, availability: Availability) -> str:
+    """The stand-ins for modalities that the network is given, as rows have them: `SWAN=SWI`."""
+    pairs = sorted(facts.stand_ins.items())
+    return join_modalities([f"{name}={other}" for name, other in pairs if name in availability.given])

@@ -1,4 +1,4 @@
-"""The component trees of many cases side by side, and what each component holds."""
+"""The component trees of many cases side by side, with sums over each component."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from study.evaluation.component_tree import Integers, build_tree
+from study.evaluation.component_tree import build_tree
+from study.evaluation.components import Integers
 from study.evaluation.kept import KeptCase
 
-TOTALS = 5  # voxels, those of them in the reference, sums of their coordinates along D, H, W on the full grid
+TOTALS = 5  # voxels, voxels in the reference, sums of coordinates along D, H, W on the full grid
 
 
 class Forest:
-    """Trees one after the other: the nodes of a case follow those of the case before it.
+    """Trees one after the other: the nodes of each case follow those of the previous case.
 
     Attributes:
         kept: the cases.
         trees: of each case; nodes are numbered within the tree.
-        first: [C + 1] the first node of each case; ends with the number of all, N.
+        first: [C + 1] the first node of each case; ends with the number of nodes, N.
         level, below, end: [N] as in `ComponentTree`.
         totals: [N, TOTALS] of each component.
     """
 
     def __init__(self, kept: Sequence[KeptCase], lowest: int) -> None:
-        """Build the trees of all cases above the level `lowest`."""
+        """Build the trees of all cases at and above the level `lowest`."""
         self.kept = kept
         self.trees = [build_tree(case.levels, lowest) for case in kept]
         none = np.zeros(0, dtype=np.int64)
@@ -41,14 +42,14 @@ class Forest:
         self._cuts: dict[int, Integers] = {}
 
     def cut(self, level: int) -> Integers:
-        """The components of {level >= this}: their nodes in ascending order."""
+        """The nodes that are the components of {level >= this}, in ascending order."""
         if level not in self._cuts:
             self._cuts[level] = np.flatnonzero((self.level >= level) & (self.below < level))
         return self._cuts[level]
 
 
 def totals_of_voxels(case: KeptCase, voxels: Integers) -> Integers:
-    """Totals [n, TOTALS] of single voxels, given by flat indices of the case's box."""
+    """Totals [n, TOTALS] of single voxels, given as flat indices of the case's box."""
     totals = np.ones((voxels.size, TOTALS), dtype=np.int64)
     if voxels.size:
         totals[:, 1] = case.reference[case.box].ravel()[voxels]

@@ -1,15 +1,15 @@
-"""The holes of components, looked for when they are first asked for.
+"""The holes of components, found when they are first needed.
 
-Why filling is arithmetic on components, too. Two voxels that are 26-neighbours lie in a block of 2×2×2, in which all
-voxels are 26-neighbours. If a component C parts the two, in that no path of face neighbours around C joins them, then
-a voxel of C is in that block and touches both. Hence, for components C and C' of one mask:
+Filling is arithmetic on components, too, for the following reasons. Two voxels that are 26-neighbours lie in a block of
+2×2×2, in which all voxels are 26-neighbours. If a component C separates the two, so that no path of face neighbours
+around C joins them, then a voxel of C is in that block and touches both. Hence, for components C and C' of one mask:
 
-- C' lies within one hole of C, or outside of C and its holes, as otherwise it would touch C.
+- C' lies within one hole of C, or outside of C and its holes; otherwise it would touch C.
 - C and C' with their holes do not touch, unless one of them lies in a hole of the other, for the same reason.
-- Each hole of the mask lies in a hole of one component, as what walls off a 6-connected set is 26-connected
-  (Timar 2013, Proceedings of the American Mathematical Society 141:2). The filled mask is therefore the union of
-  the filled components, and its components are those of them that lie in no hole of another.
-- A component of {level >= low} that touches a hole of C, but does not hold C, lies within that hole.
+- Each hole of the mask lies in a hole of one component, because what encloses a 6-connected set is 26-connected
+  (Timar 2013, Proceedings of the American Mathematical Society 141:2). The filled mask is therefore the union of the
+  filled components, and its components are those that lie in no hole of another one.
+- A component of {level >= low} that touches a hole of C, but does not contain C, lies within that hole.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study.evaluation.component_tree import Integers
+from study.evaluation.components import Integers, fill_holes
 from study.evaluation.forest import TOTALS, Forest, running_totals, totals_of_voxels
-from study.evaluation.postprocessing import fill_holes
 
 FEWEST_AROUND_A_HOLE = 6  # the face neighbours of a voxel
 
@@ -30,9 +29,9 @@ class Holes(NamedTuple):
 
     Attributes:
         totals: [TOTALS] of all their voxels.
-        enclosed: nodes in them that can be components at the same threshold as this one.
-        joined: [n] the levels at which voxels of them become one component with this one, ascending; -1 for never.
-        running: [n + 1, TOTALS] of the voxels that do so at the first 0, 1, … n of these levels.
+        enclosed: nodes in the holes that can be components at the same threshold as this one.
+        joined: [n] the levels at which voxels of the holes join this component, ascending; -1 for never.
+        running: [n + 1, TOTALS] of the voxels that join at the first 0, 1, … n of these levels.
     """
 
     totals: Integers
@@ -41,7 +40,7 @@ class Holes(NamedTuple):
     running: Integers
 
     def outside(self, level: Integers) -> Integers:
-        """Totals [..., TOTALS] of the voxels in holes that are not in what this component grows to at a level."""
+        """Totals [..., TOTALS] of the hole voxels that this component does not reach by growing to a level."""
         return self.running[np.searchsorted(self.joined, level)]
 
 
@@ -50,7 +49,7 @@ class HoleFinder:
 
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
-        self._row = np.full(forest.level.size, -1, dtype=np.int64)  # in `_totals`; -1: not looked for yet
+        self._row = np.full(forest.level.size, -1, dtype=np.int64)  # in `_totals`; -1: not searched yet
         self._totals = np.zeros((1, TOTALS), dtype=np.int64)  # row 0: no holes
         self._holes: dict[int, Holes] = {}
         self._places: dict[int, tuple[Integers, Integers]] = {}
@@ -67,7 +66,7 @@ class HoleFinder:
         return self._totals[self._row[nodes]]
 
     def of(self, nodes: Integers) -> dict[int, Holes]:
-        """The holes of those of the components that have any; `totals` must have been asked for them before."""
+        """The holes of the components that have any; `totals` must have been called with them before."""
         return {node: self._holes[node] for node in np.unique(nodes[self._row[nodes] > 0]).tolist()}
 
     def _find(self, node: int) -> Holes | None:
@@ -89,7 +88,7 @@ class HoleFinder:
         return Holes(running[-1], enclosed, levels, running[np.append(places, voxels.size)])
 
     def _nodes_of(self, number: int, voxels: Integers) -> Integers:
-        """For voxels of a case, the innermost nodes that they are in; -1 below the lowest level."""
+        """The innermost node of each voxel of a case; -1 below the lowest level."""
         tree = self._forest.trees[number]
         if number not in self._places:
             order = np.argsort(tree.voxels)
@@ -100,12 +99,16 @@ class HoleFinder:
         return np.where(known[place] == voxels, nodes[place], -1)
 
     def _joined(self, first: int, node: int, nodes: Integers) -> Integers:
-        """The highest level at which a node of a tree and each of others are in one component; -1 for none."""
+        """The highest level at which a node and each of the others are in one component; -1 for none."""
         forest = self._forest
-        around = first + np.flatnonzero(forest.end[first : node + 1] > node)  # from the outermost inwards
+        around = first + np.flatnonzero(forest.end[first : node + 1] > node)  # outermost first
         shared = np.minimum(
-            np.searchsorted(around, nodes, side="right"),  # those that begin before each of the others
-            np.searchsorted(-forest.end[around], -nodes),  # those that end after it
+            np.searchsorted(
+                around, nodes, side="right"
+            ),  # nodes around this one that begin before each of the others
+            np.searchsorted(
+                -forest.end[around], -nodes
+            ),  # nodes around this one that end after each of the others
         )
         return np.asarray(np.append(forest.level[around], -1)[shared - 1])
 

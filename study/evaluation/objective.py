@@ -1,12 +1,12 @@
 """The objective: one number from the Dice of validation subjects.
 
-- full: mean over subjects of the Dice with all that the subject has.
-- missing: mean over subjects of the mean Dice over their subsets with a modality removed. A subject without
-  such a subset does not count.
-- worst_center: the smallest, over centers, of the mean of full and missing there (of full alone where no
-  subject of the center has a subset with a modality removed).
-- objective: the mean of the three with the configured weights. A part that is not defined (nan) is left out
-  and the other weights count for it; nan if none is defined.
+- full: mean over subjects of the Dice with all modalities that the subject has.
+- missing: mean over subjects of the mean Dice over their subsets with a modality removed. Subjects without such a
+  subset do not count.
+- worst_center: the lowest, over centers, of the mean of full and missing there (of full alone where no subject of the
+  center has a subset with a modality removed).
+- objective: the weighted mean of the three. A part that is not defined (nan) is left out, so that the others' weights
+  count for it; nan if none is defined.
 
 A Dice that is nan (both masks empty, with `evaluation.empty_dice=nan`) does not count.
 """
@@ -17,11 +17,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.config import Objective
-
-Values = NDArray[np.float64]
+from study.evaluation.components import Values
+from study.training.epoch import ValidationScores
 
 
 class DiceRecord(NamedTuple):
@@ -29,16 +28,18 @@ class DiceRecord(NamedTuple):
 
     center: str
     subject: str  # key
-    removed: str  # "" with all the subject has
+    removed: bool  # whether a modality that the subject has is taken away
     dice: float
 
 
-def objective_score(records: Iterable[tuple[str, str, str, float]], objective: Objective) -> dict[str, float]:
-    """The parts `full`, `missing`, `worst_center` and their weighted mean `objective`, as defined above.
+def objective_score(
+    records: Iterable[tuple[str, str, bool, float]], objective: Objective
+) -> ValidationScores:
+    """The parts and their weighted mean, as defined above.
 
     Args:
         records: (center, subject, removed, dice) of validation subjects.
-        objective: the weights, and the centers that count; records of others are left out.
+        objective: the weights, and the centers that count.
     """
     named = [DiceRecord(*record) for record in records]
     panel = Panel([(record.center, record.subject, record.removed) for record in named], objective)
@@ -46,14 +47,14 @@ def objective_score(records: Iterable[tuple[str, str, str, float]], objective: O
 
 
 class Panel:
-    """Who is judged, arranged once so that many settings or resamples are scored quickly.
+    """The cases that are judged, arranged once so that many settings or resamples are scored quickly.
 
     Attributes:
         subjects: (center, key) of the subjects that count, in order of appearance.
         centers: the center of each, as an index.
     """
 
-    def __init__(self, cases: Sequence[tuple[str, str, str]], objective: Objective) -> None:
+    def __init__(self, cases: Sequence[tuple[str, str, bool]], objective: Objective) -> None:
         self._weights = np.array([objective.full, objective.missing, objective.worst_center])
         counting = [
             (index, (center, subject), removed)
@@ -78,9 +79,9 @@ class Panel:
         """Full, missing, worst center and objective [..., 4].
 
         Args:
-            dice: of all cases, in their order [C], or of many settings [S, C].
-            counts: how often each subject counts [..., N]: 0 and 1 for a part of them, more in a resample.
-                With many settings, [N].
+            dice: of all cases in their order [C], or of many settings [S, C].
+            counts: how often each subject counts [..., N]: 0 or 1 in a part of them, more in a resample. With many
+                settings, [N].
         """
         full, missing = self.by_subject(dice)
         by_center = counts[..., None, :] * self._in_center  # [..., centers, N]
@@ -92,14 +93,15 @@ class Panel:
         parts = np.stack([_mean(full, counts), _mean(missing, counts), worst], axis=-1)
         return np.concatenate([parts, _nanmean(parts, self._weights)[..., None]], axis=-1)
 
-    def score(self, dice: Values) -> dict[str, float]:
-        """The parts over all subjects, by name."""
+    def score(self, dice: Values) -> ValidationScores:
+        """The parts over all subjects."""
         parts = self.parts(dice, np.ones(len(self.subjects)))
-        return dict(zip(("full", "missing", "worst_center", "objective"), map(float, parts), strict=True))
+        full, missing, worst_center, objective = map(float, parts)
+        return ValidationScores(full, missing, worst_center, objective)
 
 
 def _mean(values: Values, weights: Values) -> Values:
-    """Weighted mean along the last axis of what is not nan, both [..., N]; nan where nothing has weight."""
+    """Weighted mean along the last axis of the values that are not nan, both [..., N]; nan without any weight."""
     there = ~np.isnan(values)
     sums = np.einsum("...n,...n->...", weights, np.where(there, values, 0.0))
     with np.errstate(invalid="ignore"):
@@ -107,7 +109,7 @@ def _mean(values: Values, weights: Values) -> Values:
 
 
 def _nanmean(values: Values, weights: Values | None = None) -> Values:
-    """Weighted mean along the last axis of what is not nan; nan where nothing has weight."""
+    """Weighted mean along the last axis of the values that are not nan; nan without any weight."""
     weights = np.ones(values.shape[-1]) if weights is None else weights
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""The best of many settings, by the samplers of Optuna, in batches that are judged at once."""
+"""The best of many settings that a sampler of Optuna proposes, judged in batches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from search_spaces.space import SearchSpace
-from study.evaluation.objective import Values
+from study.evaluation.components import Values
 
 if TYPE_CHECKING:
     import optuna
 
-BATCH = 10  # proposals that are judged before the sampler learns of any of them
+BATCH = 10  # proposals judged before their values go back to the sampler
 Sampler = Literal["tpe", "nsga2"]
 Setting = TypeVar("Setting")
 
@@ -21,7 +21,7 @@ Setting = TypeVar("Setting")
 def highest(
     settings: Sequence[Setting], values: Values, start: tuple[Setting, float]
 ) -> tuple[Setting, float]:
-    """The setting with the highest value that is not nan, and the value; `start` where none is above it."""
+    """The setting with the highest value that is not nan, and that value; `start` where none is higher."""
     if values.size == 0 or np.isnan(values).all():
         return start
     at = int(np.nanargmax(values))
@@ -39,15 +39,15 @@ def best_proposal(
     sampler: Sampler,
     seed: int,
 ) -> tuple[Setting, float]:
-    """The best of `start` and of so many proposals, and its value; `start` in a tie.
+    """The best of `start` and a number of proposals, and its value; `start` in a tie.
 
     Args:
-        space: what is proposed.
-        make: a setting from a proposal's values by dotted path.
-        judge: the values of some settings [S], higher is better; nan where there is none.
+        space: that settings are proposed from.
+        make: makes a setting from a proposal's values by dotted path.
+        judge: gives the values of some settings [S], higher is better; nan where it is not defined.
         start: the setting to beat, and its value.
         trials: number of proposals.
-        sampler: tpe (Bergstra 2011), or nsga2 (Deb 2002), here with one objective: a genetic algorithm.
+        sampler: tpe (Bergstra 2011), or nsga2 (Deb 2002), with one objective a plain genetic algorithm.
         seed: of the sampler.
     """
     import optuna

@@ -1,4 +1,4 @@
-"""The settings of the post-processing that a search space stands for."""
+"""The settings of the post-processing that a search space describes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.parameter import Parameter
+from search_spaces.repair import repaired
 from search_spaces.space import SearchSpace
 from study.config import Postprocessing
+from study.config.own_settings import OWN
 from study.evaluation.kept import KEPT_FROM, LEVELS
+from study.evaluation.steps import find_step
 
 PREFIX = "postprocessing."
-STEPS, THRESHOLD, LOWER = (f"{PREFIX}{name}" for name in ("steps", "threshold", "grow.threshold"))
-FINEST = len(LEVELS) - 1  # kept probabilities tell thresholds apart that are multiples of 1 / FINEST
+STEPS = f"{PREFIX}steps"
+FINEST = len(LEVELS) - 1  # thresholds that differ by less than 1 / FINEST may give the same mask on kept maps
 
 
 @dataclass(frozen=True)
 class SettingsSpace:
-    """What is searched of the post-processing.
+    """The settings of the post-processing that are searched, and those that are not.
 
     Attributes:
-        space: of the paths under `postprocessing.` alone (`SearchSpace.postprocessing`).
-        default: what the space does not hold stays as it is here.
+        space: the part of a search space under `postprocessing.` (`SearchSpace.postprocessing`).
+        default: the values of all that the space does not hold.
     """
 
     space: SearchSpace
@@ -31,48 +34,48 @@ class SettingsSpace:
 
     @property
     def searched(self) -> tuple[Parameter, ...]:
-        """What is not fixed."""
+        """The parameters that are not fixed."""
         return tuple(parameter for parameter in self.space.parameters if parameter.kind != "fixed")
 
     def settings(self, values: Mapping[str, Any], base: Postprocessing | None = None) -> Postprocessing:
-        """The settings that values by dotted path stand for; the rest is as in `base`, or as in the default.
+        """The settings with these values by dotted path; the rest is as in `base`, or as in the default.
 
-        Thresholds are rounded to a kept level, so that they give the mask that they give on the original map;
-        `Postprocessing.drawn` says what becomes of values that contradict each other.
+        Thresholds are rounded to a kept level, so that they give the same mask as on the original map. Values that
+        contradict each other are repaired by `search_spaces.repair`.
         """
         drawn = {
-            path.removeprefix(PREFIX): _kept_level(value) if path in (THRESHOLD, LOWER) else value
+            path.removeprefix(PREFIX): _kept_level(value) if path in _thresholds(step_of(path)) else value
             for path, value in values.items()
         }
-        return (base or self.default).drawn(drawn)
+        return repaired(base or self.default, drawn)
 
-    def grid(self, at_most: int) -> list[Postprocessing] | None:
-        """All settings, each once; None where there are infinitely or too many to try."""
-        found = self.space.grid(at_most)
+    def enumerate(self, at_most: int) -> list[Postprocessing] | None:
+        """All settings, each once; None where there are infinitely many or more than `at_most`."""
+        found = self.space.enumerate(at_most)
         return None if found is None else list(dict.fromkeys(map(self.settings, found)))
 
     @property
     def lowest(self) -> float:
-        """No threshold of the default or the space is below this one."""
-        chains = [self.default.steps]
-        lows = [self.default.threshold]
+        """The lowest threshold of any step in the default or the space."""
+        steps = {*self.default.steps}
         for parameter in self.space.parameters:
             if parameter.path == STEPS:
-                chains += [value for _, value in parameter.probes()]
-            if parameter.path == THRESHOLD:
-                lows += _ends(parameter)
-        if any("grow" in steps for steps in chains):
-            lows.append(self.default.grow.threshold)
-            lows += [
-                low
-                for parameter in self.space.parameters
-                if parameter.path == LOWER
-                for low in _ends(parameter)
-            ]
+                steps |= {step for _, chain in parameter.probes() for step in chain}
+        paths = {path for step in steps for path in _thresholds(step)}
+        lows = [float(self.default_of(path)) for path in paths]
+        for parameter in self.space.parameters:
+            if parameter.path in paths:
+                lows += [float(value) for _, value in parameter.probes()]
         return max(math.floor(min(lows) * FINEST), KEPT_FROM) / FINEST
 
+    def default_of(self, path: str) -> Any:
+        """The default of one parameter, also of a step that the default chain leaves out."""
+        step = step_of(path)
+        own = path.startswith(f"{PREFIX}{OWN}.")  # own settings of a step are only there where the step is
+        return value_at(self.settings({STEPS: ("threshold", step)}) if own else self.default, path)
+
     def acting(self, settings: Postprocessing) -> tuple[Parameter, ...]:
-        """The searched parameters that change what these settings do, in the order of the steps."""
+        """The searched parameters that these settings depend on, in the order of the steps."""
         acting = [
             parameter
             for parameter in self.searched
@@ -89,20 +92,25 @@ class SettingsSpace:
 
 
 def step_of(path: str) -> str:
-    """The step that a parameter belongs to: `postprocessing.grow.threshold` to grow."""
-    return path.removeprefix(PREFIX).partition(".")[0]
+    """The step that a parameter belongs to: `grow` for `grow.threshold`, `opened` for `settings.opened.voxels`.
+
+    Paths begin with `postprocessing.`; the list of the steps itself, `steps`, belongs to none of them.
+    """
+    first, *rest = path.removeprefix(PREFIX).split(".")
+    return rest[0] if first == OWN and rest else first
 
 
 def value_at(settings: Postprocessing, path: str) -> Any:
-    """The value at a dotted path; lists as in a search space."""
+    """The value at a dotted path; tuples become lists, as in a search space."""
     value: Any = settings
     for name in path.removeprefix(PREFIX).split("."):
         value = getattr(value, name)
     return list(value) if isinstance(value, tuple) else value
 
 
-def _ends(parameter: Parameter) -> list[float]:
-    return [float(value) for _, value in parameter.probes()]
+def _thresholds(step: str) -> tuple[str, ...]:
+    """The paths of a step's settings that are compared with probabilities."""
+    return () if step == "steps" else tuple(f"{PREFIX}{path}" for path in find_step(step).thresholds)
 
 
 def _kept_level(threshold: float) -> float:

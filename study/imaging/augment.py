@@ -1,8 +1,8 @@
-"""Training patches as other scanners and heads might have given them: nnU-Net's augmentation, with TorchIO.
+"""nnU-Net's augmentation with TorchIO: patches as other scanners and heads might have produced them.
 
 Probabilities and ranges are those of nnU-Net (Isensee et al. 2021, supplement, and its published trainer).
-All randomness comes from the caller's generator: TorchIO's transforms are built with explicit parameters and
-applied through `apply_transform`, because calling them draws from torch's global generator.
+All randomness comes from the caller's generator: TorchIO's transforms get explicit parameters and are applied
+through `apply_transform`, because calling them would draw from torch's global generator.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Target = NDArray[np.uint8]
 
-THIN = (
-    3.0  # a patch this many times longer than thick is rotated, scaled and coarsened in slices only (nnU-Net)
-)
+THIN = 3.0  # ratio of length to thickness from which a patch is changed within its slices only (nnU-Net)
 ROTATION_P, ROTATION_DEGREES, ROTATION_DEGREES_THIN = 0.2, 30.0, 180.0
-SCALING_P, SCALING = 0.2, (0.7, 1.4)  # of the patch, so that what it shows shrinks by as much
+SCALING_P, SCALING = 0.2, (0.7, 1.4)  # of the patch; its content shrinks by the same factor
 MIRROR_P = 0.5
 
 
@@ -38,8 +36,8 @@ def augment(
 
     Args:
         image: float32 `[M, D, H, W]`, 0 outside the brain.
-        target: uint8 `[D, H, W]`, binary, and so it stays.
-        present: `[M]`, which modalities there are, at least one.
+        target: uint8 `[D, H, W]`, binary; stays binary.
+        present: `[M]`, which modalities the subject has, at least one.
         rng: the sample's own generator; no other randomness is used.
 
     Raises:
@@ -57,7 +55,7 @@ def augment(
     axes = tuple(axis for axis in range(-3, 0) if rng.random() < MIRROR_P)
     result = np.zeros((len(image), *target.shape), np.float32)
     result[indices] = np.flip(channels, axes)
-    return result, np.flip(target, axes).copy()  # an axis of one slice would keep its negative stride
+    return result, np.flip(target, axes).copy()  # copied: an axis of one slice would keep a negative stride
 
 
 def _require_torchio() -> None:
@@ -75,7 +73,7 @@ def _thin_axis(shape: Sequence[int]) -> int | None:
 
 
 def _draw_affine(shape: Sequence[int], rng: Generator) -> Any | None:
-    """A rotation and scaling about the patch's centre, in voxels; None if neither was drawn."""
+    """A rotation and scaling about the patch's centre, in voxels; None if neither is drawn."""
     import torchio as tio
 
     rotate, scale = rng.random() < ROTATION_P, rng.random() < SCALING_P
@@ -92,7 +90,7 @@ def _draw_affine(shape: Sequence[int], rng: Generator) -> Any | None:
 
 
 def _move(affine: Any, channels: Array, target: Target) -> tuple[Array, Target]:
-    """Channels `[C, D, H, W]` moved linearly and the target by nearest neighbour; 0 comes in from outside."""
+    """Move channels `[C, D, H, W]` linearly and the target by nearest neighbour; outside the patch is 0."""
     import torch
     import torchio as tio
 
@@ -105,7 +103,7 @@ def _move(affine: Any, channels: Array, target: Target) -> tuple[Array, Target]:
 
 
 def _change_intensities(channels: Array, inside: Mask, rng: Generator) -> None:
-    """All of `EFFECTS` in turn, each with its probability, on channels `[C, D, H, W]` in place."""
+    """Apply each of `EFFECTS` with its probability to channels `[C, D, H, W]` in place."""
     for effect in EFFECTS:
         if rng.random() >= effect.p:
             continue
@@ -131,14 +129,14 @@ def _brightness(channel: Array, inside: Mask, factor: float, rng: Generator) -> 
 
 
 def _contrast(channel: Array, inside: Mask, factor: float, rng: Generator) -> None:
-    """Distances from the mean times a factor, within the range that there was."""
+    """Multiply distances from the mean by a factor, clipped to the original range."""
     values = channel[inside]
     mean = values.mean()
     channel[inside] = np.clip((values - mean) * np.float32(factor) + mean, values.min(), values.max())
 
 
 def _low_resolution(channel: Array, inside: Mask, scale: float, rng: Generator) -> None:
-    """As if scanned with voxels 1/scale as long, within slices only if the patch is thin."""
+    """Simulate voxels 1/scale as long; only within slices if the patch is thin."""
     import torchio as tio
 
     shape = np.array(channel.shape)
@@ -153,7 +151,7 @@ def _low_resolution(channel: Array, inside: Mask, scale: float, rng: Generator) 
 
 
 def _gamma(channel: Array, inside: Mask, exponent: float, rng: Generator) -> None:
-    """Values scaled to [0, 1] and raised to a power, then given the mean and deviation that there were."""
+    """Raise values, scaled to [0, 1], to a power, then restore their mean and standard deviation."""
     values = channel[inside]
     low, high = values.min(), values.max()
     if high <= low:
@@ -169,7 +167,7 @@ def _inverted_gamma(channel: Array, inside: Mask, exponent: float, rng: Generato
 
 
 def _through(channel: Array, *transforms: Any) -> Any:
-    """One channel `[D, H, W]` through TorchIO transforms."""
+    """Pass one channel `[D, H, W]` through TorchIO transforms."""
     import torch
     import torchio as tio
 
@@ -184,13 +182,21 @@ def _uniform(low: float, high: float) -> Callable[[Generator], float]:
 
 
 def _around_one(low: float, high: float) -> Callable[[Generator], float]:
-    """As often below 1 as above, uniform on either side (nnU-Net)."""
+    """Below 1 and above 1 with equal probability, uniform on either side (nnU-Net)."""
     return lambda rng: rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One change of intensities: how likely in a sample, then in a channel, how strong, and what it does."""
+    """One change of intensities.
+
+    Attributes:
+        p: probability in a sample.
+        channel_p: probability in a channel of such a sample.
+        draw: its strength.
+        change: applies it to a channel `[D, H, W]` in place; reads where the brain is, and the strength.
+        same_for_all: one strength for all channels.
+    """
 
     p: float
     channel_p: float
@@ -208,4 +214,4 @@ EFFECTS = (
     Effect(0.1, 1.0, _around_one(0.7, 1.5), _inverted_gamma),
     Effect(0.3, 1.0, _around_one(0.7, 1.5), _gamma),
 )
-"""nnU-Net's, in its order."""
+"""nnU-Net's effects, in its order."""

@@ -1,4 +1,4 @@
-"""Whether two grids are the same, and whether one covers the other."""
+"""Comparisons of grids: whether two are the same, and whether one covers the other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def displacement_mm(one: Grid, other: Grid) -> float:
 
 
 def same_grid(one: Grid, other: Grid) -> bool:
-    """Whether shape and position agree, up to a tenth of the smallest spacing at the corners."""
+    """Whether shapes agree, and positions to a tenth of the smallest spacing at the corners."""
     return one.shape == other.shape and displacement_mm(one, other) <= TOLERANCE * min(other.spacing_mm)
 
 
@@ -36,7 +36,7 @@ def describe(grid: Grid) -> str:
 
 
 def target_fault(mask: Grid, reference: Grid) -> str | None:
-    """What keeps a mask from lying on the reference's grid; None if it does."""
+    """Why a mask does not lie on the reference's grid; None if it does."""
     if same_grid(mask, reference):
         return None
     if mask.shape != reference.shape:
@@ -46,9 +46,9 @@ def target_fault(mask: Grid, reference: Grid) -> str | None:
 
 
 def alignment_fault(source: Grid, reference: Grid) -> str | None:
-    """What keeps a volume from being resampled onto the reference by the headers; None if nothing does.
+    """Why the headers do not allow a volume to be resampled onto the reference; None if they do.
 
-    Equal shape and spacing at another position is a mistake in a header; otherwise it is a grid of its own.
+    Equal shape and spacing at another position is a mistake in a header; any other grid is the volume's own.
     """
     if same_grid(source, reference):
         return None
@@ -61,9 +61,9 @@ def alignment_fault(source: Grid, reference: Grid) -> str | None:
 
 
 def context_fault(mask: Grid, reference: Grid, others: Sequence[Grid]) -> str | None:
-    """What keeps a mask that is not the target from being placed on the reference by the headers; None if nothing.
+    """Why the headers do not place a mask other than the target on the reference; None if they do.
 
-    It may lie on the grid of any image of the subject (`others`), or on one of its own that fits the reference's.
+    It may lie on the grid of any of the subject's images (`others`), or on a grid of its own that fits the reference's.
     """
     if any(same_grid(mask, grid) for grid in others):
         return None
@@ -72,7 +72,7 @@ def context_fault(mask: Grid, reference: Grid, others: Sequence[Grid]) -> str | 
 
 
 def coverage(source: Grid, reference: Grid) -> float:
-    """The share of the reference's box that lies inside the source's box, from 16 points per axis."""
+    """The share of the reference's box inside the source's box, sampled at 16 points per axis."""
     positions = [np.linspace(0, size - 1, 16) for size in reference.shape]
     points = np.stack([*np.meshgrid(*positions, indexing="ij"), np.ones((16, 16, 16))], axis=-1)
     index = points @ (np.linalg.inv(source.affine) @ reference.affine).T
@@ -81,7 +81,7 @@ def coverage(source: Grid, reference: Grid) -> float:
 
 
 def center_of_mass(mask: NDArray[np.bool_]) -> Centroid | None:
-    """The mean voxel of a mask [D, H, W]; None where it is empty."""
+    """The mean voxel of a mask [D, H, W]; None if it is empty."""
     voxels = np.nonzero(mask)
     if voxels[0].size == 0:
         return None
@@ -90,6 +90,6 @@ def center_of_mass(mask: NDArray[np.bool_]) -> Centroid | None:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first index and the index after the last one of what is true, per axis."""
+    """For each axis, the first true index and the index after the last one."""
     lines = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     return np.array([line[0] for line in lines]), np.array([line[-1] + 1 for line in lines])

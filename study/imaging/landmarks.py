@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import nibabel as nib
 import numpy as np
 
 from study.cohort.records import Cohort, Subject
-from study.config import Config
 from study.errors import CohortError
 from study.imaging.prepare import stack
+from study.imaging.protocol import ImagingProtocol
 from study.imaging.scan import read_scan
-from study.parallel import map_processes
+from study.machine.processes import map_processes
+from study.machine.temporary import temporary_folder
 
 
 def learn_landmarks(
-    cohort: Cohort, keys: Sequence[str], config: Config, spacing_mm: Sequence[float]
+    cohort: Cohort, keys: Sequence[str], protocol: ImagingProtocol, spacing_mm: Sequence[float]
 ) -> dict[str, list[float]]:
     """13 landmarks per modality from the brains of some subjects (the training subjects), with TorchIO.
 
-    Empty unless imaging.normalisation=nyul. Subjects with problems are left to `prepare_cohort`, which names
-    them. A modality that no subject has is left out: there is nothing to learn it from.
+    Empty unless imaging.normalisation=nyul. Subjects with problems are skipped: `prepare_cohort` names them. A
+    modality that none of the subjects has gets no landmarks.
     """
-    if config.imaging.normalisation != "nyul":
+    if protocol.settings.normalisation != "nyul":
         return {}
     from torchio import HistogramStandardization
 
-    with TemporaryDirectory(prefix="fadeout-landmarks-") as folder:
-        task = partial(_write_brain, config=config, spacing_mm=tuple(spacing_mm))
-        jobs = [(cohort[key], Path(folder) / str(number)) for number, key in enumerate(keys)]
+    with temporary_folder("landmarks") as folder:
+        task = partial(_write_brain, protocol=protocol, spacing_mm=tuple(spacing_mm))
+        jobs = [(cohort[key], folder / str(number)) for number, key in enumerate(keys)]
         written = map_processes(task, jobs)
         landmarks = {}
-        for modality in config.cohort.modalities:
+        for modality in protocol.modalities:
             if pairs := [files[modality] for files in written if modality in files]:
                 images, masks = zip(*pairs, strict=True)
                 learnt = HistogramStandardization.train(images, mask_path=masks, progress=False)
@@ -44,11 +44,11 @@ def learn_landmarks(
 
 
 def _write_brain(
-    job: tuple[Subject, Path], config: Config, spacing_mm: Sequence[float]
+    job: tuple[Subject, Path], protocol: ImagingProtocol, spacing_mm: Sequence[float]
 ) -> Mapping[str, tuple[Path, Path]]:
-    """Each modality as TorchIO reads it, image and brain; nothing for a subject with problems."""
+    """Write each modality as TorchIO reads it, image and brain; nothing for a subject with problems."""
     subject, folder = job
-    modalities, settings = config.cohort.modalities, config.imaging
+    modalities, settings = protocol.modalities, protocol.settings
     try:
         scan = read_scan(
             subject.images,
@@ -56,12 +56,13 @@ def _write_brain(
             settings.reference,
             subject.masks,
             None,
-            subject.id,
+            subject.label,
             registration=settings.registration,
+            most_voxels=settings.most_voxels,
         )
+        stacked = stack(scan, spacing_mm, settings)
     except CohortError:
         return {}
-    stacked = stack(scan, spacing_mm, settings)
     if scan.problems or stacked.problems:
         return {}
     folder.mkdir()

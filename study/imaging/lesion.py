@@ -1,4 +1,4 @@
-"""Where the lesion of a subject is, for the steps after prediction that keep what lies near it."""
+"""Where a subject's lesion lies, for post-processing that keeps what is near it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class LesionCenter:
     """The middle of a lesion, in voxels of the grid that its mask was drawn or predicted on.
 
-    The middle and not the mask is brought to another grid: nothing is rounded to voxels there, a small lesion cannot
-    fall between them, and one that lies beyond them still has its place.
+    The middle is mapped to another grid instead of the mask: it is not rounded to voxels, a small lesion cannot fall
+    between them, and a lesion outside the grid still has a position.
     """
 
     voxel: Centroid
@@ -33,27 +33,25 @@ class LesionCenter:
         return None if center is None else cls(center, mask.grid)
 
     def on(self, grid: Grid) -> Centroid:
-        """Its place in voxels of another grid of the same patient, which it may lie beyond."""
+        """Its position in voxels of another grid of the same patient; it may lie outside that grid."""
         depth, height, width = (grid_mapping(grid, self.grid) @ np.array([*self.voxel, 1.0]))[:3]
         return float(depth), float(height), float(width)
 
 
 class LesionModel(Protocol):
-    """What finds lesions where nobody has drawn them.
-
-    Attributes:
-        identity: changes with its weights and settings; no name is in it.
-        modalities: that it can be given.
-    """
+    """A model that finds lesions for subjects without a lesion mask."""
 
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """A hash of its weights and settings, without names."""
 
     @property
-    def modalities(self) -> tuple[str, ...]: ...
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that it can be given."""
 
     def find(self, subject: Subject) -> LesionCenter | None:
-        """The lesion of a subject, None where nothing is found or it has none of the modalities.
+        """The lesion of a subject; None where nothing is found or it has none of the modalities.
 
-        Raises CohortError with everything that is wrong with its files.
+        Raises:
+            CohortError: everything that is wrong with its files.
         """

@@ -1,4 +1,4 @@
-"""The augmentations of papers that do with little, in NumPy alone: quarter turns, or flips and noise.
+"""Light augmentations from two papers, in NumPy only: quarter turns, or flips and noise.
 
 All randomness comes from the caller's generator, as in `study.imaging.augment`.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["flip_noise", "rotate90"]
+__all__ = ["flip_noise", "rotate90", "unchanged"]
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -19,22 +19,22 @@ Target = NDArray[np.uint8]
 
 ROTATION_P = 0.1  # Xu et al. 2024
 FLIP_P = NOISE_P = 0.4  # Vargas-Ibarra et al. 2024, section 2.3
-NOISE_STD = 0.1  # of a brain with unit deviation; the paper gives none, nnU-Net's is at most this
+NOISE_STD = 0.1  # for brains of unit deviation; the paper states none, nnU-Net's is at most this
 
 
 def rotate90(
     image: Array, target: Target, present: Sequence[bool] | Mask, rng: Generator
 ) -> tuple[Array, Target]:
-    """A copy of a patch, in one of ten cases turned by 90, 180 or 270 degrees (Xu et al. 2024).
+    """A copy of a patch, turned by 90, 180 or 270 degrees with p = 0.1 (Xu et al. 2024).
 
-    Slices are only turned in their own plane: they are usually thicker than their voxels are wide, so that
-    a turn about another axis would squeeze the brain. A patch with other numbers of rows and columns is turned
-    by 180 degrees, the one turn that keeps its shape.
+    Slices are turned in their own plane only: they are usually thicker than their voxels are wide, so that a turn
+    about another axis would squeeze the brain. A patch whose numbers of rows and columns differ is turned by
+    180 degrees, the only turn that keeps its shape.
 
     Args:
         image: float32 `[M, D, H, W]`.
         target: uint8 `[D, H, W]`.
-        present: `[M]`, which modalities there are; not read, as all turn alike.
+        present: `[M]`, which modalities the subject has; not read, as all turn alike.
         rng: the sample's own generator; no other randomness is used.
     """
     turns = 0
@@ -47,7 +47,7 @@ def rotate90(
 def flip_noise(
     image: Array, target: Target, present: Sequence[bool] | Mask, rng: Generator
 ) -> tuple[Array, Target]:
-    """A copy of a patch, each axis flipped and noise added with p = 0.4 each (Vargas-Ibarra et al. 2024).
+    """A copy of a patch with each axis flipped with p = 0.4, and noise added with p = 0.4 (Vargas-Ibarra et al. 2024).
 
     The noise is Gaussian, drawn anew for each voxel of each modality; absent modalities and voxels outside
     the brain stay exactly 0.
@@ -55,7 +55,7 @@ def flip_noise(
     Args:
         image: float32 `[M, D, H, W]`, normalised; 0 outside the brain, and all of an absent modality.
         target: uint8 `[D, H, W]`.
-        present: `[M]`, which modalities there are; not read, as the zeros tell.
+        present: `[M]`, which modalities the subject has; not read, as absent ones are 0.
         rng: the sample's own generator; no other randomness is used.
     """
     axes = tuple(axis for axis in range(-3, 0) if rng.random() < FLIP_P)
@@ -63,4 +63,11 @@ def flip_noise(
     if rng.random() < NOISE_P:
         inside = image != 0
         image[inside] += np.float32(NOISE_STD) * rng.standard_normal(np.count_nonzero(inside), np.float32)
+    return image, target
+
+
+def unchanged(
+    image: Array, target: Target, present: Sequence[bool] | Mask, rng: Generator
+) -> tuple[Array, Target]:
+    """The patch itself, for `trainer.augmentation=none`; draws nothing from `rng`."""
     return image, target

@@ -1,4 +1,4 @@
-"""Intensities that mean the same from scan to scan."""
+"""Intensity normalisation, so that values are comparable between scans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Landmarks = Mapping[str, Sequence[float]]  # modality to 13 intensities; goes into JSON as it is
+Landmarks = Mapping[str, Sequence[float]]  # modality to 13 intensities; stored in JSON as it is
 
 PERCENTILES = (1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99)  # of learnt landmarks, as in TorchIO
 APPLIED = (0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12)  # without the quartiles, as in TorchIO
@@ -25,9 +25,9 @@ def zscore(data: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.f
 def nyul(values: NDArray[Any], landmarks: Sequence[float]) -> NDArray[np.float64]:
     """Intensities of a brain [N] mapped piecewise linearly onto learnt landmarks.
 
-    Nyúl 2000, doi:10.1109/42.836373. Equal to TorchIO's `HistogramStandardization`, so that applying
-    landmarks needs no TorchIO. Beyond the first and the last landmark the outer pieces go on; a piece without
-    width maps onto its lower landmark.
+    Nyúl 2000, doi:10.1109/42.836373. Gives the values of TorchIO's `HistogramStandardization` without TorchIO.
+    Values beyond the first and the last landmark follow the outer pieces; a piece of no width maps onto its lower
+    landmark.
     """
     goal = np.asarray(landmarks, np.float64)[list(APPLIED)]
     found = np.percentile(values, np.asarray(PERCENTILES)[list(APPLIED)])

@@ -1,11 +1,12 @@
-"""One subject from its files to a `Prepared`: the same way for training and for prediction.
+"""One subject from its files to a `Prepared`, in the same way for training and for prediction.
 
-Read and check every file, find the brain, take the box around it, resample to the study's spacing, bring
-values to their units, normalise inside the brain. All that is wrong with a subject is reported together.
+Read and check every file, find the brain, crop to the box around it, resample to the study's spacing, convert
+values to their units, normalise inside the brain. All problems of a subject are reported together.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.cohort.records import Subject
-from study.config import Config, Imaging
+from study.cohort.records import Subject, SubjectFacts
+from study.config import Imaging
 from study.errors import CohortError, Problem
 from study.imaging.geometry import Centroid
 from study.imaging.lesion import LesionCenter
 from study.imaging.normalise import Landmarks, nyul, zscore
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
+from study.imaging.protocol import ImagingProtocol
 from study.imaging.register import moved
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
@@ -38,7 +40,7 @@ class Stack:
         images: present modalities, float32 [D, H, W].
         inside: where the brain lies in each, bool [D, H, W].
         grid: of all arrays.
-        problems: what is wrong with values of modalities that are left out here.
+        problems: what is wrong with the values of modalities that are left out of `images`.
     """
 
     images: Mapping[str, NDArray[np.float32]]
@@ -49,28 +51,34 @@ class Stack:
 
 def prepare_subject(
     subject: Subject,
-    config: Config,
+    protocol: ImagingProtocol,
     spacing_mm: Sequence[float] | None,
     landmarks: Landmarks | None = None,
     lesion: LesionCenter | None = None,
 ) -> Prepared:
-    """Prepare one subject of a cohort; `spacing_mm` (slices, rows, columns) None keeps the reference's own.
+    """Prepare one subject of a cohort.
 
-    `lesion` is what a model has found (lesion.source=model).
+    Args:
+        subject: its files and facts.
+        protocol: what is read, and how it is prepared.
+        spacing_mm: slices, rows, columns; None keeps the reference's own.
+        landmarks: of imaging.normalisation=nyul.
+        lesion: what a model has found, with lesion.source=model.
 
-    Raises CohortError with everything that is wrong with the subject.
+    Raises:
+        CohortError: everything that is wrong with the subject.
     """
     return prepare_images(
         subject.images,
-        config.cohort.modalities,
-        config.imaging,
+        protocol.modalities,
+        protocol.settings,
         spacing_mm,
-        masks={name: path for name, path in subject.masks.items() if name in config.used_masks},
-        target=config.cohort.target,
+        masks={name: path for name, path in subject.masks.items() if name in protocol.masks},
+        target=protocol.target,
         lesion=lesion,
         landmarks=landmarks,
-        subject=subject.id,
-        key=subject.key,
+        subject=subject.label,
+        facts=subject.facts,
     )
 
 
@@ -85,62 +93,102 @@ def prepare_images(
     lesion: LesionCenter | None = None,
     landmarks: Landmarks | None = None,
     subject: str = "input",
-    key: str = "",
+    facts: SubjectFacts | None = None,
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
     `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
-    found on the grid of one of the images; it is taken where there is no mask.
+    found on the grid of one of the images; it is used where there is no mask.
 
-    Raises CohortError with everything that is wrong, ValueError if normalisation nyul has no landmarks.
+    Raises:
+        CohortError: everything that is wrong with the files.
+        ValueError: normalisation nyul has no landmarks.
     """
+    reference, registration = settings.reference, settings.registration
+    has_lesion = target != "lesion"  # beside the target
     scan = read_scan(
         images,
         modalities,
-        settings.reference,
+        reference,
         masks or {},
         target,
         subject,
-        lesion=target != "lesion",
-        registration=settings.registration,
+        lesion=has_lesion,
+        registration=registration,
+        most_voxels=settings.most_voxels,
     )
     stacked = stack(scan, spacing_mm, settings)
     own = _own_stack(scan, stacked, settings)
-    chosen = landmarks if settings.normalisation == "nyul" else {}
-    if chosen is None:
-        raise ValueError("imaging.normalisation=nyul needs landmarks, learnt from training subjects")
-    found = (*scan.problems, *stacked.problems, *(own.problems if own else ()))
-    if problems := (*found, *_unlearnt(scan, settings, chosen)):
-        raise CohortError(problems)
-    native_target = scan.target.data if scan.target else None
-    mask = None if native_target is None else resample(native_target, scan.native, stacked.grid, order=0)
+    chosen = _checked_landmarks(scan, (stacked, own), settings, landmarks)
+    mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
-        key=key,
+        facts=facts or SubjectFacts(subject),
         image=_normalised(stacked, modalities, chosen),
         present=tuple(modality in stacked.images for modality in modalities),
         target=mask,
         foreground=_foreground(mask),
         grid=stacked.grid,
         native=scan.native,
-        native_target=native_target,
+        native_target=None if scan.target is None else scan.target.data,
         own=None if own is None else _own_slices(own, settings.own_slices, modalities, chosen),
-        outside_ml=0.0 if native_target is None else _outside_ml(native_target, scan.native, stacked.grid),
+        outside_ml=_outside_ml(scan, stacked.grid),
         lesion=_lesion_center(scan, lesion),
     )
 
 
+def _checked_landmarks(
+    scan: Scan, stacks: Sequence[Stack | None], settings: Imaging, landmarks: Landmarks | None
+) -> Landmarks:
+    """The landmarks to normalise with; raises CohortError with everything that is wrong with the subject."""
+    chosen = landmarks if settings.normalisation == "nyul" else {}
+    if chosen is None:
+        raise ValueError("imaging.normalisation=nyul needs landmarks, learnt from training subjects")
+    found = (*scan.problems, *(problem for each in stacks if each for problem in each.problems))
+    if problems := (*found, *_unlearnt(scan, settings, chosen)):
+        raise CohortError(problems)
+    return chosen
+
+
 def stack(scan: Scan, spacing_mm: Sequence[float] | None, settings: Imaging) -> Stack:
-    """Bring all modalities onto the box around the brain, in their units; unusable ones become problems."""
+    """Bring all modalities onto the box around the brain, in their units; unusable ones become problems.
+
+    Raises:
+        CohortError: the box has more voxels than `imaging.most_voxels`, or none.
+    """
     grid = scan.prepared_grid(spacing_mm, settings.crop_margin_mm, settings.in_plane_crop)
+    _check_size(scan, grid, settings.most_voxels)
     return _on_grid(scan, tuple(scan.volumes), grid)
 
 
+def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
+    """Raise CohortError before memory is taken for a grid that is too large."""
+    voxels = math.prod(grid.shape)
+    if 0 < voxels <= most_voxels:
+        return
+    shape = "×".join(map(str, grid.shape))
+    spacing = "×".join(f"{value:.3g}" for value in grid.spacing_mm)
+    what = f"the box around its brain would have {shape} voxels of {spacing} mm"
+    raise CohortError(
+        [
+            *scan.problems,
+            Problem(
+                scan.subject,
+                scan.files[scan.reference],
+                f"{what}, {voxels / most_voxels:.3g} times as many as a scan may have ({most_voxels})",
+                "correct the spacing in its header, or choose a coarser imaging.spacing_mm",
+            ),
+        ]
+    )
+
+
 def _own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
-    """Modalities in their own slices, those of the first one that there is; None if there is none."""
+    """Modalities in slices of their own: those of the first one that is present; None if none is."""
     family = [modality for modality in settings.own_slices if modality in stacked.images]
     if not family:
         return None
-    return _on_grid(scan, family, own_grid(scan.volumes[family[0]].grid, stacked.grid))
+    grid = own_grid(scan.volumes[family[0]].grid, stacked.grid)
+    _check_size(scan, grid, settings.most_voxels)
+    return _on_grid(scan, family, grid)
 
 
 def _own_slices(
@@ -168,7 +216,7 @@ def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
 
 
 def _lesion_center(scan: Scan, found: LesionCenter | None) -> Centroid | None:
-    """In voxels of the native grid; a lesion that was found by a model has yet to follow the images."""
+    """In voxels of the native grid; a lesion that a model has found must first follow its image's registration."""
     lesion = scan.lesion
     if lesion is None and found is not None:
         lesion = LesionCenter(found.voxel, moved(found.grid, scan.motions))
@@ -200,9 +248,12 @@ def _normalised(stacked: Stack, modalities: Sequence[str], landmarks: Landmarks)
     return image
 
 
-def _outside_ml(target: NDArray[np.uint8], native: Grid, grid: Grid) -> float:
-    """How much of a mask on the native grid lies outside another one's box."""
-    return float(np.count_nonzero((target > 0) & ~covered(grid, native))) * native.voxel_volume_ml
+def _outside_ml(scan: Scan, grid: Grid) -> float:
+    """Volume of the target that lies outside the box of a grid."""
+    if scan.target is None:
+        return 0.0
+    outside = (scan.target.data > 0) & ~covered(grid, scan.native)
+    return float(np.count_nonzero(outside)) * scan.native.voxel_volume_ml
 
 
 def _foreground(mask: NDArray[np.uint8] | None) -> NDArray[np.int16]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.cohort.records import SubjectFacts
 from study.imaging.geometry import Centroid
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
@@ -22,21 +23,21 @@ class Prepared:
     """A subject's modalities on one grid, cropped to the brain and normalised.
 
     Attributes:
-        key: the subject's pseudonym.
+        facts: what is known of the subject besides its images.
         image: float32 [M, D, H, W], modalities in the order of the configuration, absent ones all zero.
-        present: which modalities there are.
-        target: uint8 [D, H, W] on `grid`, None for a subject without the target's mask.
+        present: for each modality, whether the subject has it.
+        target: uint8 [D, H, W] on `grid`, None for a subject without a mask of the target.
         foreground: int16 [N, 3], indices (d, h, w) of at most 10,000 target voxels.
         grid: of `image` and `target`.
-        native: the reference modality's own full grid (RAS+), on which predictions are judged and written.
+        native: the reference modality's full grid (RAS+), on which predictions are judged and written.
         native_target: uint8 [D, H, W] on `native`.
-        lesion: center of mass, in voxels of `native`, of the lesion that a thrombus is near, which post-processing may
-            measure from; None where there is none, or where lesions are what is segmented.
+        lesion: center of mass, in voxels of `native`, of the lesion that post-processing of thrombi measures from;
+            None where there is none, or where lesions are the target.
         own: modalities that windows show in slices of their own; None if the study has none.
-        outside_ml: how much of the target lies outside `grid` and cannot be learnt.
+        outside_ml: volume of the target outside `grid`, which cannot be learnt.
     """
 
-    key: str
+    facts: SubjectFacts
     image: NDArray[np.float32]
     present: tuple[bool, ...]
     target: NDArray[np.uint8] | None
@@ -49,18 +50,23 @@ class Prepared:
     outside_ml: float = 0.0
 
     @property
+    def key(self) -> str:
+        """The subject's pseudonym."""
+        return self.facts.key
+
+    @property
     def windows(self) -> Windows:
-        """Where a network's windows are cut from."""
+        """The images to cut a network's windows from."""
         return Windows.of(self.image, self.grid, self.own)
 
     def window(self, start: Sequence[int], size: Sequence[int]) -> NDArray[np.float32]:
-        """The window [M, *size] that begins at index `start` of `grid`, a writable copy; 0 where it sticks out."""
+        """A writable copy of the window [M, *size] that begins at index `start` of `grid`; 0 outside the volume."""
         out = np.zeros((len(self.image), *size), np.float32)
         self.windows.cut(start, out)
         return out
 
     def select(self, modalities: Sequence[int]) -> Prepared:
-        """The subject with these modalities only, by index, in this order; the grid stays."""
+        """The subject with only these modalities, by index, in this order, on the same grid."""
         return replace(
             self,
             image=self.image[list(modalities)],
@@ -73,5 +79,5 @@ class Prepared:
         return resample(np.asarray(probability, np.float32), self.grid, self.native, order=1)
 
     def from_native(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A mask [D, H, W] from `native` to `grid`: the nearest voxel's."""
+        """A mask [D, H, W] from `native` to `grid`, by nearest neighbour."""
         return resample(np.asarray(mask, np.uint8), self.native, self.grid, order=0).astype(np.bool_)

@@ -1,21 +1,18 @@
-"""NIfTI files to volumes [D, H, W] in RAS+ orientation; what cannot be used is named, not guessed."""
+"""NIfTI files to volumes [D, H, W] in RAS+ orientation; files that cannot be used are reported, never guessed at."""
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import io_orientation
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from study.config.imaging import MOST_VOXELS
 from study.errors import CohortError, Problem
+from study.imaging.nifti import PADDING, Header, OverlongError, open_nifti, read_header, read_voxels
 from study.imaging.volume import Grid, Volume
 
 UNREADABLE = (
@@ -24,29 +21,37 @@ UNREADABLE = (
     OverflowError,
     ValueError,
     zlib.error,
-    ImageFileError,
     HeaderDataError,
     WrapStructError,
+    MemoryError,
 )
 
-SPACING_MM = (0.01, 50.0)  # beyond it a header is wrong
+SPACING_MM = (0.01, 50.0)  # outside of it, a header is wrong
+FARTHEST_MM = 1e6  # from the scanner's center
+FLATTEST = 1e-3  # volume of a voxel, over that of a box with the same edges: below it, axes are parallel
+MEGABYTE = 10**6
 
 
 @np.errstate(all="ignore")  # damaged headers overflow
-def read_volume(path: Path, subject: str) -> Volume:
+def read_volume(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Volume:
     """Read an image as float32 [D, H, W], transposed from the closest canonical (RAS+) orientation.
 
-    Raises CohortError with one problem: missing, unreadable, truncated, not 3D, without geometry, NaN voxels.
+    Args:
+        path: a `.nii` or `.nii.gz` file.
+        subject: its name in problems.
+        most_voxels: a larger image is refused before any memory is taken (`imaging.most_voxels`).
+
+    Raises:
+        CohortError: one problem: missing, unreadable, truncated, too large, not 3D, without geometry, or NaN voxels.
     """
-    image = _open(path, subject)
-    _check_header(image, path, subject)
+    header = check_header(path, subject, most_voxels)
     try:
-        # Indexed here: nibabel's `slicer` would reorder the voxels in memory.
-        stored = np.asanyarray(image.dataobj)[(..., *[0] * (image.ndim - 3))]
-        canonical = nib.as_closest_canonical(type(image)(stored, image.affine, image.header))
-        data = np.ascontiguousarray(canonical.get_fdata(dtype=np.float32, caching="unchanged").T)
-    except (*UNREADABLE, MemoryError) as error:
+        with open_nifti(path) as stream:
+            stored = read_voxels(stream, header)
+    except UNREADABLE as error:
         raise _unreadable(path, subject, error) from None
+    orientation = io_orientation(header.affine)
+    data = np.ascontiguousarray(apply_orientation(stored.T, orientation).T)
     if bad := int(data.size - np.isfinite(data).sum()):
         raise _problem(
             subject,
@@ -54,17 +59,18 @@ def read_volume(path: Path, subject: str) -> Volume:
             f"{bad} of {data.size} voxels are NaN or infinite",
             "export it again, or set them to 0 if they lie outside the brain",
         )
-    affine = canonical.affine @ np.eye(4)[[2, 1, 0, 3]]
+    canonical = header.affine @ inv_ornt_aff(orientation, header.shape[:3])
     depth, height, width = data.shape
-    return Volume(data, Grid((depth, height, width), affine))
+    return Volume(data, Grid((depth, height, width), canonical @ np.eye(4)[[2, 1, 0, 3]]))
 
 
-def read_mask(path: Path, subject: str) -> Volume:
-    """Read a mask of 0 and 1 (or 0 and 255) as uint8 [D, H, W]; empty is legal.
+def read_mask(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Volume:
+    """Read a mask of 0 and 1 (or 0 and 255) as uint8 [D, H, W]; it may be empty.
 
-    Raises CohortError with one problem: those of `read_volume`, or other values than two.
+    Raises:
+        CohortError: one problem: one of `read_volume`'s, or a mask that is not binary.
     """
-    volume = read_volume(path, subject)
+    volume = read_volume(path, subject, most_voxels)
     data = volume.data
     top = 255 if data.size and data.max() > 254 else 1
     mask = data > top / 2
@@ -80,7 +86,13 @@ def read_mask(path: Path, subject: str) -> Volume:
     return Volume(mask.astype(np.uint8), volume.grid)
 
 
-def _open(path: Path, subject: str) -> Any:
+@np.errstate(all="ignore")
+def check_header(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Header:
+    """Read and judge a file's header and its size on disk; its voxels are neither read nor unpacked.
+
+    Raises:
+        CohortError: one problem, as `read_volume`'s.
+    """
     if not path.is_file():
         raise _problem(
             subject,
@@ -89,42 +101,65 @@ def _open(path: Path, subject: str) -> Any:
             "correct the path, or leave the entry empty if there is none",
         )
     try:
-        if path.suffix != ".gz":
-            return nib.load(path)
-        content = gzip.decompress(path.read_bytes())  # in one go: fast, and the checksum at the end is tested
-        kind = nib.Nifti2Image if content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else nib.Nifti1Image
-        return kind.from_stream(BytesIO(content))
-    except (*UNREADABLE, MemoryError) as error:
+        with open_nifti(path) as stream:
+            header = read_header(stream)
+        size = path.stat().st_size
+    except UNREADABLE as error:
         raise _unreadable(path, subject, error) from None
+    problem = _content_fault(header, size, most_voxels) or _geometry_fault(header)
+    if problem:
+        raise _problem(subject, path, *problem)
+    return header
 
 
-def _check_header(image: Any, path: Path, subject: str) -> None:
-    shape = image.shape
-    if len(shape) < 3 or any(size != 1 for size in shape[3:]) or 0 in shape:
-        shown = "×".join(map(str, shape))
-        raise _problem(
-            subject, path, f"its shape is {shown}, not 3D", "store one volume of the series per file"
+def _content_fault(header: Header, size: int, most_voxels: int) -> tuple[str, str] | None:
+    """What is wrong with the number and kind of voxels, with the remedy; `size` is the file's in bytes."""
+    shape = header.shape
+    if len(shape) < 3 or any(length != 1 for length in shape[3:]) or min(shape) < 1:
+        return f"its shape is {_times(shape)}, not 3D", "store one volume of the series per file"
+    if header.dtype.kind not in "biuf":
+        kind = "complex numbers" if header.dtype.kind == "c" else "colours"
+        return f"its voxels are {kind}", "store real numbers, one per voxel"
+    if header.voxels > most_voxels:
+        what = (
+            f"its header announces {_times(shape)} voxels, {header.voxels / most_voxels:.3g} times as many as"
         )
-    if image.get_data_dtype().kind not in "biuf":
-        kind = "complex numbers" if image.get_data_dtype().kind == "c" else "colours"
-        raise _problem(subject, path, f"its voxels are {kind}", "store real numbers, one per voxel")
-    affine = image.affine
+        return (
+            f"{what} a scan may have ({most_voxels})",
+            "correct the header, crop or downsample the scan, or raise imaging.most_voxels if it is that large",
+        )
+    if size > 1.01 * header.size + PADDING:  # a hundredth: compression may enlarge a little
+        what = (
+            f"it is {size / MEGABYTE:.1f} MB large where its header announces {header.size / MEGABYTE:.1f} MB"
+        )
+        return what, "copy or export it again"
+    return None
+
+
+def _geometry_fault(header: Header) -> tuple[str, str] | None:
+    affine = header.affine
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or np.isnan(io_orientation(affine)).any():
-        raise _problem(
-            subject,
-            path,
-            "its header gives no position in space (sform and qform are singular)",
+    if (
+        not np.isfinite(affine).all()
+        or np.isnan(io_orientation(affine)).any()
+        or abs(np.linalg.det(affine[:3, :3] / spacing_mm)) < FLATTEST
+        or np.abs(affine[:3, 3]).max() > FARTHEST_MM
+    ):
+        return (
+            "its header gives no position in space (sform and qform are singular or far off)",
             "convert it again from DICOM, or copy the header of an image on the same grid",
         )
     if spacing_mm.min() < SPACING_MM[0] or spacing_mm.max() > SPACING_MM[1]:
         shown = "×".join(f"{value:.3g}" for value in spacing_mm)
-        raise _problem(
-            subject,
-            path,
+        return (
             f"its voxels measure {shown} mm, which no scan of a head does",
             "correct the spacing in its header (millimetres)",
         )
+    return None
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
 
 
 def _unreadable(path: Path, subject: str, error: BaseException) -> CohortError:
@@ -136,6 +171,8 @@ def _unreadable(path: Path, subject: str, error: BaseException) -> CohortError:
         return _problem(
             subject, path, "it does not fit into memory", "check its header, or use a larger machine"
         )
+    if isinstance(error, OverlongError):
+        return _problem(subject, path, "it holds more than its header announces", "copy or export it again")
     return _problem(
         subject, path, "it cannot be read as NIfTI", "give a .nii or .nii.gz file; convert or copy it again"
     )

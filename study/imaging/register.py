@@ -1,7 +1,7 @@
-"""Diffusion images brought to the reference by a rigid registration, with ANTs, an optional package.
+"""Rigid registration of diffusion images to the reference, with ANTs, an optional package.
 
 A transform is folded into the affine of the volumes that it moves, so that no voxel is interpolated twice. Volumes on
-the reference's own grid count as registered: nothing tells which of the masks on that grid would have to follow.
+the reference's own grid count as registered: it is unknown which of the masks on that grid would have to follow them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,13 @@ from study.imaging.geometry import same_grid
 from study.imaging.resample import covered, resample
 from study.imaging.units import is_magnitude
 from study.imaging.volume import Grid, Volume
+from study.machine.temporary import temporary_folder
 
-DIFFUSION = ("DWI", "B0", "ADC")  # of those that share a grid, the first that there is finds the transform
-STEP_MM = 2.0  # of the grids that are compared; the images of a full-size subject would take minutes
-BRIGHTEST = (
-    99.5  # percentile above which intensities count as equal: a few bright vessels would fill all bins
-)
-MOST_SHIFT_MM, MOST_ROTATION_DEG = 30.0, 20.0  # a patient who stayed in the scanner has not moved further
-LEAST_SIMILARITY = 0.98  # of that by the headers, which may be as good as it gets
+DIFFUSION = ("DWI", "B0", "ADC")  # the first present of those that share a grid determines the transform
+STEP_MM = 2.0  # of the grids that are compared; full-size images would take minutes
+BRIGHTEST = 99.5  # percentile at which intensities are clipped: a few bright vessels would take up all bins
+MOST_SHIFT_MM, MOST_ROTATION_DEG = 30.0, 20.0  # a patient who stays in the scanner does not move further
+LEAST_SIMILARITY = 0.98  # relative to the headers' similarity, which may be the optimum already
 ITERATIONS, SHRINKING, SMOOTHING = (1000, 500, 250, 100), (6, 4, 2, 1), (3, 2, 1, 0)
 BINS = 32
 SEED = 1
@@ -42,11 +40,11 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Where everything on one grid is moved to.
+    """The motion of everything on one grid.
 
     Attributes:
         grid: as in the headers.
-        matrix: 4×4, from the patient's position in them to that in the reference, RAS+ millimetres.
+        matrix: 4×4, RAS+ millimetres; from positions by the headers to positions in the reference.
     """
 
     grid: Grid
@@ -65,7 +63,7 @@ def require_registration() -> None:
 
 
 def moved(grid: Grid, motions: Sequence[Motion]) -> Grid:
-    """The grid at its registered position: with the first of the motions that is its own, else as it is."""
+    """The grid at its registered position; unchanged where none of the motions is for this grid."""
     for motion in motions:
         if same_grid(grid, motion.grid):
             return Grid(grid.shape, motion.matrix @ grid.affine)
@@ -73,14 +71,14 @@ def moved(grid: Grid, motions: Sequence[Motion]) -> Grid:
 
 
 def find_motions(volumes: Mapping[str, Volume], reference: str) -> tuple[list[Motion], dict[str, str]]:
-    """One motion for each grid with diffusion images, besides the reference's.
+    """One motion for each grid of diffusion images other than the reference's.
 
     Args:
         volumes: modality to volume; their fields of view overlap.
         reference: the modality that stays.
 
     Returns:
-        Motions, and by modality what is wrong with a registration that cannot be believed.
+        Motions, and by modality what is wrong with a registration that is not plausible.
     """
     own = volumes[reference].grid
     candidates = (reference, *volumes)
@@ -105,14 +103,14 @@ def find_motions(volumes: Mapping[str, Volume], reference: str) -> tuple[list[Mo
 
 
 def find_rigid(moving: Volume, fixed: Volume) -> Matrix:
-    """The rigid motion of one image that makes its mutual information with another one largest.
+    """The rigid motion of an image that maximises its mutual information with another.
 
-    It is sought from where the headers put the images, and is the same in every run: one thread, one seed.
+    The search starts at the headers' positions and is reproducible: one thread, one seed.
 
     Returns:
-        4×4, RAS+ millimetres: where a point of the moving image's space lies in the fixed one's.
+        4×4, RAS+ millimetres, from the moving image's space to the fixed one's.
     """
-    with _one_thread(), TemporaryDirectory(prefix="fadeout-registration-") as folder:
+    with _one_thread(), temporary_folder("registration") as folder:
         import ants
 
         found = ants.registration(
@@ -130,14 +128,14 @@ def find_rigid(moving: Volume, fixed: Volume) -> Matrix:
         )
         transform = ants.read_transform(found["fwdtransforms"][0])
         parameters, center = np.array(transform.parameters), np.array(transform.fixed_parameters)
-    backwards = np.eye(4)  # ITK's transforms say where a point of the fixed image comes from
+    backwards = np.eye(4)  # ITK's transforms map points of the fixed image to the moving one
     backwards[:3, :3] = parameters[:9].reshape(3, 3)
     backwards[:3, 3] = parameters[9:] + center - backwards[:3, :3] @ center
     return np.asarray(np.linalg.inv(TO_ITK @ backwards @ TO_ITK))
 
 
 def motion_size(matrix: Matrix, grid: Grid) -> tuple[float, float]:
-    """How far a rigid motion takes the middle of a grid, in mm, and how far it turns it, in degrees."""
+    """By how many mm a rigid motion shifts the middle of a grid, and by how many degrees it rotates it."""
     middle = grid.affine @ [*((np.asarray(grid.shape) - 1) / 2), 1]
     shift = np.linalg.norm((matrix @ middle - middle)[:3])
     cosine = np.clip((np.trace(matrix[:3, :3]) - 1) / 2, -1, 1)
@@ -145,7 +143,7 @@ def motion_size(matrix: Matrix, grid: Grid) -> tuple[float, float]:
 
 
 def mutual_information(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Of two lists of intensities [N], in nats, from a histogram of 32 × 32 bins."""
+    """Mutual information of two lists of intensities [N], in nats, from a histogram of 32 × 32 bins."""
     joint = np.histogram2d(one, other, BINS)[0] / one.size
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     filled = joint > 0
@@ -153,10 +151,8 @@ def mutual_information(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _fault(matrix: Matrix, moving: Volume, fixed: Volume) -> str | None:
-    """Why a motion cannot be believed; None if it can."""
-    if np.array_equal(
-        matrix, np.eye(4)
-    ):  # ANTs leaves an image exactly where it is when it cannot compare it
+    """Why a motion is not plausible; None if it is."""
+    if np.array_equal(matrix, np.eye(4)):  # ANTs returns the identity when it cannot compare the images
         return "registration finds nothing in it to go by"
     shift_mm, degrees = motion_size(matrix, moving.grid)
     if shift_mm > MOST_SHIFT_MM or degrees > MOST_ROTATION_DEG:
@@ -171,7 +167,7 @@ def _fault(matrix: Matrix, moving: Volume, fixed: Volume) -> str | None:
 
 
 def _similarities(matrix: Matrix, moving: Volume, fixed: Volume) -> tuple[float, float]:
-    """Mutual information before and after a motion, in the voxels of the fixed image that are covered by both."""
+    """Mutual information before and after a motion, in voxels of the fixed image that both positions cover."""
     reference, source = _coarse(fixed), _coarse(moving)
     places = (source.grid, Grid(source.grid.shape, matrix @ source.grid.affine))
     common = covered(places[0], reference.grid) & covered(places[1], reference.grid)
@@ -183,7 +179,7 @@ def _similarities(matrix: Matrix, moving: Volume, fixed: Volume) -> tuple[float,
 
 
 def _coarse(volume: Volume) -> Volume:
-    """The image in voxels of 2 mm or more, smoothed by as much, its brightest voxels cut off."""
+    """The image in voxels of 2 mm or more, smoothed accordingly, with its brightest voxels clipped."""
     from scipy import ndimage
 
     spacing_mm = np.asarray(volume.grid.spacing_mm)
@@ -207,7 +203,7 @@ def _to_ants(volume: Volume) -> Any:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """ITK's sums depend on how many threads share them; it asks for their number when it is first used."""
+    """Run ITK in one thread, as its sums depend on the number of threads; it reads the number on first use."""
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     try:

@@ -1,6 +1,6 @@
-"""From one grid to another through their affines.
+"""Resampling from one grid to another through their affines.
 
-With scipy, so that training and prediction start fast and run without TorchIO; equal to TorchIO's `Resample`.
+It gives the values of TorchIO's `Resample` with scipy, so that training and prediction start fast and need no TorchIO.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scipy import ndimage
 
 from study.imaging.volume import Grid
 
-NEGLIGIBLE = 1e-3  # voxels: a displacement below it is rounding in a header, and is not interpolated
+NEGLIGIBLE = 1e-3  # voxels; a smaller displacement is rounding in a header and is not interpolated
 
 
 def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDArray[Any]:
-    """Values of `data` [D, H, W] at the voxels of `target`, 0 outside the source's box; the type is kept.
+    """The values of `data` [D, H, W] at the voxels of `target`, in the same type; 0 outside the source's box.
 
-    Order 0 (nearest) is for masks, 1 (linear) for images and probabilities. No smoothing before downsampling.
+    Order 0 (nearest) is for masks, 1 (linear) for images and probabilities. Nothing is smoothed before downsampling.
     """
     result = np.zeros(target.shape, data.dtype)
     start, stop = _part_inside(source, target)
@@ -51,14 +51,16 @@ def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDAr
 
 
 def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
-    """Which voxels of the target [D, H, W] have their centre in the source's box.
+    """Which voxels of the target [D, H, W] have their centre inside the source's box.
 
     The box ends half a voxel beyond the outer voxel centres.
     """
     mapping = grid_mapping(source, target)
     inside = np.ones(target.shape, bool)
     for axis, size in enumerate(source.shape):
-        index = mapping[axis, 3]  # grows to the axes that it depends on: one, unless the grids are turned
+        index = mapping[
+            axis, 3
+        ]  # broadcasts to the axes that it depends on: one, unless the grids are rotated
         for along, step in enumerate(mapping[axis, :3]):
             if step:
                 steps = step * np.arange(target.shape[along])
@@ -68,7 +70,7 @@ def covered(source: Grid, target: Grid) -> NDArray[np.bool_]:
 
 
 def grid_mapping(source: Grid, target: Grid) -> NDArray[np.float64]:
-    """Target index to source index, 4×4; entries that are whole but for rounding are made whole."""
+    """Target index to source index, 4×4; entries that are integers but for rounding become integers."""
     mapping: NDArray[np.float64] = np.linalg.inv(source.affine) @ target.affine
     whole = np.rint(mapping)
     reach = np.array([*(max(size - 1, 1) for size in target.shape), 1.0])
@@ -76,7 +78,7 @@ def grid_mapping(source: Grid, target: Grid) -> NDArray[np.float64]:
 
 
 def _part_inside(source: Grid, target: Grid) -> tuple[list[int], list[int]]:
-    """The box of target indices that can lie in the source's box: first, and after the last."""
+    """The range of target indices that can lie in the source's box: the first, and the one after the last."""
     edges = ((-0.5, size - 0.5) for size in source.shape)
     corners = np.array([(*corner, 1) for corner in product(*edges)])
     index = (corners @ grid_mapping(target, source).T)[:, :3]

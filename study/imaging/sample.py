@@ -1,4 +1,4 @@
-"""Patches of a prepared subject, reading no more of it than the patch."""
+"""Training patches of a prepared subject; no more of it is read than the patch."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def sample_patch(
 ) -> Patch:
     """Image float32 `[M, *patch_size]` and target uint8 `[*patch_size]`, both writable copies.
 
-    The patch lies anywhere inside the volume; a volume smaller than it is centred and padded with 0. A forced
-    patch is centred on a random foreground voxel, then moved inside the volume; without foreground it lies
-    anywhere (nnU-Net's rule, but for its forced patches that stick out at the far sides).
+    The patch lies anywhere inside the volume; a smaller volume is centred and padded with 0. A forced patch is
+    centred on a random foreground voxel and then moved inside the volume; without foreground it lies anywhere.
+    This is nnU-Net's rule, except that its forced patches may extend beyond the far sides.
 
     Raises:
         ValueError: the subject has no target.
@@ -41,9 +41,9 @@ def sample_patch(
 
 
 def sample_empty_patch(prepared: Prepared, patch_size: Sequence[int], rng: Generator) -> Patch:
-    """A patch as of `sample_patch` without a voxel of the target, or with as few as one can have.
+    """A patch as from `sample_patch` with as few voxels of the target as possible, usually none.
 
-    All places where there is such a patch are equally likely.
+    All positions with that number of voxels are equally likely.
 
     Raises:
         ValueError: the subject has no target.
@@ -66,7 +66,7 @@ def _target(prepared: Prepared) -> NDArray[np.uint8]:
 
 
 def _shown(voxels: NDArray[Any], room: NDArray[Any], size: NDArray[Any]) -> NDArray[np.int32]:
-    """How many of the voxels [N, 3] each patch shows, by its start [room + 1]: sums of steps at their corners."""
+    """How many of the voxels [N, 3] each patch shows, by its start [room + 1], from sums of steps at their corners."""
     steps = np.zeros(room + 2, np.int32)
     first, after = np.maximum(voxels - size + 1, 0), np.minimum(voxels, room) + 1
     for corner in product((0, 1), repeat=3):
@@ -77,7 +77,7 @@ def _shown(voxels: NDArray[Any], room: NDArray[Any], size: NDArray[Any]) -> NDAr
 
 
 def _cut(prepared: Prepared, whole: NDArray[np.uint8], start: NDArray[Any], size: NDArray[Any]) -> Patch:
-    """Image and target of a patch; along an axis that is shorter than it, the volume is centred in it."""
+    """Image and target of a patch; a volume that is shorter along an axis is centred in it."""
     read = np.minimum(whole.shape, size)
     pad = (size - read) // 2
     target = np.zeros(tuple(size), np.uint8)

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from study.config.imaging import MOST_VOXELS
 from study.errors import CohortError, Problem
 from study.imaging.brain import derive_brain
 from study.imaging.geometry import alignment_fault, bounding_box, context_fault, same_grid, target_fault
@@ -31,10 +32,10 @@ class Scan:
         volumes: modality to volume, each on its own grid.
         reference: the modality whose grid is predicted on.
         brain: bool [D, H, W] on the reference's grid.
-        target: mask on the reference's grid, None if there is none.
-        lesion: of a lesion mask beside the target, None if there is none or it is empty.
-        motions: what registration has moved; volumes, brain and lesion have followed.
-        problems: what is wrong with files that are left out here.
+        target: mask on the reference's grid; None if there is none.
+        lesion: center of a lesion mask beside the target; None if there is none or it is empty.
+        motions: found by registration, and already applied to volumes, brain and lesion.
+        problems: what is wrong with files that are left out of `volumes`.
     """
 
     subject: str
@@ -60,8 +61,8 @@ class Scan:
     ) -> Grid:
         """The box around the brain at a spacing; None keeps the reference's own.
 
-        With `in_plane`, all its slices, and so many rows and columns around the brain's centre of mass; they may
-        reach beyond the scan.
+        With `in_plane`, the box has all slices of the brain and that many rows and columns around its centre of
+        mass; it may reach beyond the scan.
         """
         start, stop = bounding_box(self.brain)
         margin = np.ceil(margin_mm / np.asarray(self.native.spacing_mm) - 1e-6).astype(int)
@@ -87,51 +88,45 @@ def read_scan(
     *,
     lesion: bool = False,
     registration: Literal["headers", "rigid"] = "headers",
+    most_voxels: int = MOST_VOXELS,
 ) -> Scan:
-    """Read the files of one subject that the study uses, check that they fit together, and register them if asked to.
+    """Read the files of one subject that the study uses, check that they fit together, and register them on request.
 
     Args:
         images: modality to file.
         modalities: of the study; others are not read.
-        reference: the modality whose grid is predicted on; None, or absent: the first that there is.
+        reference: the modality whose grid is predicted on; None, or one that is absent, means the first present.
         masks: name to file; `brain` and the target are read.
-        target: what is segmented; None: no mask of it is read.
+        target: what is segmented; None reads no mask of it.
         subject: its name in problems.
-        lesion: read the mask `lesion`, too, which is not the target.
+        lesion: also read the mask `lesion`, where that is not the target.
         registration: see `study.imaging.register`.
+        most_voxels: of one file (`imaging.most_voxels`).
 
-    Raises CohortError with all problems if there is no reference to judge the rest by, or no brain in it.
+    Raises:
+        CohortError: all problems, if there is no reference to check the rest against, or no brain in it.
     """
-    images = {modality: images[modality] for modality in modalities if modality in images}
-    wanted = ("brain", target, "lesion" if lesion else None)
-    masks = {name: masks[name] for name in wanted if name is not None and name in masks}
-    if not images:
-        remedy = f"give at least one of {', '.join(modalities)}, or leave the subject out"
-        raise CohortError([Problem(subject, None, "it has no modality of the study", remedy)])
-    files = images | masks
-    volumes, problems = _read(images, masks, subject)
-    reference = reference if reference in images else next(iter(images))
-    if reference not in volumes:
+    files = _choose_files(images, modalities, reference, masks, target, subject, lesion=lesion)
+    volumes, problems = _read(files, most_voxels)
+    if files.reference not in volumes:
         raise CohortError(problems)
-    misplaced = _misplaced(volumes, files, tuple(images), reference, target, subject)
+    misplaced = _misplaced(volumes, files)
     problems.extend(misplaced.values())
     volumes = {name: volume for name, volume in volumes.items() if name not in misplaced}
     motions: list[Motion] = []
     if registration == "rigid":
-        motions, unregistered = _register(volumes, files, tuple(images), reference, subject)
+        motions, unregistered = _register(volumes, files)
         problems.extend(unregistered)
         volumes = {name: Volume(volume.data, moved(volume.grid, motions)) for name, volume in volumes.items()}
-    found = {name: volumes.pop(name) for name in masks if name in volumes}
-    brain = _brain(volumes, found.get("brain"), reference)
+    found = {name: volumes.pop(name) for name in files.masks if name in volumes}
+    brain = _brain(volumes, found.get("brain"), files.reference)
     if not brain.any():
-        remedy = "give images with signal, or a brain mask that is not empty"
-        file = masks.get("brain", images[reference])
-        raise CohortError([*problems, Problem(subject, file, "no brain is found in it", remedy)])
+        raise CohortError([*problems, _no_brain(files)])
     return Scan(
         subject=subject,
-        files=files,
+        files=files.all,
         volumes=volumes,
-        reference=reference,
+        reference=files.reference,
         brain=brain,
         target=found.get(target or ""),
         lesion=LesionCenter.of(found["lesion"]) if lesion and "lesion" in found else None,
@@ -140,62 +135,92 @@ def read_scan(
     )
 
 
-def _read(
-    images: Mapping[str, Path], masks: Mapping[str, Path], subject: str
-) -> tuple[dict[str, Volume], list[Problem]]:
+@dataclass(frozen=True)
+class _Files:
+    """The files of a subject that are read: those of the study's modalities and masks."""
+
+    subject: str
+    images: Mapping[str, Path]
+    masks: Mapping[str, Path]
+    reference: str
+    target: str | None
+
+    @property
+    def all(self) -> dict[str, Path]:
+        return {**self.images, **self.masks}
+
+
+def _choose_files(
+    images: Mapping[str, Path],
+    modalities: Sequence[str],
+    reference: str | None,
+    masks: Mapping[str, Path],
+    target: str | None,
+    subject: str,
+    *,
+    lesion: bool,
+) -> _Files:
+    """What is read of a subject; raises CohortError where it has none of the modalities."""
+    chosen = {modality: images[modality] for modality in modalities if modality in images}
+    wanted = ("brain", target, "lesion" if lesion else None)
+    chosen_masks = {name: masks[name] for name in wanted if name is not None and name in masks}
+    if not chosen:
+        remedy = f"give at least one of {', '.join(modalities)}, or leave the subject out"
+        raise CohortError([Problem(subject, None, "it has no modality of the study", remedy)])
+    first = next(iter(chosen))
+    return _Files(subject, chosen, chosen_masks, reference if reference in chosen else first, target)
+
+
+def _no_brain(files: _Files) -> Problem:
+    file = files.masks.get("brain", files.images[files.reference])
+    remedy = "give images with signal, or a brain mask that is not empty"
+    return Problem(files.subject, file, "no brain is found in it", remedy)
+
+
+def _read(files: _Files, most_voxels: int) -> tuple[dict[str, Volume], list[Problem]]:
     """Images and masks that can be read, and what is wrong with the others."""
     problems: list[Problem] = []
     volumes: dict[str, Volume] = {}
-    for name, path in {**images, **masks}.items():
+    for name, path in files.all.items():
+        read = read_mask if name in files.masks else read_volume
         try:
-            volumes[name] = read_mask(path, subject) if name in masks else read_volume(path, subject)
+            volumes[name] = read(path, files.subject, most_voxels)
         except CohortError as error:
             problems.extend(error.problems)
     return volumes, problems
 
 
-def _register(
-    volumes: Mapping[str, Volume],
-    files: Mapping[str, Path],
-    modalities: Sequence[str],
-    reference: str,
-    subject: str,
-) -> tuple[list[Motion], list[Problem]]:
-    images = {name: volume for name, volume in volumes.items() if name in modalities}
-    motions, faults = find_motions(images, reference)
+def _register(volumes: Mapping[str, Volume], files: _Files) -> tuple[list[Motion], list[Problem]]:
+    """Motions of the images, and the problems of registrations that are not plausible."""
+    images = {name: volume for name, volume in volumes.items() if name in files.images}
+    motions, faults = find_motions(images, files.reference)
     remedy = (
-        f"register it to {reference} yourself and correct its header, or leave it out; "
+        f"register it to {files.reference} yourself and correct its header, or leave it out; "
         "imaging.registration=headers trusts the headers of all"
     )
-    return motions, [Problem(subject, files[name], what, remedy) for name, what in faults.items()]
+    return motions, [Problem(files.subject, files.all[name], what, remedy) for name, what in faults.items()]
 
 
-def _misplaced(
-    volumes: Mapping[str, Volume],
-    files: Mapping[str, Path],
-    modalities: Sequence[str],
-    reference: str,
-    target: str | None,
-    subject: str,
-) -> dict[str, Problem]:
-    """What lies elsewhere: modalities and brain need a grid that fits, the target the reference's own."""
-    grid = volumes[reference].grid
+def _misplaced(volumes: Mapping[str, Volume], files: _Files) -> dict[str, Problem]:
+    """Problems of volumes that do not fit the reference's grid; the target must lie on that grid itself."""
+    reference, grid = files.reference, volumes[files.reference].grid
+    images = {name: volumes[name].grid for name in files.images if name in volumes}
     problems = {}
     for name, volume in volumes.items():
-        if name in modalities or name == "brain":
+        if name in files.images or name == "brain":
             what = alignment_fault(volume.grid, grid)
             remedy = f"register it to {reference}, or correct its header"
-        elif name != target:
-            what = context_fault(volume.grid, grid, [volumes[m].grid for m in modalities if m in volumes])
+        elif name != files.target:
+            what = context_fault(volume.grid, grid, list(images.values()))
             remedy = "bring it onto the grid of the image that it was drawn on, or leave it out"
         else:
             what = target_fault(volume.grid, grid)
             remedy = f"bring the mask onto the grid of {reference} with nearest neighbour"
-            fitting = [other for other in modalities if other in volumes]
-            if fitting := [other for other in fitting if same_grid(volume.grid, volumes[other].grid)]:
+            fitting = [image for image, other in images.items() if same_grid(volume.grid, other)]
+            if fitting:
                 remedy = f"it fits {fitting[0]}: set imaging.reference={fitting[0]}, or {remedy}"
         if what:
-            problems[name] = Problem(subject, files[name], what, remedy)
+            problems[name] = Problem(files.subject, files.all[name], what, remedy)
     return problems
 
 

@@ -1,4 +1,4 @@
-"""What the numbers in a file mean: ADC to 10⁻³ mm²/s, no negative magnitudes, and what cannot be used."""
+"""Units of image values: ADC in 10⁻³ mm²/s, no negative magnitudes, and values that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 SIGNED = frozenset({"PHASE", "CT"})  # every other modality is a magnitude
 ADC_MEDIAN = (0.2, 4.0)  # 10⁻³ mm²/s; whole brains with CSF lie near 0.9, water at 37 °C at 3
 ADC_UNITS = {"10⁻³ mm²/s": 1.0, "mm²/s": 1e3, "10⁻⁶ mm²/s": 1e-3}
-MOST_NEGATIVE = 0.25  # of the brain; interpolation makes a few per cent at its edge
+MOST_NEGATIVE = 0.25  # share of the brain; interpolation makes a few per cent negative at its edge
 
 
 def is_magnitude(modality: str) -> bool:
-    """Whether a modality has no negative values by its physics."""
+    """Whether a modality is a magnitude, which physics does not allow to be negative."""
     return modality.upper() not in SIGNED
 
 
 def adc_factor(values: NDArray[Any]) -> float | None:
-    """What ADC values of a brain [N] are multiplied by to be in 10⁻³ mm²/s; None if no unit fits."""
+    """The factor from ADC values of a brain [N] to 10⁻³ mm²/s; None if no unit fits."""
     positive = values[values > 0]
     median = float(np.median(positive)) if positive.size else 0.0
     low, high = ADC_MEDIAN
@@ -27,7 +27,7 @@ def adc_factor(values: NDArray[Any]) -> float | None:
 
 
 def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:
-    """Why the values of a brain [N] cannot be used, and the remedy; None if they can."""
+    """Why the values of a brain [N] cannot be used, with the remedy; None if they can."""
     if not values.size:
         return "no voxel of the brain lies in it", "check that the files belong together, or leave it out"
     if values.min() == values.max():
@@ -49,9 +49,9 @@ def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:
 
 
 def physical(data: NDArray[np.float32], modality: str, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The image [D, H, W] in its unit, negative magnitudes (left by interpolation) set to 0.
+    """The image [D, H, W] in its unit, with negative magnitudes (artefacts of interpolation) set to 0.
 
-    `inside` [D, H, W] is where the brain lies; its values must have no `fault`.
+    `inside` [D, H, W] marks the brain; its values must have no `fault`.
     """
     if modality.upper() == "ADC":
         data = data * np.float32(adc_factor(data[inside]) or 1)

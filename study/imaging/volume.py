@@ -1,4 +1,4 @@
-"""A three-dimensional array and where its voxels lie in the patient."""
+"""A three-dimensional array and the position of its voxels in the patient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where the voxels of an array [D, H, W] lie.
+    """The positions of the voxels of an array [D, H, W].
 
     Attributes:
         shape: slices, rows, columns.
@@ -41,9 +41,9 @@ class Grid:
         return Grid((depth, height, width), affine)
 
     def with_spacing(self, spacing_mm: Sequence[float]) -> Grid:
-        """The grid with another spacing that covers the same box around the same centre.
+        """A grid of another spacing that covers the same box around the same centre.
 
-        A spacing that fits to 0.1 % is kept as it is: nothing is interpolated for rounding in a header.
+        A spacing that agrees to 0.1 % is kept: rounding in a header is no reason to interpolate.
         """
         old = np.asarray(self.spacing_mm)
         zoom = np.asarray(spacing_mm, float) / old
@@ -56,7 +56,7 @@ class Grid:
         return Grid((int(size[0]), int(size[1]), int(size[2])), affine)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The grid as JSON types."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
     @classmethod

@@ -1,7 +1,7 @@
-"""Windows of a subject: the one place that knows which voxels of which modality belong together in one.
+"""Windows of a subject; only this module knows which voxels of which modality a window combines.
 
-Most modalities lie on the prepared grid. Those with slices of their own (`imaging.own_slices`) give a window as many
-of their slices as the others, around the same physical position: thicker slices span more of the brain.
+Most modalities lie on the prepared grid. One with slices of its own (`imaging.own_slices`) contributes as many of its
+slices to a window as the others do, around the same physical position: thicker slices span more of the brain.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from study.imaging.volume import Grid
 
 __all__ = ["OwnSlices", "Windows", "own_grid"]
 
-ROUNDING = 1e-6  # slices: what lies half-way between two but for rounding goes to the upper one
+ROUNDING = 1e-6  # slices; a position half-way between two, up to rounding, goes to the upper one
 
 
 @dataclass(frozen=True, eq=False)
 class OwnSlices:
-    """Modalities in slices of their own spacing, with the rows and columns of the prepared grid.
+    """Modalities in slices of their own spacing, on the rows and columns of the prepared grid.
 
     Attributes:
         image: float32 [N, d, H, W], normalised; absent modalities all zero.
-        channels: where each of them stands among all modalities.
+        channels: the index of each of them among all modalities.
         grid: of `image`.
     """
 
@@ -37,7 +37,7 @@ class OwnSlices:
     grid: Grid
 
     def select(self, modalities: Sequence[int]) -> OwnSlices | None:
-        """Those among these modalities, by index, where they stand in this order; None if there is none."""
+        """Only these modalities, by index, in this order; None if none of them has slices of its own."""
         rows = [row for row, channel in enumerate(self.channels) if channel in modalities]
         if not rows:
             return None
@@ -46,10 +46,10 @@ class OwnSlices:
 
 
 def own_grid(source: Grid, grid: Grid) -> Grid:
-    """The grid of a modality's own slices within the box of `grid`, whose rows and columns it has.
+    """The grid of a modality's own slices within the box of `grid`, with the box's rows and columns.
 
-    A slice lies where the line through the middle of the box, along its slice axis, meets the modality's own one:
-    for parallel grids that is its own position. Slices that reach into the box count.
+    Each slice is placed where it meets the line through the middle of the box along the slice axis; for parallel
+    grids that is its own position. Slices that reach into the box are included.
     """
     mapping = grid_mapping(source, grid)
     middle = (np.asarray(grid.shape[1:]) - 1) / 2
@@ -66,13 +66,13 @@ def own_grid(source: Grid, grid: Grid) -> Grid:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Images to cut windows from: arrays of NumPy or, on any device, of torch.
+    """Images to cut windows from: NumPy arrays, or torch tensors on any device.
 
     Attributes:
         image: [M, D, H, W].
-        own: [N, d, H, W], the slices of modalities that have their own; None if none has.
-        channels: which of the M modalities these are.
-        first: where the first slice of `image` lies among the own slices, in slices.
+        own: [N, d, H, W], slices of the modalities that have their own; None if none has.
+        channels: indices of these among the M modalities.
+        first: position of the first slice of `image` among the own slices, in slices.
         step: own slices for each slice of `image`.
     """
 
@@ -92,16 +92,16 @@ class Windows:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """D, H, W of the volume that windows are placed in."""
+        """D, H, W of the volume that contains the windows."""
         depth, height, width = self.image.shape[1:]
         return int(depth), int(height), int(width)
 
     def converted(self, convert: Callable[[Any], Any]) -> Windows:
-        """The same with each array converted, such as to a tensor on a device."""
+        """The same images with each array converted, for example to a tensor on a device."""
         return replace(self, image=convert(self.image), own=None if self.own is None else convert(self.own))
 
     def cut(self, start: Sequence[int], out: Any) -> None:
-        """Copy the window that begins at index `start` of the volume, where it may stick out, and reads no more.
+        """Copy the window that begins at index `start`; it may extend beyond the volume, and no more than it is read.
 
         Args:
             start: slice, row, column; may be negative.
@@ -125,7 +125,7 @@ class Windows:
 
 
 def _overlap(start: int, length: int, edge: int) -> tuple[slice, slice]:
-    """Along one axis, what of a window lies in the volume, and where in the window that is."""
+    """Along one axis, the part of the volume that a window covers, and the place of that part in the window."""
     begin, end = max(start, 0), min(start + length, edge)
     end = max(begin, end)
     return slice(begin, end), slice(begin - start, end - start)

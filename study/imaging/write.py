@@ -1,4 +1,4 @@
-"""Arrays back to NIfTI on the grid and in the orientation of the file that they were predicted from."""
+"""Arrays to NIfTI, on the grid and in the orientation of the file that they are predicted from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation
 from numpy.typing import NDArray
 
 from study.errors import ConfigError
-from study.results import atomic
+from study.machine.files import atomic
 
 GEOMETRY = (
     *("pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
@@ -28,8 +28,11 @@ def write_mask(path: Path, data: NDArray[Any], like: Path) -> None:
 def write_volume(path: Path, data: NDArray[Any], like: Path) -> None:
     """Write float32 [D, H, W], RAS+ as `read_volume` gives, on the grid and in the orientation of `like`.
 
-    Of the header of `like` its geometry is taken and nothing else: no text, no dates, no names.
-    Raises ConfigError if `path` ends otherwise than .nii or .nii.gz, ValueError if the shapes differ.
+    Only the geometry of the header of `like` is copied: no text, no dates, no names.
+
+    Raises:
+        ConfigError: `path` does not end in .nii or .nii.gz.
+        ValueError: the shapes differ.
     """
     _write(path, np.asarray(data, np.float32), like)
 

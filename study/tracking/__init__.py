@@ -1,6 +1,9 @@
 """MLflow: the study is a parent run, each trial a nested one; all content is read from the study's folder."""
 
-from study.tracking.store import tracking_uri, without_password
-from study.tracking.tracker import Tracker, send_missing
+from __future__ import annotations
 
-__all__ = ["Tracker", "send_missing", "tracking_uri", "without_password"]
+from study.tracking.following import Tracker, make_tracker
+from study.tracking.store import tracking_uri
+from study.tracking.tracker import send_missing
+
+__all__ = ["Tracker", "make_tracker", "send_missing", "tracking_uri"]

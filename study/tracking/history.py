@@ -1,60 +1,58 @@
 """The study's identity in any MLflow store, and the order in which its trials ended.
 
-Both lie in `tracking.json` of the study's folder, so that whatever is sent again, to whichever store, is the
-same to the millisecond.
+The identity is kept in `tracking.json` and the order in `finished.jsonl`, so that a second sending, to any store, is
+the same to the millisecond. The order is that in which the ends were noticed, never that of a clock, which may jump;
+ends that are noticed together (at the first sending of a study that ran without tracking) are in the order of the
+trials' numbers.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 
-from study.results import StudyFolder, read_json, write_json
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A trial that ended."""
-
-    trial: int
-    state: str
-    value: float | None
-    time_ms: int
+from study.records import FailedTrial, Finished, StudyFolder, TrackingHistory, TrialFolder
 
 
 class History:
-    """What `tracking.json` holds; only ever appended to."""
+    """What is known of a study's tracking; events are only ever appended."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
-        self._path = folder.path / "tracking.json"
-        content = read_json(self._path) if self._path.is_file() else {}
-        self.study_id: str = content.get("study_id", uuid.uuid4().hex)
-        self.finished = [Finished(**event) for event in content.get("finished", [])]
-        self.failure: str | None = content.get("failure")
+        known = folder.tracking.read_if_there()
+        self.study_id = known.study_id if known else uuid.uuid4().hex
+        self.failure = known.failure if known else None
+        self.finished: list[Finished] = []
+        self._last: dict[int, Finished] = {}
+        self._order = hashlib.sha256()
+        self._take(folder.finished.read())
 
-    def update(self) -> None:
-        """Look for trials that ended since the last time, and write them down."""
-        known = {event.trial: event for event in self.finished}
-        new = []
-        for trial in self._folder.trials():
-            result = trial.read_result()
-            before = known.get(trial.number)
-            if result is None:
-                continue
-            state, value = str(result["state"]), result.get("value")
-            value = None if value is None or not math.isfinite(value) else float(value)
-            if before is None or (before.state, before.value) != (state, value):
-                new.append(Finished(trial.number, state, value, int(trial.result.stat().st_mtime * 1000)))
-        self.finished += sorted(new, key=lambda event: (event.time_ms, event.trial))
-        if new or not self._path.is_file():
+    @property
+    def order(self) -> str:
+        """A digest of which trials ended how, in that order."""
+        return self._order.copy().hexdigest()
+
+    def update(self, trials: Iterable[TrialFolder] | None = None) -> None:
+        """Look for trials that ended since the last time, and write them down.
+
+        Args:
+            trials: those that may have ended; None looks at all of the study.
+        """
+        changed = self._folder.trials() if trials is None else trials
+        new = [event for trial in changed if (event := self._new_end(trial)) is not None]
+        if not self._folder.tracking.exists:
             self._write()
+        if new:
+            new.sort(key=lambda event: event.trial)
+            self._folder.finished.append(new)
+            self._take(new)
 
     def of(self, trial: int) -> Finished | None:
         """How a trial ended, None while it has not."""
-        return next((event for event in reversed(self.finished) if event.trial == trial), None)
+        return self._last.get(trial)
 
     def record_failure(self, reason: str | None) -> None:
         """Write down why the last sending did not work, None once it has."""
@@ -62,11 +60,24 @@ class History:
             self.failure = reason
             self._write()
 
+    def _take(self, events: Sequence[Finished]) -> None:
+        for event in events:
+            self.finished.append(event)
+            self._last[event.trial] = event
+            self._order.update(f"{event.trial} {event.state}\n".encode())
+
+    def _new_end(self, trial: TrialFolder) -> Finished | None:
+        """How a trial ended, if it was not known: a result that is only written again has another time."""
+        known, written_ms = self.of(trial.number), trial.result.written_ms
+        if written_ms is None or (known is not None and known.time_ms == written_ms):
+            return None
+        result = trial.result.read()
+        value = None if isinstance(result, FailedTrial) or not math.isfinite(result.value) else result.value
+        if known is not None and (known.state, known.value) == (result.state, value):
+            return None
+        return Finished(trial=trial.number, state=result.state, value=value, time_ms=written_ms)
+
     def _write(self) -> None:
-        content = {
-            "study_id": self.study_id,
-            "finished": [asdict(event) for event in self.finished],
-            "failure": self.failure,
-            "written_ms": int(time.time() * 1000),
-        }
-        write_json(self._path, content)
+        self._folder.tracking.write(
+            TrackingHistory(study_id=self.study_id, failure=self.failure, written_ms=int(time.time() * 1000))
+        )

@@ -5,31 +5,33 @@ Only subject keys, numbers, settings and pictures: no patient, no file name, no 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config
-from study.results import StudyFolder, TrialFolder, read_json, read_rows
-from study.tracking.history import Finished
+from study.records import FailedTrial, Finished, StudyFolder, TrialFolder, TrialResult
+from study.records.files import to_plain
+from study.records.fits import Fits
 from study.tracking.redaction import flatten, redact, redact_value, shown
 from study.tracking.surroundings import surroundings
+from study.training.epoch import Epoch
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from study.evaluation.chains import Chains
+    from study.evaluation.fit import PostprocessingFit
+
 RUN_CONTROL = frozenset(
-    {"resume", "dry_run", "debug", "study.trials", "study.concurrency"}
+    {"resume", "dry_run", "debug", "cluster", "study.trials", "study.concurrency"}
 )  # may differ on resuming
 TABLE, OCCLUSIONS = "cross_center.json", "occlusions.json"
 BY_OCCLUSION = ("dice", "detected", "false_positives", "false_negatives")  # logged as metrics
-SPLIT_NAMES = ("train", "validation", "test", "unseen", "control")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class RunRecord:
 
 
 def study_record(
-    config: Config, folder: StudyFolder, finished: list[Finished], *, running: bool
+    config: Config, folder: StudyFolder, finished: Sequence[Finished], *, running: bool, after: int = 0
 ) -> RunRecord:
     """The parent run: settings, splits, the best value as trials finish, the winner's table.
 
@@ -67,25 +69,23 @@ def study_record(
         folder: the study's.
         finished: trials in the order in which they ended.
         running: the driver is at work.
+        after: steps of the progress that are left out; each trial that ended is one.
     """
     content = config.model_dump(mode="json")
     record = RunRecord(
         name=config.study.name,
-        tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
+        tags={**surroundings(), **_cohort_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(content),
         state=_study_state(folder, finished, running),
-        ended_ms=finished[-1].time_ms if finished else None,
-        points=list(_progress(finished)),
+        ended_ms=max((event.time_ms for event in finished), default=None),
+        points=list(_progress(finished, after)),
         documents={"config.json": redact(content)},
     )
-    if folder.splits.is_file():
-        splits = read_json(folder.splits)
-        record.documents["splits.json"] = {name: splits[name] for name in SPLIT_NAMES if name in splits}
-    if folder.plan.is_file():
-        plan = read_json(folder.plan)
-        record.documents["plan.json"] = {
-            key: plan[key] for key in ("spacing_mm", "median_shape") if key in plan
-        }
+    if prepared := folder.prepared.read_if_there():
+        record.documents["splits.json"] = asdict(prepared.splits)
+        record.documents["sizes.json"] = prepared.model_dump(
+            mode="json", include={"spacing_mm", "median_shape"}
+        )
     winner = read_winner(folder)
     if winner is not None and finished:
         trial = folder.trial(winner)
@@ -100,71 +100,58 @@ def study_record(
 def trial_record(
     config: Config, folder: StudyFolder, number: int, finished: Finished | None, *, running: bool
 ) -> RunRecord:
-    """A nested run: its settings, its curves, and when it has finished its scores, table and pictures."""
+    """A nested run: its settings, its curves, and when it has finished its scores, table and pictures.
+
+    Only a complete trial has a picture of its curves; those of others are metrics, as for all.
+    """
     trial = folder.trial(number)
-    result = trial.read_result() if finished else None
-    searched = read_json(trial.parameters) if trial.parameters.is_file() else {}
+    result = trial.result.read_if_there() if finished else None
+    searched = trial.searched()
     settings = {**flatten(config.model_dump(mode="json", exclude={"search_space"})), **searched}
-    epochs = read_epochs(trial)
+    epochs = trial.training.epochs.read()
     record = RunRecord(
         name=f"trial {number:04d}",
-        tags={**surroundings(), **_plan_tags(folder), "fadeout.device": config.trainer.device},
+        tags={**surroundings(), **_cohort_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(settings),
-        state=str(result["state"]) if result else ("running" if running else "interrupted"),
+        state=result.state if result else ("running" if running else "interrupted"),
         ended_ms=finished.time_ms if finished else None,
         points=[point for epoch in epochs for point in _epoch_points(epoch)],
     )
     if result is None or finished is None:
         return record
-    record.tags["fadeout.device"] = str(result.get("device", config.trainer.device))
-    step = int(result.get("epochs") or 0)
-    record.points += [Point(key, value, finished.time_ms, step) for key, value in _result_metrics(result)]
-    applied = step + int(result.get("applied", 0))  # what was applied later (study.postprocess) comes after
-    record.points += [Point(key, value, finished.time_ms, applied) for key, value in _fitted_metrics(result)]
+    if not isinstance(result, FailedTrial):
+        record.tags["fadeout.device"] = result.device
+    step, time_ms = result.epochs, finished.time_ms
+    record.points += [Point(key, value, time_ms, step) for key, value in _result_metrics(result)]
     record.documents["parameters.json"] = redact(searched)
     record.documents["config.json"] = redact(_with_values(config, searched))
     _add_tables(record, config, trial, step, finished.time_ms)
-    if epochs:
+    if epochs and result.state == "complete":
         from analysis.figures import training_curves
 
-        record.pictures["training_curves.png"] = training_curves(epochs)
-    if trial.postprocessing.is_file():
-        from analysis.figures import postprocessing_figure
-
-        found = read_json(trial.postprocessing)
-        record.documents["postprocessing.json"] = found
-        record.pictures["postprocessing.png"] = postprocessing_figure(found)
+        record.pictures["training_curves.png"] = training_curves([epoch.to_dict() for epoch in epochs])
+    if trial.fits.own.exists:
+        _add_fit(record, trial.fits, step, time_ms)
     _add_overlays(record, trial)
     return record
 
 
+def _add_fit(record: RunRecord, fits: Fits, step: int, time_ms: int) -> None:
+    """What the search of the post-processing found, and the chains that are in force."""
+    from analysis.figures import postprocessing_figure
+
+    found = fits.own.read()
+    record.points += [Point(key, value, time_ms, step) for key, value in _fit_metrics(found)]
+    later = step + fits.applied  # what was applied later (study.postprocess) comes after
+    record.points += [Point(key, value, time_ms, later) for key, value in _chain_metrics(fits.chains)]
+    record.documents["postprocessing.json"] = to_plain(found)
+    record.pictures["postprocessing.png"] = postprocessing_figure(found)
+
+
 def read_winner(folder: StudyFolder) -> int | None:
     """The winner's number that the study's summary names, None while there is none."""
-    if not folder.summary.is_file():
-        return None
-    winner = read_json(folder.summary).get("winner")
-    return None if winner is None else int(winner["trial"])
-
-
-def read_epochs(trial: TrialFolder) -> list[dict[str, Any]]:
-    """The epochs that are wholly written; a line that is just being appended is left for the next time."""
-    if not trial.epochs.is_file():
-        return []
-    text = trial.epochs.read_text()
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
-def begun_ms(first_file: Path) -> int | None:
-    """When a study or trial began: when its first file was written; None if that is not there."""
-    return int(first_file.stat().st_mtime * 1000) if first_file.is_file() else None
-
-
-def digest(*paths: Path, extra: str = "") -> str:
-    """What identifies the content of some files, absent ones included."""
-    content = hashlib.sha256(extra.encode())
-    for path in paths:
-        content.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"-")
-    return content.hexdigest()[:32]
+    summary = folder.summary.read_if_there()
+    return None if summary is None else summary.winner
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -176,16 +163,16 @@ def _with_values(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     return config.with_values(values).model_dump(mode="json", exclude={"search_space"})
 
 
-def _study_state(folder: StudyFolder, finished: list[Finished], running: bool) -> str:
+def _study_state(folder: StudyFolder, finished: Sequence[Finished], running: bool) -> str:
     if running:
         return "running"
     all_ended = {event.trial for event in finished} >= {trial.number for trial in folder.trials()}
-    return "complete" if all_ended and folder.summary.is_file() else "interrupted"
+    return "complete" if all_ended and folder.summary.exists else "interrupted"
 
 
-def _plan_tags(folder: StudyFolder) -> dict[str, str]:
-    plan = read_json(folder.plan) if folder.plan.is_file() else {}
-    return {"fadeout.cohort_hash": str(plan["cohort_hash"])} if "cohort_hash" in plan else {}
+def _cohort_tags(folder: StudyFolder) -> dict[str, str]:
+    prepared = folder.prepared.read_if_there()
+    return {} if prepared is None else {"fadeout.cohort_hash": prepared.cohort_hash}
 
 
 def _numbers(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -199,49 +186,56 @@ def metric_name(text: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", text)
 
 
-def _epoch_points(epoch: Mapping[str, Any]) -> Iterator[Point]:
-    for key, value in _numbers(
-        {key: value for key, value in epoch.items() if key not in ("epoch", "time_ms")}
-    ):
-        yield Point(key, value, int(epoch["time_ms"]), int(epoch["epoch"]))
+def _epoch_points(epoch: Epoch) -> Iterator[Point]:
+    values = {key: value for key, value in epoch.to_dict().items() if key not in ("epoch", "time_ms")}
+    for key, value in _numbers(values):
+        yield Point(key, value, epoch.time_ms, epoch.epoch)
 
 
-def _result_metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    yield from _numbers({key: result.get(key) for key in ("value", "seconds", "epochs")})
-    crossfit = result.get("crossfit") or {}
-    numbers = {key: value for key, value in crossfit.items() if not isinstance(value, dict)}
+def _result_metrics(result: TrialResult) -> Iterator[tuple[str, float]]:
+    value = None if isinstance(result, FailedTrial) else result.value
+    yield from _numbers({"value": value, "seconds": result.seconds, "epochs": result.epochs})
+
+
+def _fit_metrics(found: PostprocessingFit) -> Iterator[tuple[str, float]]:
+    numbers = {key: value for key, value in to_plain(found).items() if not isinstance(value, dict)}
     yield from ((f"crossfit/{key}", value) for key, value in _numbers(numbers))
 
 
-def _fitted_metrics(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _chain_metrics(chains: Chains) -> Iterator[tuple[str, float]]:
     """The settings of the steps that are taken: thresholds that nothing reads would only confuse."""
-    for name, prefix in (("full", "fitted"), ("missing", "fitted_missing")):
-        if settings := (result.get("postprocessing") or {}).get(name):
-            taken = {step: settings[step] for step in settings["steps"] if step in settings}
+    for chain, prefix in ((chains.full, "fitted"), (chains.missing, "fitted_missing")):
+        if chain is not None:
+            settings = chain.model_dump(mode="json")
+            taken = {str(step): settings[step] for step in chain.steps if step in settings}
             yield from ((f"{prefix}/{key}", value) for key, value in _numbers(taken))
 
 
-def _progress(finished: list[Finished]) -> Iterator[Point]:
+def _progress(finished: Sequence[Finished], after: int) -> Iterator[Point]:
     states: dict[int, str] = {}
+    counts: Counter[str] = Counter()
     best = -math.inf
     for step, event in enumerate(finished, start=1):
+        counts[states.get(event.trial, "")] -= 1
+        counts[event.state] += 1
         states[event.trial] = event.state
-        for state in ("complete", "pruned", "failed"):
-            count = sum(other == state for other in states.values())
-            yield Point(f"trials_{state}", float(count), event.time_ms, step)
         if event.state == "complete" and event.value is not None:
             best = max(best, event.value)
+        if step <= after:
+            continue
+        for state in ("complete", "pruned", "failed"):
+            yield Point(f"trials_{state}", float(counts[state]), event.time_ms, step)
         if math.isfinite(best):
             yield Point("best_value", best, event.time_ms, step)
 
 
 def _add_tables(record: RunRecord, config: Config, trial: TrialFolder, step: int, time_ms: int) -> None:
     """The tables of a trial's rows that are not empty, and their means as metrics."""
-    if not trial.rows.is_file():
+    if not trial.rows.exists:
         return
     from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
 
-    rows, resamples = read_rows(trial.rows), (config.evaluation.bootstrap, config.study.seed)
+    rows, resamples = trial.rows.read(), (config.evaluation.bootstrap, config.study.seed)
     values: dict[str, float] = {}
     table = cross_center_table(rows, *resamples)
     if len(table):
@@ -281,9 +275,8 @@ def _note(winner: int, tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _add_overlays(record: RunRecord, trial: TrialFolder) -> None:
-    path = trial.path / "overlays.npz"
-    if path.is_file():
-        from analysis.figures import read_overlays
+    if overlays := trial.overlays.read():
+        from analysis.figures import overlay_figures
 
-        for center, figure in read_overlays(path).items():
+        for center, figure in overlay_figures(overlays).items():
             record.pictures[f"overlays/{metric_name(center).replace('/', '_')}.png"] = figure

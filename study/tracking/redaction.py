@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from study.config import Config
 
 LOCAL_PATH = "(local path)"
-ADDRESSES = frozenset({"tracking.uri", "tuning.storage"})  # may hold host names and passwords
+ADDRESSES = frozenset({"tracking.uri", "tuning.storage", "cluster"})  # may hold host names and passwords
 
 
 def redact(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """A copy of a nested configuration in which whatever is or looks like a file path is `(local path)`."""
+    """A copy of a nested configuration in which everything that is or looks like a file path becomes `(local path)`."""
     clean = {}
     for key, value in content.items():
         below = f"{path}.{key}" if path else str(key)

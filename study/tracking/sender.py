@@ -1,77 +1,115 @@
-"""Sends a study to MLflow: the study is the parent run, each trial a nested one."""
+"""Sends a study to MLflow: the study is the parent run, and each trial a nested one."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Iterable
 
 from study.config import Config
-from study.results import StudyFolder
+from study.records import StoredFile, StudyFolder, content_digest
 from study.tracking.history import History
-from study.tracking.records import begun_ms, digest, study_record, trial_record
-from study.tracking.store import RunStore
+from study.tracking.records import study_record, trial_record
+from study.tracking.store import RunStore, StoredRun
+
+STUDY = "none"  # the tag `fadeout.trial` of the study's own run
+SENT = "fadeout.sent"  # digest of what the run holds
+STEPS = "fadeout.steps"  # steps of the study's own progress that the run holds
 
 
 class Sender:
-    """One study's writer; only one may exist at a time. Raises whatever MLflow raises."""
+    """The only writer of a study's runs. Its methods raise whatever MLflow raises.
+
+    The first sending compares all trials of the study with the store. Later ones read only trials that are named to
+    them. What could not be sent stays pending.
+    """
 
     def __init__(self, config: Config, folder: StudyFolder) -> None:
         self._config, self._folder = config, folder
         self._store: RunStore | None = None
-        self._runs: dict[str, str] = {}  # trial number, "none" for the study, to run id
+        self._runs: dict[str, StoredRun] = {}
+        self._begun = False
+        self._pending: set[int] = set()
+        self._not_ended: set[int] = set()  # how they are shown depends on whether the study runs
         self._epochs_sent: dict[int, int] = {}
         self.history = History(folder)
 
-    def send_study(self, *, running: bool) -> bool:
-        """Send the parent run; False if the store already had it all."""
-        self.history.update()
-        folder = self._folder
-        order = json.dumps([(event.trial, event.state) for event in self.history.finished])
-        state = digest(folder.config, folder.splits, folder.plan, folder.summary, extra=f"{order} {running}")
-        store, run = self._connected(), self._study_run()
-        if store.tags(run).get("fadeout.sent") == state:
-            return False
-        record = study_record(self._config, folder, self.history.finished, running=running)
-        store.write(run, record, record.points, {"fadeout.sent": state})
-        return True
+    def send(self, changed: Iterable[int], *, running: bool) -> int:
+        """Send what is new of the study, of trials that changed, and of trials that are pending.
 
-    def send_trial(self, number: int, *, running: bool) -> bool:
-        """Send what a trial has so far; False if the store already had it all."""
-        self.history.update()
+        Args:
+            changed: numbers of trials.
+            running: the driver is at work; trials that have not ended are running, and otherwise interrupted.
+
+        Returns:
+            The number of trials that the store lacked something of.
+        """
+        self._pending.update(changed)
+        if not self._begun:
+            self._pending.update(trial.number for trial in self._folder.trials())
+            self._begun = True
+        if not running:
+            self._pending |= self._not_ended
+        self.history.update(self._folder.trial(number) for number in sorted(self._pending))
+        store = self._connected()
+        self._send_study(store, running=running)
+        new = 0
+        for number in sorted(self._pending):
+            new += self._send_trial(store, number, running=running)
+            self._pending.discard(number)
+        return new
+
+    def _connected(self) -> RunStore:
+        if self._store is None:
+            store = RunStore(self._config.tracking, self._folder)
+            self._runs = store.runs("fadeout.study_id", self.history.study_id, "fadeout.trial", (SENT, STEPS))
+            self._store = store
+        return self._store
+
+    def _send_study(self, store: RunStore, *, running: bool) -> None:
+        folder, finished = self._folder, self.history.finished
+        files = (folder.config, folder.prepared, folder.summary)
+        state = content_digest(files, extra=f"{self.history.order} {running}")
+        run = self._run(store, STUDY, self._config.study.name, {}, folder.config)
+        if run.seal.get(SENT) == state:
+            return
+        steps = int(run.seal.get(STEPS, 0))
+        record = study_record(self._config, folder, finished, running=running, after=steps)
+        store.write(run, record, record.points, {STEPS: str(len(finished)), SENT: state})
+
+    def _send_trial(self, store: RunStore, number: int, *, running: bool) -> bool:
+        """Send what a trial has so far; False if the store was up to date."""
         trial, finished = self._folder.trial(number), self.history.of(number)
         files = (
             trial.parameters,
-            trial.epochs,
-            trial.postprocessing,
+            trial.training.epochs,
+            *trial.fits.files,
             trial.result,
             trial.rows,
-            trial.path / "overlays.npz",
+            trial.overlays,
         )
-        state = digest(*files, extra="" if finished else str(running))
-        store, run = self._connected(), self._trial_run(number)
-        if store.tags(run).get("fadeout.sent") == state:
+        state = content_digest(files, extra="" if finished else str(running))
+        if finished:
+            self._not_ended.discard(number)
+        else:
+            self._not_ended.add(number)
+        parent = {"mlflow.parentRunId": self._runs[STUDY].id}
+        run = self._run(store, str(number), f"trial {number:04d}", parent, trial.parameters)
+        if run.seal.get(SENT) == state:
             return False
         record = trial_record(self._config, self._folder, number, finished, running=running)
         sent = self._epochs_sent.get(number, 0)
         points = [point for point in record.points if finished or point.step > sent]
-        store.write(run, record, points, {"fadeout.sent": state})
-        self._epochs_sent[number] = max((point.step for point in record.points), default=0)
+        store.write(run, record, points, {SENT: state})
+        if finished:
+            self._epochs_sent.pop(number, None)
+        else:
+            self._epochs_sent[number] = max((point.step for point in record.points), default=0)
         return True
 
-    def _connected(self) -> RunStore:
-        self._store = self._store or RunStore(self._config, self._folder)
-        return self._store
-
-    def _study_run(self) -> str:
-        return self._run("none", self._config.study.name, {}, self._folder.config)
-
-    def _trial_run(self, number: int) -> str:
-        parent = {"mlflow.parentRunId": self._study_run()}
-        return self._run(str(number), f"trial {number:04d}", parent, self._folder.trial(number).parameters)
-
-    def _run(self, trial: str, name: str, tags: dict[str, str], first_file: Path) -> str:
+    def _run(
+        self, store: RunStore, trial: str, name: str, tags: dict[str, str], first: StoredFile
+    ) -> StoredRun:
         if trial not in self._runs:
             identity = {"fadeout.study_id": self.history.study_id, "fadeout.trial": trial}
-            tags = {**tags, "fadeout.study": self._config.study.name}
-            self._runs[trial] = self._connected().find_or_make(identity, tags, name, begun_ms(first_file))
+            tags = {**tags, "fadeout.study": self._config.study.name, **identity}
+            self._runs[trial] = store.make(tags, name, first.written_ms)
         return self._runs[trial]

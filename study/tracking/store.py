@@ -1,8 +1,8 @@
 """The MLflow side: finds or makes a study's runs, and writes records into them.
 
-Runs are found by tags, metrics carry their own times, artifacts are overwritten: what is written twice is stored
-once. A folder that was moved keeps its rows but not the artifacts' addresses: remove `mlflow.db` and
-`mlartifacts`, then `python -m study.sync` writes both anew.
+Sending is idempotent: runs are found by tags, metrics carry their own times, artifacts are overwritten. In a study
+that was moved the artifacts' addresses are stale: remove `mlflow.db` and `mlartifacts`, and `python -m study.sync`
+writes both anew.
 """
 
 from __future__ import annotations
@@ -10,22 +10,25 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from study.config import Config
+from study.config import Tracking, with_password
 from study.errors import StudyError
-from study.results import StudyFolder
+from study.machine.temporary import temporary_folder
+from study.records import StudyFolder
 from study.tracking.records import Point, RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
 
-MOST_METRICS, MOST_PARAMETERS = 1000, 100  # that MLflow takes at once
+MOST_METRICS, MOST_PARAMETERS = 800, 100  # at once: MLflow takes 100 parameters, 100 tags, and 1,000 of all
+PAGE = 200  # runs that are read at once, each with all its parameters and metrics
 STATUS = {
     "running": "RUNNING",
     "interrupted": "KILLED",
@@ -41,97 +44,133 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows it as model training
+QUICK_PNG = {"compress_level": 1}  # a third larger than the smallest, in a third of the time
 NEUTRAL_TAGS = {"mlflow.user": "fadeout", "mlflow.source.name": "fadeout"}  # no account, no path
 Item = TypeVar("Item")
 
 
-def tracking_uri(config: Config, folder: StudyFolder) -> str:
-    """The MLflow store of a study: as configured, or SQLite in the study's folder."""
-    return config.tracking.uri or f"sqlite:///{folder.path.resolve() / 'mlflow.db'}"
+@dataclass
+class StoredRun:
+    """A run of the store.
+
+    Attributes:
+        id: in the store.
+        seal: the tags that were last written, when all else of a record was there.
+        new: it was made by this process, and has no parameters but those of this process.
+        complete: this process has written a whole record, of which parameters never change.
+    """
+
+    id: str
+    seal: dict[str, str] = field(default_factory=dict)
+    new: bool = False
+    complete: bool = False
 
 
-def without_password(text: str, uri: str) -> str:
-    """A text that may name an address, as it may be printed."""
-    password = urlsplit(uri).password
-    return text.replace(f":{password}@", ":***@") if password else text
+def tracking_uri(tracking: Tracking, folder: StudyFolder) -> str:
+    """The MLflow store of a study, without its password: as configured, or SQLite in the study's folder."""
+    return tracking.uri or f"sqlite:///{folder.path.resolve() / 'mlflow.db'}"
 
 
 class RunStore:
     """The runs of one experiment; connects at once, which imports MLflow. Raises whatever MLflow raises."""
 
-    def __init__(self, config: Config, folder: StudyFolder) -> None:
+    def __init__(self, tracking: Tracking, folder: StudyFolder) -> None:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        uri = tracking_uri(config, folder)
-        self._client: MlflowClient = MlflowClient(uri)
+        uri = tracking_uri(tracking, folder)
+        self._client: MlflowClient = MlflowClient(with_password(uri))
         own_place = _artifact_folder(uri, folder)
-        found = self._client.get_experiment_by_name(config.tracking.experiment)
+        found = self._client.get_experiment_by_name(tracking.experiment)
         if found is None:
             location = None if own_place is None else str(own_place)
-            self._experiment = self._client.create_experiment(
-                config.tracking.experiment, location, EXPERIMENT_TAGS
-            )
+            self._experiment = self._client.create_experiment(tracking.experiment, location, EXPERIMENT_TAGS)
             return
-        if config.tracking.uri is None and found.artifact_location != str(own_place):
+        if tracking.uri is None and found.artifact_location != str(own_place):
             raise StudyError(
                 f"{folder.path}: the study was moved after it was tracked; "
                 "remove its mlflow.db and mlartifacts and run study.sync, which writes both anew"
             )
         self._experiment = found.experiment_id
 
-    def find_or_make(
-        self, identity: Mapping[str, str], tags: Mapping[str, str], name: str, begun_ms: int | None
-    ) -> str:
-        """The id of the run with the tags of `identity`; if there is none, a new one with the other tags, too."""
-        where = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
-        found = self._client.search_runs([self._experiment], where, max_results=1)
-        if found:
-            return str(found[0].info.run_id)
+    def runs(self, tag: str, value: str, key: str, seals: Collection[str]) -> dict[str, StoredRun]:
+        """All runs in which a tag has this value.
+
+        Args:
+            tag: that they share.
+            value: of it.
+            key: the tag that tells them apart; the result is by its value.
+            seals: tags that seal a run.
+        """
+        found: dict[str, StoredRun] = {}
+        token = None
+        while True:
+            where = f"tags.`{tag}` = '{value}'"
+            page = self._client.search_runs([self._experiment], where, max_results=PAGE, page_token=token)
+            for run in page:
+                tags = run.data.tags
+                seal = {name: tags[name] for name in seals if name in tags}
+                found[tags[key]] = StoredRun(run.info.run_id, seal)
+            if not (token := page.token):
+                return found
+
+    def make(self, tags: Mapping[str, str], name: str, begun_ms: int | None) -> StoredRun:
+        """A new run with these tags."""
         made = self._client.create_run(
-            self._experiment, start_time=begun_ms, tags={**NEUTRAL_TAGS, **tags, **identity}, run_name=name
+            self._experiment, start_time=begun_ms, tags={**NEUTRAL_TAGS, **tags}, run_name=name
         )
-        return str(made.info.run_id)
+        return StoredRun(made.info.run_id, new=True)
 
-    def tags(self, run: str) -> dict[str, str]:
-        """The tags of a run."""
-        return dict(self._client.get_run(run).data.tags)
-
-    def write(self, run: str, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]) -> None:
+    def write(
+        self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
+    ) -> None:
         """Write a record into a run, of its metrics these points; the tags of `seal` come last, when all is there."""
-        from mlflow.entities import Metric, Param, RunTag
-
-        client = self._client
-        there = client.get_run(run).data.params
-        tags = {**record.tags, "fadeout.state": record.state}
-        client.log_batch(run, tags=[RunTag(key, value) for key, value in tags.items()])
-        parameters = [Param(key, value) for key, value in record.parameters.items() if key not in there]
-        for part in _parts(parameters, MOST_PARAMETERS):
-            client.log_batch(run, params=part)
-        metrics = [Metric(point.key, point.value, point.time_ms, point.step) for point in points]
-        for part in _parts(metrics, MOST_METRICS):
-            client.log_batch(run, metrics=part)
-        for name, table in record.tables.items():
-            self._write_table(run, name, table)
-        self._write_files(run, record)
+        for name, table in record.tables.items():  # before the numbers, which MLflow reads for each artifact
+            self._write_table(run.id, name, table)
+        self._write_files(run.id, record)
+        self._write_numbers(run, record, points)
         status = STATUS[record.state]
         if status == "RUNNING":
-            client.update_run(run, status=status)
+            self._client.update_run(run.id, status=status)
         else:
-            client.set_terminated(run, status=status, end_time=record.ended_ms)
-        client.log_batch(run, tags=[RunTag(key, value) for key, value in seal.items()])
+            self._client.set_terminated(run.id, status=status, end_time=record.ended_ms)
+        for key, value in seal.items():
+            self._client.set_tag(run.id, key, value)
+        run.seal, run.complete = dict(seal), True
+
+    def _write_numbers(self, run: StoredRun, record: RunRecord, points: Sequence[Point]) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        tags = [RunTag(key, value) for key, value in {**record.tags, "fadeout.state": record.state}.items()]
+        parameters = [Param(key, value) for key, value in self._missing(run, record.parameters).items()]
+        metrics = [Metric(point.key, point.value, point.time_ms, point.step) for point in points]
+        for some, others in zip_longest(
+            _parts(parameters, MOST_PARAMETERS), _parts(metrics, MOST_METRICS), fillvalue=()
+        ):
+            self._client.log_batch(run.id, metrics=others, params=some, tags=tags)
+            tags = []
+        if tags:
+            self._client.log_batch(run.id, tags=tags)
+
+    def _missing(self, run: StoredRun, parameters: Mapping[str, str]) -> Mapping[str, str]:
+        """The parameters that a run lacks; MLflow refuses another value for one that is there."""
+        if run.new or run.complete:
+            return {} if run.complete else parameters
+        there = self._client.get_run(run.id).data.params
+        return {key: value for key, value in parameters.items() if key not in there}
 
     def _write_files(self, run: str, record: RunRecord) -> None:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
+        with temporary_folder("tracking") as temporary:
+            folder = temporary / "artifacts"
+            folder.mkdir()
             for name, content in record.documents.items():
                 (folder / name).write_text(json.dumps(content, indent=2) + "\n")
             for name, figure in record.pictures.items():
                 (folder / name).parent.mkdir(exist_ok=True)
-                figure.savefig(folder / name, dpi=120)
+                figure.savefig(folder / name, dpi=120, pil_kwargs=QUICK_PNG)
             if any(folder.iterdir()):
                 self._client.log_artifacts(run, str(folder))
 

@@ -8,8 +8,6 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import study
-
 PACKAGES = ("fadeout", "torch", "numpy", "ray", "optuna", "mlflow", "torchio")
 
 
@@ -37,7 +35,7 @@ def git_commit(folder: Path) -> str | None:
 def surroundings() -> dict[str, str]:
     """Versions and commit as tags; read once a process."""
     tags = {f"fadeout.version.{name}": version for name, version in versions().items()}
-    commit = git_commit(Path(study.__file__).parent.parent)
+    commit = git_commit(Path(__file__).parents[2])
     if commit is not None:
         tags |= {"fadeout.git_commit": commit, "mlflow.source.git.commit": commit.removesuffix("-dirty")}
     return tags

@@ -1,28 +1,30 @@
-"""Tracking beside a running study: in a thread, never in its way, never a reason for it to stop."""
+"""Sends a running study to MLflow, from a thread; its failures never stop the study."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from study.config import Config
+from study.config import Config, hide_passwords
 from study.errors import StudyError
-from study.results import StudyFolder, read_json
+from study.records import StudyFolder
 from study.tracking.sender import Sender
-from study.tracking.store import tracking_uri, without_password
+from study.tracking.store import tracking_uri
 
 logger = logging.getLogger(__name__)
 
-PACE_S = 5.0  # changes are gathered for so long, because sending costs the study a little
+PACE_S = 5.0  # between two sendings, as each costs the study a little
 FIRST_PAUSE_S = 30.0  # after a failure
 LONGEST_PAUSE_S = 600.0
 
 
-class Tracker:
-    """Sends a study to MLflow while it runs; the driver has one, and nobody else writes."""
+class MlflowTracker:
+    """Sends a study to MLflow while it runs, from a thread of its own; no other process may write meanwhile.
+
+    Args:
+        config: of the study.
+        folder: of the study; all content is read from it.
+    """
 
     def __init__(self, config: Config, folder: StudyFolder) -> None:
         self._config, self._folder = config, folder
@@ -35,10 +37,9 @@ class Tracker:
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def begin(self) -> None:
-        """Start sending; the study's own run first. Does nothing with tracking.enabled=false."""
-        if self._config.tracking.enabled:
-            self._study_changed = True
-            self._thread.start()
+        """Start sending; the study's own run first."""
+        self._study_changed = True
+        self._thread.start()
 
     def trial_changed(self, number: int) -> None:
         """Note that a trial has a new epoch or a result; returns at once."""
@@ -47,41 +48,49 @@ class Tracker:
             self._study_changed = True
             self._condition.notify()
 
-    def finish(self, timeout_s: float = 120.0) -> bool:
-        """Send what is left; True if all is stored, else a warning in the log says how to send it later."""
-        if not self._config.tracking.enabled:
-            return True
-        with self._condition:
-            self._closing = True
-            self._changed |= {trial.number for trial in self._folder.trials()}
-            self._condition.notify()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            self._failure = f"no answer within {timeout_s:.0f} s"
-        if self._failure is not None:
-            uri = tracking_uri(self._config, self._folder)
-            text = (
-                f"tracking: not everything reached {uri} ({self._failure}). "
-                f"The study on disk is whole; send it with\n  {self._sync_command()}"
-            )
-            logger.warning("%s", without_password(text, uri))
-        return self._failure is None
+    def finish(self, timeout_s: float) -> bool:
+        """Send what is left; True if all is stored, otherwise a warning in the log says how to send it later.
+
+        An interrupt ends it at once, with the same warning.
+        """
+        try:
+            with self._condition:
+                self._closing = True
+                self._condition.notify()
+            self._thread.join(timeout_s)
+        except KeyboardInterrupt:
+            self._say_how_to_send("interrupted")
+            raise
+        failure = f"no answer within {timeout_s:g} s" if self._thread.is_alive() else self._failure
+        if failure is not None:
+            self._say_how_to_send(failure)
+        return failure is None
+
+    def _say_how_to_send(self, failure: str) -> None:
+        uri = tracking_uri(self._config.tracking, self._folder)
+        text = (
+            f"tracking: not everything reached {uri} ({failure}). "
+            f"What the study has on disk is whole; send it with\n  {self._sync_command()}"
+        )
+        logger.warning("%s", hide_passwords(text))
 
     def _sync_command(self) -> str:
         study = self._config.study
-        stored = read_json(self._folder.config)["tracking"]
+        stored = self._folder.config.read().tracking
         given = {
             "tracking.uri": self._config.tracking.uri,
             "tracking.experiment": self._config.tracking.experiment,
         }
         other = [
-            f"{key}={value}" for key, value in given.items() if value != stored[key.removeprefix("tracking.")]
+            f"{key}={value}"
+            for key, value in given.items()
+            if value != getattr(stored, key.removeprefix("tracking."))
         ]
         return " ".join([f"python -m study.sync study.name={study.name} study.root={study.root}", *other])
 
     def _work(self) -> None:
         try:
-            with only_writer(self._folder):
+            with self._folder.tracked():
                 self._send_until_closed()
         except (StudyError, OSError) as error:
             self._failure = str(error)
@@ -91,64 +100,46 @@ class Tracker:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._study_changed or self._closing)
-                changed, closing = sorted(self._changed), self._closing
+                changed, closing = self._changed, self._closing
                 self._changed, self._study_changed = set(), False
             self._failure = self._try(changed, running=not closing)
             if closing:
-                uri = tracking_uri(self._config, self._folder)
-                self._sender.history.record_failure(self._failure and without_password(self._failure, uri))
+                self._sender.history.record_failure(self._failure and hide_passwords(self._failure))
                 return
             with self._condition:
-                if self._failure:
-                    self._changed |= set(changed)
-                    self._study_changed = True
+                self._study_changed |= self._failure is not None
                 self._condition.wait_for(lambda: self._closing, timeout=pause_s if self._failure else PACE_S)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._failure else FIRST_PAUSE_S
 
-    def _try(self, changed: list[int], *, running: bool) -> str | None:
+    def _try(self, changed: set[int], *, running: bool) -> str | None:
         try:
-            self._sender.send_study(running=running)
-            for number in changed:
-                self._sender.send_trial(number, running=running)
-        except Exception as error:  # whatever MLflow, its database or its server raise: the study goes on
+            self._sender.send(changed, running=running)
+        except Exception as error:  # whatever MLflow, its database or its server raise: the study continues
             return _reason(error)
         return None
 
 
 def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
-    """Send a study that does not run; the numbers of its trials and of those that the store lacked.
+    """Send a study that is not running.
 
-    Raises StudyError if the store cannot be reached, or if the study is running and sends for itself.
+    Returns:
+        The number of its trials, and of those that were new or changed.
+
+    Raises:
+        StudyError: the store cannot be reached, or the study is running and sends itself.
     """
-    with only_writer(folder):
+    with folder.tracked():
         sender = Sender(config, folder)
         try:
-            trials = folder.trials()
-            sender.send_study(running=False)
-            new = sum(sender.send_trial(trial.number, running=False) for trial in trials)
+            new = sender.send((), running=False)
         except StudyError:
             raise
         except Exception as error:  # as above
-            uri = tracking_uri(config, folder)
-            text = (
-                f"tracking.uri: {uri} does not take the study: {_reason(error)}; mend it and run this again"
-            )
-            raise StudyError(without_password(text, uri)) from error
+            uri = tracking_uri(config.tracking, folder)
+            text = f"tracking.uri: {uri} refuses the study: {_reason(error)}; correct it and run this again"
+            raise StudyError(hide_passwords(text)) from error
         sender.history.record_failure(None)
-    return len(trials), new
-
-
-@contextmanager
-def only_writer(folder: StudyFolder) -> Iterator[None]:
-    """Hold the study's tracking for one process; raises StudyError if another holds it."""
-    with (folder.path / "tracking.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StudyError(
-                f"{folder.path}: another process sends this study to MLflow; wait until it has ended"
-            ) from None
-        yield
+    return len(folder.trials()), new
 
 
 def _reason(error: Exception) -> str:

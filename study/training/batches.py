@@ -1,8 +1,9 @@
-"""The training samples of a run, by number: sample n is the same whoever draws it, and whenever."""
+"""The training samples of a run, by number: sample n is the same whichever process draws it, and whenever."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,16 +11,23 @@ import torch
 from numpy.random import Generator
 from torch.utils.data import DataLoader, Dataset
 
-from study.config import Config
-from study.imaging.augment import augment
-from study.imaging.light_augment import flip_noise, rotate90
-from study.imaging.prepare import Prepared
+from study.config.parts import find_part
+from study.errors import LoaderError
+from study.imaging.prepared import Prepared
 from study.imaging.sample import sample_empty_patch, sample_patch
+from study.machine.processes import end_with_parent
+from study.training.course import Course
 from study.training.dropout import sample_dropout
+from study.training.fading import fade, progress
 from study.training.ranks import Ranks
-from study.training.schedules import fade, progress
 
-OF_A_PAIR = 1  # tells the generator of a pair from that of the sample with its number
+__all__ = ["Batch", "Samples", "batches"]
+
+LOOK_S = 5  # how often to look whether loader processes are alive
+PATIENCE_S = 300.0  # how long to wait for a batch
+SILENCE = "DataLoader timed out"  # this and the following: torch.utils.data.dataloader's words
+LOADER_FAILURES = (SILENCE, "DataLoader worker (pid", "Pin memory thread exited")
+OF_A_PAIR = 1  # distinguishes the generator of a pair from that of the sample with the same number
 Augmentation = Callable[[np.ndarray, np.ndarray, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -28,10 +36,10 @@ class Batch:
     """Samples of one iteration in one process.
 
     Attributes:
-        image: float32 `[B, M, D, H, W]`, augmented, with all that the subject has; absent modalities are 0.
+        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0.
         target: uint8 `[B, D, H, W]`.
-        owned: float32 `[B, M]`, 1 where the subject has a modality.
-        factors: float32 `[B, M]`, what a modality is multiplied with: its modality dropout.
+        present: float32 `[B, M]`, 1 where the subject has a modality.
+        factors: float32 `[B, M]`, what modality dropout multiplies a modality by.
         code: float32 `[B, M]`, 0 where nothing of a modality is left to see; else 1, or with
             `head.code=gradual` the g(t) of a fading one.
         dropped: float32 `[B, M]`, 1 where a modality was drawn to be dropped.
@@ -39,10 +47,19 @@ class Batch:
 
     image: torch.Tensor
     target: torch.Tensor
-    owned: torch.Tensor
+    present: torch.Tensor
     factors: torch.Tensor
     code: torch.Tensor
     dropped: torch.Tensor
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.image)
+
+    def split(self, parts: int) -> list[Batch]:
+        """The batch in parts whose sizes differ by one at most; in single samples if more parts are asked for."""
+        columns = [getattr(self, field.name).tensor_split(min(parts, len(self))) for field in fields(self)]
+        return [Batch(*part) for part in zip(*columns, strict=True)]
 
     @property
     def reduced(self) -> torch.Tensor:
@@ -57,101 +74,87 @@ class Batch:
 class Samples(Dataset[tuple[np.ndarray, ...]]):
     """All samples of a training, in order of use.
 
-    With `trainer.sampling=pairs`, samples 2k and 2k + 1 are of one subject: the first shows the target, where the
-    subject has any, the second none of it, or as little as a patch can (Vargas-Ibarra et al. 2024, section 2.3).
+    With `trainer.sampling=pairs`, samples 2k and 2k + 1 show one subject: the first shows the target where the subject
+    has any, the second none of it, or as little as a patch can (Vargas-Ibarra et al. 2024, section 2.3).
 
     Args:
-        config: seed, modality dropout, schedule and trainer are read.
+        course: the settings of the training.
         subjects: what may be learnt from.
-        centers: of each subject's key; read with `trainer.balance_centers`.
         patch_size: `[D, H, W]` in voxels.
-        rungs: epochs at which the tuning compares trials (for `schedule.clock=rung`).
         world: processes that share each iteration's batch.
     """
 
     def __init__(
         self,
-        config: Config,
+        course: Course,
         subjects: Sequence[Prepared],
-        centers: Mapping[str, str],
         patch_size: tuple[int, int, int],
-        rungs: Sequence[int],
         world: int,
     ) -> None:
-        self.config = config
+        trainer = course.trainer
+        self.course = course
         self.groups = [list(subjects)]
-        if config.trainer.balance_centers:
-            names = sorted({centers[prepared.key] for prepared in subjects})
-            self.groups = [[each for each in subjects if centers[each.key] == name] for name in names]
+        if trainer.balance_centers:
+            names = sorted({each.facts.center for each in subjects})
+            self.groups = [[each for each in subjects if each.facts.center == name] for name in names]
         self.patch_size = patch_size
-        self.rungs = tuple(rungs)
-        self.per_iteration = config.trainer.batch_size * world
-        self.per_epoch = self.per_iteration * config.trainer.iterations_per_epoch
-        self.forced_from = round(self.per_iteration * (1 - config.trainer.foreground_fraction))
-        self.droppable = [name in config.modality_dropout.droppable for name in config.cohort.modalities]
+        self.per_iteration = trainer.batch_size * world
+        self.per_epoch = self.per_iteration * trainer.iterations_per_epoch
+        self.forced_from = round(self.per_iteration * (1 - trainer.foreground_fraction))
 
     def __len__(self) -> int:
-        return self.per_epoch * self.config.trainer.epochs
+        return self.per_epoch * self.course.trainer.epochs
 
     def fade_at(self, epoch: int) -> float:
         """g at an epoch, 0-based."""
-        schedule = self.config.schedule
-        return fade(schedule, progress(epoch, self.config.trainer.epochs, schedule.clock, self.rungs))
+        course = self.course
+        at = progress(epoch, course.trainer.epochs, course.schedule.clock, course.rungs)
+        return fade(course.schedule, at)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        rng = np.random.default_rng((self.config.study.seed, number))
+        rng = np.random.default_rng((self.course.seed, number))
         prepared, image, target = self._draw(number, rng)
         present = np.asarray(prepared.present, bool)
-        image, target = AUGMENTATIONS[self.config.trainer.augmentation](image, target, present, rng)
+        augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
+        image, target = augment(image, target, present, rng)
         g = self.fade_at(number // self.per_epoch)
-        draw = sample_dropout(prepared.present, self.droppable, self.config.modality_dropout, g, rng)
+        draw = sample_dropout(present, self.course.droppable, self.course.dropout, g, rng)
         code = np.where(draw.dropped, self._fading(g), present)
         rest = (present, draw.factors, code, draw.dropped)
         return image, target, *(flags.astype(np.float32) for flags in rest)
 
     def _draw(self, number: int, rng: Generator) -> tuple[Prepared, np.ndarray, np.ndarray]:
         """A subject, and a patch of it: image and target."""
-        if self.config.trainer.sampling == "patches":
+        if self.course.trainer.sampling == "patches":
             prepared = self._draw_subject(rng)
             forced = number % self.per_iteration >= self.forced_from
             return prepared, *sample_patch(prepared, self.patch_size, forced, rng)
-        shared = np.random.default_rng((self.config.study.seed, number // 2, OF_A_PAIR))
+        shared = np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
         prepared = self._draw_subject(shared)
         if number % 2:
             return prepared, *sample_empty_patch(prepared, self.patch_size, rng)
         return prepared, *sample_patch(prepared, self.patch_size, True, rng)
 
     def _draw_subject(self, rng: Generator) -> Prepared:
-        """Any subject; with `trainer.balance_centers`, one of a center that is drawn first (Xu et al. 2024).
+        """Any subject; with `trainer.balance_centers`, one from a center that is drawn first (Xu et al. 2024).
 
-        Drawing centers equally often is, in the mean, repeating their subjects until all are of one size.
+        Drawing centers equally often amounts on average to repeating their subjects until all have the same size.
         """
         group = self.groups[int(rng.integers(len(self.groups)))]
         return group[int(rng.integers(len(group)))]
 
     def _fading(self, g: float) -> float:
-        """What the code says of a dropped modality."""
-        return g if self.config.head.code == "gradual" else float(g > 0)
-
-
-def _unchanged(
-    image: np.ndarray, target: np.ndarray, present: np.ndarray, rng: Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    return image, target
-
-
-AUGMENTATIONS: dict[str, Augmentation] = {
-    "nnunet": augment,
-    "rotate90": rotate90,
-    "flip_noise": flip_noise,
-    "none": _unchanged,
-}
-"""From a patch, its target, the present modalities and a generator to a changed copy, per `trainer.augmentation`."""
+        """The code of a dropped modality."""
+        return g if self.course.code == "gradual" else float(g > 0)
 
 
 def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:
-    """The batches of this process from an epoch on, to the end of the training."""
-    trainer = samples.config.trainer
+    """The batches of this process, from an epoch (0-based) to the end of the training.
+
+    Raises:
+        LoaderError: a process of `trainer.loader_workers` died, or has given nothing for PATIENCE_S.
+    """
+    trainer = samples.course.trainer
     first = first_epoch * trainer.iterations_per_epoch
     last = trainer.epochs * trainer.iterations_per_epoch
     own = range(ranks.rank * trainer.batch_size, (ranks.rank + 1) * trainer.batch_size)
@@ -162,6 +165,39 @@ def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]
         num_workers=trainer.loader_workers,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="forkserver" if trainer.loader_workers else None,
+        worker_init_fn=end_with_parent,
+        generator=torch.Generator(),  # else it draws from the one that dropout layers draw from, again on resuming
+        timeout=LOOK_S if trainer.loader_workers else 0,
     )
-    for arrays in loader:
+    drawn = iter(loader)
+    while (arrays := _next(drawn, trainer.loader_workers)) is not None:
         yield Batch(*arrays)
+
+
+def _next(drawn: Iterator[list[torch.Tensor]], workers: int) -> list[torch.Tensor] | None:
+    """What the loader gives next; None at its end."""
+    began = time.monotonic()
+    while True:
+        try:
+            return next(drawn, None)
+        except (RuntimeError, EOFError, OSError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            if not _is_of_loader(error, reason):
+                raise
+            if reason.startswith(SILENCE) and time.monotonic() - began < PATIENCE_S:
+                continue
+            raise LoaderError(
+                f"trainer.loader_workers: one of {workers} processes that draw patches died or hangs ({reason}); "
+                "resume with resume=true, with fewer of them if memory is short, or with trainer.loader_workers=0"
+            ) from error
+
+
+def _is_of_loader(error: Exception, reason: str) -> bool:
+    """Whether the loader itself failed, and not what runs in it.
+
+    The connection to a process that is dying may break before it counts as dead. Errors of what runs in a process are
+    raised again with a text that begins with "Caught".
+    """
+    if isinstance(error, RuntimeError):
+        return reason.startswith(LOADER_FAILURES)
+    return not reason.startswith("Caught ")

@@ -1,74 +1,102 @@
-"""A training on disk: all that is needed to go on as if it had never stopped."""
+"""The state of a training as bytes: all that is needed to continue as if it had never stopped."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from study.errors import TrainingError
-from study.results import atomic
+from study.training.epoch import Epoch
 
-Record = dict[str, Any]
+__all__ = ["CheckpointStore", "TrainingState"]
+
+DAMAGED = (
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    EOFError,
+    pickle.UnpicklingError,
+)
+"""What torch raises while it reads a file that it did not write, or loads what belongs to another network."""
 
 
-def save_checkpoint(
-    path: Path,
-    epochs_path: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    history: list[Record],
-) -> None:
-    """Write the checkpoint, then the epochs it holds, each in one move: no epoch is listed that cannot be resumed.
+class CheckpointStore(Protocol):
+    """Where one training keeps its checkpoint and the list of its epochs."""
 
-    Samples, learning rate and g(t) depend on the epoch alone, so the history's length restores all three.
+    @property
+    def name(self) -> str:
+        """What messages call the checkpoint, such as its path."""
+
+    def load(self) -> bytes | None:
+        """The checkpoint that was saved last, or an earlier one if it is damaged; None where there is none."""
+
+    def save(self, checkpoint: bytes, epochs: Sequence[Epoch]) -> None:
+        """Keep the checkpoint, then list the epochs it holds, each in one move.
+
+        In this order, an interruption between the two never leaves an epoch listed that cannot be resumed.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """What changes while a network is trained.
+
+    Samples, learning rate and g depend on the epoch alone: the number of epochs restores all three.
     """
-    content = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scaler": scaler.state_dict(),
-        "history": json.dumps(history),
-        "torch_random": torch.get_rng_state(),
-        "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
-    write_epochs(epochs_path, history)
 
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
 
-def write_epochs(path: Path, history: list[Record]) -> None:
-    """One JSON line an epoch."""
-    with atomic(path) as temporary:
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in history))
+    def save(self, store: CheckpointStore, history: Sequence[Epoch]) -> None:
+        """Save the state after these epochs, with the states of torch's random generators."""
+        content = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "history": json.dumps([epoch.to_dict() for epoch in history]),
+            "torch_random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        buffer = BytesIO()
+        torch.save(content, buffer)
+        store.save(buffer.getvalue(), history)
 
+    def restore(self, store: CheckpointStore) -> list[Epoch]:
+        """Restore the saved state where there is one, and return its epochs; none otherwise.
 
-def restore_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
-) -> list[Record]:
-    """Load a checkpoint where there is one and return its history; an empty history otherwise.
-
-    Raises:
-        TrainingError: the checkpoint belongs to another network or is damaged.
-    """
-    if not path.is_file():
-        return []
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(content["network"])
-        optimizer.load_state_dict(content["optimizer"])
-    except (RuntimeError, ValueError, KeyError, EOFError) as error:
-        raise TrainingError(
-            f"{path}: the checkpoint does not fit this network or is damaged "
-            f"({str(error).splitlines()[0]}); remove it to train this trial anew"
-        ) from None
-    if content["scaler"]:
-        scaler.load_state_dict(content["scaler"])
-    torch.set_rng_state(content["torch_random"])
-    if content["cuda_random"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(content["cuda_random"])
-    history: list[Record] = json.loads(content["history"])
-    return history
+        Raises:
+            TrainingError: the checkpoint belongs to another network or is damaged.
+        """
+        checkpoint = store.load()
+        if checkpoint is None:
+            return []
+        try:
+            content = torch.load(BytesIO(checkpoint), map_location="cpu", weights_only=True)
+            history = [Epoch.from_dict(epoch) for epoch in json.loads(content["history"])]
+            self.network.load_state_dict(content["network"])
+            self.optimizer.load_state_dict(content["optimizer"])
+            if content["scaler"]:
+                self.scaler.load_state_dict(content["scaler"])
+            torch.set_rng_state(content["torch_random"])
+            if content["cuda_random"] and torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(content["cuda_random"])
+        except DAMAGED as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise TrainingError(
+                f"{store.name}: the checkpoint does not fit this network or is damaged ({reason}); "
+                "remove it and the one before it to train this trial anew"
+            ) from None
+        return history

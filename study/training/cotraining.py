@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from models.first_convolution import find_first_convolution
-from models.head import DynamicHead
+from models.parts.first_convolution import find_first_convolution
+from models.parts.head import DynamicHead
 from models.plan import Plan
-from study.config import Config
 from study.training.batches import Batch
+from study.training.recipe import Ingredients, Logits, Recipe
 from study.training.ssim import structural_similarity
 
-__all__ = ["cotraining_objective"]
-
-Logits = Tensor | Sequence[Tensor]
+__all__ = ["cotrained"]
 
 
-def cotraining_objective(
-    config: Config, network: nn.Module, loss: Callable[[Logits, Tensor], Tensor]
-) -> Callable[[nn.Module, Batch], Tensor]:
+def cotrained(ingredients: Ingredients) -> Recipe:
     """α loss(full) + β loss(reduced) - γ SSIM(f, f_i): a subject with all it has, and with what dropout left (eq. 3).
 
-    f and f_i are what the first convolution gives of either, with a dynamic head or without. Both inputs go through
-    the network in one pass, as one batch of twice the size, since distributed training wants one pass for each
-    backward one. With instance normalisation that equals two passes; batch normalisation then takes its statistics
-    over both. A sample of which nothing was dropped is its own pair.
+    f and f_i are the first convolution's outputs for the two inputs, with or without a dynamic head. Both inputs pass
+    through the network as one batch of twice the size, because distributed training expects one forward pass for each
+    backward pass. With instance normalisation this equals two passes; batch normalisation takes its statistics over
+    both inputs. A sample of which nothing was dropped is its own pair.
 
     Deviation: the published code compares features after a ReLU, which other networks do not have there.
 
-    Args:
-        config: `cotraining` is read; `model.name` for messages.
-        network: as built, without a wrapper for distributed training.
-        loss: of logits, or of a list of them, and the target.
-
     Raises:
-        ValueError: the network has no convolution that reads all modalities together, or only one modality.
+        ValueError: no convolution of the network reads all modalities together, or there is only one modality.
     """
-    weights = config.cotraining
-    convolution = _first_convolution(config, network)
+    weights, loss = ingredients.cotraining, ingredients.loss
+    convolution = _first_convolution(ingredients.network, ingredients.model.name)
 
-    def objective(model: nn.Module, batch: Batch) -> Tensor:
+    def criterion(model: nn.Module, batch: Batch) -> Tensor:
         with _outputs(convolution) as features:
-            logits = model(torch.cat((batch.image, batch.reduced)), torch.cat((batch.owned, batch.code)))
+            logits = model(torch.cat((batch.image, batch.reduced)), torch.cat((batch.present, batch.code)))
         full, reduced = _halves(logits)
         return (
             weights.full_weight * loss(full, batch.target)
@@ -54,10 +45,10 @@ def cotraining_objective(
             - weights.similarity_weight * structural_similarity(*features[0].chunk(2))
         )
 
-    return objective
+    return Recipe(criterion)
 
 
-def _first_convolution(config: Config, network: nn.Module) -> nn.Module:
+def _first_convolution(network: nn.Module, name: str) -> nn.Module:
     plan = cast(Plan, network.plan)
     try:
         if plan.n_inputs < 2:
@@ -67,14 +58,14 @@ def _first_convolution(config: Config, network: nn.Module) -> nn.Module:
         return find_first_convolution(network, plan)[1]
     except ValueError as error:
         raise ValueError(
-            f"cotraining.enabled: {config.model.name} cannot be co-trained: {error}; use cotraining.enabled=false, "
-            "or a network that reads all modalities together, such as model=nnunet"
+            f"cotraining.enabled: {name} cannot be co-trained: {error}; use cotraining.enabled=false, "
+            "or a network that reads all modalities together"
         ) from None
 
 
 @contextmanager
 def _outputs(module: nn.Module) -> Iterator[list[Tensor]]:
-    """What the module gives at each call, untouched by what is done to it in place afterwards."""
+    """Collect what the module returns at each call, before anything changes it in place."""
     outputs: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
@@ -89,7 +80,7 @@ def _outputs(module: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def _halves(logits: Logits) -> Iterator[Logits]:
-    """Those of the batch's first half and of its second, each head's where there are several."""
+    """The logits of the batch's first half, then those of its second half; per head where there are several."""
     if isinstance(logits, Tensor):
         yield from logits.chunk(2)
     else:

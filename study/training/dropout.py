@@ -1,7 +1,9 @@
-"""Which modalities of one training sample are dropped, and what is left of them.
+"""Modality dropout of one training sample: which modalities are dropped, and what is left of them.
 
-A policy draws which; the schedule's g says how much is left (study.training.schedules); any goes with any.
-A new policy is one function and one line in `POLICIES`.
+A policy draws which modalities are dropped; the fading schedule's g says how much is left of them
+(`study.training.fading`). Every policy works with every schedule. A new policy is one function, from the number of
+candidates and the most that may be dropped to which ones are, bool `[candidates]`; its name stands in
+`study.config.parts`.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from study.config import ModalityDropout
+from study.config.parts import find_part
 
-__all__ = ["POLICIES", "Draw", "sample_dropout"]
+__all__ = ["Draw", "sample_dropout"]
 
 FADED_OUT = (
-    0.01  # the noise of eq. 2 (Vargas-Ibarra et al. 2025); a factor not above it leaves nothing to see
+    0.01  # the noise of eq. 2 (Vargas-Ibarra et al. 2025): at this factor or below, nothing is left to see
 )
 
 Policy = Callable[[int, int, ModalityDropout, Generator], NDArray[np.bool_]]
@@ -26,10 +29,10 @@ Policy = Callable[[int, int, ModalityDropout, Generator], NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What was drawn for one sample.
+    """The modality dropout of one sample.
 
     Attributes:
-        factors: float32 `[M]`, to multiply the modalities with: 1 kept, g + noise dropped, 0 absent.
+        factors: float32 `[M]`, to multiply the modalities by: 1 if kept, g + noise if dropped, 0 if absent.
         dropped: bool `[M]`, True where a present modality was drawn to be dropped.
     """
 
@@ -47,22 +50,23 @@ def sample_dropout(
     """Draw the modality dropout of one training sample (Vargas-Ibarra et al. 2025, eq. 2).
 
     A dropped modality's factor is g plus one number from N(0, noise_std), constant over space. At least
-    `keep_at_least` present modalities (or all, if fewer are present) stay: the policies that draw how many to
-    drop never draw more; with `bernoulli`, modalities are taken back at random until enough stay, but only
-    once g has faded out, as until then all can still be seen.
+    `keep_at_least` present modalities stay, or all if fewer are present. Policies that draw how many to drop never draw
+    more than that allows. With `bernoulli`, dropped modalities are restored at random until enough stay, but only once
+    g has faded out: before that, all of them can still be seen.
 
     Args:
-        present: `[M]`, which modalities the sample has; absent ones are never dropped, kept or revived.
-        droppable: `[M]`, which ones may be dropped.
+        present: `[M]`, which modalities the subject has; an absent one is never dropped, and its factor is always 0.
+        droppable: `[M]`, which modalities may be dropped.
         settings: policy and its parameters.
-        g: what is left of a dropped modality, from the schedule.
+        g: what is left of a dropped modality, from the fading schedule.
         rng: the sample's own generator.
     """
     there = np.asarray(present, bool)
     may_stay = int(there.sum())
     candidates = np.flatnonzero(there & np.asarray(droppable, bool))
     most = max(0, min(len(candidates), may_stay - settings.keep_at_least))
-    drawn = POLICIES[settings.policy](len(candidates), most, settings, rng)
+    policy: Policy = find_part("policies", settings.policy)
+    drawn = policy(len(candidates), most, settings, rng)
     surplus = int(drawn.sum()) - most
     if surplus > 0 and g <= FADED_OUT:
         drawn[rng.choice(np.flatnonzero(drawn), surplus, replace=False)] = False
@@ -73,20 +77,20 @@ def sample_dropout(
     return Draw(factors.astype(np.float32), dropped)
 
 
-def _bernoulli(candidates: int, most: int, settings: ModalityDropout, rng: Generator) -> NDArray[np.bool_]:
-    """Each with probability q on its own (ModDrop), or all together as the paper's published code does."""
+def bernoulli(candidates: int, most: int, settings: ModalityDropout, rng: Generator) -> NDArray[np.bool_]:
+    """Each with probability q independently (ModDrop), or all together, as in the paper's published code."""
     chances = rng.random(1 if settings.draw == "jointly" else candidates)
     return np.broadcast_to(chances < settings.drop_probability, candidates).copy()
 
 
-def _uniform_subset(
+def uniform_subset(
     candidates: int, most: int, settings: ModalityDropout, rng: Generator
 ) -> NDArray[np.bool_]:
-    """A number from 0 to `most`, all equally likely, then a subset of that size (MultiUnet, ModDrop++)."""
+    """A size from 0 to `most`, all equally likely, then a subset of that size (MultiUnet, ModDrop++)."""
     return _subset(candidates, int(rng.integers(most + 1)), rng)
 
 
-def _truncated_geometric(
+def truncated_geometric(
     candidates: int, most: int, settings: ModalityDropout, rng: Generator
 ) -> NDArray[np.bool_]:
     """P(k) = (1 − θ) θ^k / (1 − θ^(N+1)) for k = 0..N = `most`, then a subset of that size (URN)."""
@@ -95,13 +99,5 @@ def _truncated_geometric(
 
 
 def _subset(candidates: int, size: int, rng: Generator) -> NDArray[np.bool_]:
-    """A subset of given size, all equally likely."""
+    """A subset of the given size, all equally likely."""
     return rng.permutation(np.arange(candidates) < size)
-
-
-POLICIES: dict[str, Policy] = {
-    "bernoulli": _bernoulli,
-    "uniform_subset": _uniform_subset,
-    "truncated_geometric": _truncated_geometric,
-}
-"""From the number of candidates and the most that may be dropped to which are, bool [candidates]."""

@@ -20,7 +20,7 @@ class Ranks:
 
     @classmethod
     def current(cls) -> Ranks:
-        """What torch.distributed says."""
+        """The place of this process according to torch.distributed."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
         return cls(distributed.get_rank(), distributed.get_world_size())

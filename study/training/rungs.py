@@ -1,20 +1,22 @@
-"""When successive halving looks at a trial: the rungs of ASHA (Li et al. 2020, MLSys, section 3.1)."""
+"""The rungs of ASHA: when successive halving compares trials (Li et al. 2020, MLSys, section 3.1)."""
 
 from __future__ import annotations
 
 import math
 
+from study.config import Trainer, Tuning
+
 
 def rung_epochs(epochs: int, first_rung: float, reduction_factor: float, validate_every: int) -> list[int]:
     """The finished epochs at which trials are compared, ascending, all below `epochs`.
 
-    The k-th rung lies at `first_rung * reduction_factor**k` of the epochs, rounded up to the next validation
-    epoch; where that would be the end of the training, it stays at its own epoch (training validates there).
+    The k-th rung lies at `first_rung * reduction_factor**k` of the epochs, rounded up to the next validation epoch.
+    Where that would be the end of the training, the rung stays at its own epoch, which is then validated as well.
 
     Args:
         epochs: of a whole training.
         first_rung: fraction of the epochs before the first comparison, in (0, 1].
-        reduction_factor: eta, above 1; one in eta trials goes on.
+        reduction_factor: eta, above 1; one in eta trials continues.
         validate_every: epochs between validations.
     """
     rungs: list[int] = []
@@ -26,6 +28,13 @@ def rung_epochs(epochs: int, first_rung: float, reduction_factor: float, validat
     return sorted(set(rungs))
 
 
+def study_rungs(trainer: Trainer, tuning: Tuning) -> tuple[int, ...]:
+    """The rungs of a study's trials, as `rung_epochs` places them; none where trials are too short to compare."""
+    return tuple(
+        rung_epochs(trainer.epochs, tuning.first_rung, tuning.reduction_factor, trainer.validate_every)
+    )
+
+
 def _ceil(value: float) -> int:
-    """Round up, but not for the last bits of a product such as 0.07 * 100."""
+    """Round up, ignoring the last bits of a product such as 0.07 * 100."""
     return math.ceil(round(value, 9))

@@ -22,12 +22,12 @@ VOXELS_AT_ONCE = 2**22
 def structural_similarity(first: Tensor, second: Tensor) -> Tensor:
     """The SSIM of two feature maps, mean over voxels, channels and samples: a scalar up to 1, at least float32.
 
-    Each channel of each sample is compared by itself, in 2D or 3D, with a Gaussian window of 11 voxels along each
-    axis. As in the published code of ModDrop++, which takes it from the package pytorch-ssim, windows at the border
-    reach into zeros, so that a map may be smaller than a window, and L is 1: a choice, as features have no range
-    of their own. Deviation: variances that rounding leaves below 0 count as 0.
+    Each channel of each sample is compared on its own, in 2D or 3D, with a Gaussian window of 11 voxels along each
+    axis. As in the published code of ModDrop++, which uses the package pytorch-ssim, windows at the border reach into
+    zeros, so that a map may be smaller than a window, and L is 1, by choice: features have no dynamic range of their
+    own. Deviation: variances that rounding leaves below 0 count as 0.
 
-    Little is kept for the gradient: a few channels at a time are computed again when it is wanted.
+    To save memory, intermediate results are recomputed for the gradient, a few channels at a time.
 
     Args:
         first: `[B, C, (D,) H, W]`, of any floating type.

@@ -1,114 +1,118 @@
-"""How the unified representation network is trained (Lau et al. 2019): end to end, or its representation first.
+"""How the unified representation network learns (Lau et al. 2019): end to end, or its representation first.
 
-Two recipes: segmentation, likeness of the encoders and synthesis together (`unified_objective`); or, with
-`model.unified.pretraining_epochs`, at first the representation without any mask (`synthesis_objective` under
-`pretraining_config`), which is then kept as it is (`freeze_encoders`) while the segmentation is learnt.
+End to end, the criterion sums segmentation, likeness of the encoders and synthesis. With
+`model.unified.pretraining_epochs`, a first stage learns the representation by synthesis, without any mask; the encoders
+are then frozen while the segmentation is learnt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor, nn
 
-from models.urn import URN, Unified
-from study.config import FEWEST_UNIFIED, Config
+from models import find_model
+from models.parts.unified import Unified, UnifiedNetwork
+from study.config import ModalityDropout, Schedule, Trainer
+from study.config.model import Unified as Settings
 from study.training.batches import Batch
+from study.training.course import Course
+from study.training.recipe import Criterion, Ingredients, Loss, Recipe, Stage
 
-__all__ = [
-    "freeze_encoders",
-    "pretraining_config",
-    "synthesis_error",
-    "synthesis_objective",
-    "unified_objective",
-]
-
-Objective = Callable[[nn.Module, Batch], Tensor]
+__all__ = ["unified"]
 
 
-def unified_objective(config: Config, segmentation_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
-    """Segmentation + variance_weight · variance + synthesis_weight · error of the synthesis.
+def unified(ingredients: Ingredients) -> Recipe:
+    """Segmentation + variance_weight · variance + synthesis_weight · synthesis error, after an optional first stage.
 
-    The segmentation alone where the representation is frozen.
-
-    Args:
-        config: `model.unified` is read.
-        segmentation_loss: of logits `[B, K, D, H, W]` and target `[B, D, H, W]`.
+    Where the representation is frozen, only the segmentation is left.
     """
-    unified = config.model.unified
+    model = ingredients.model
+    criterion = _end_to_end(model.unified, ingredients.loss)
+    if model.unified.pretraining_epochs == 0:
+        return Recipe(criterion)
+    course = _synthesis_course(ingredients.course, model.unified, find_model(model.name).fewest_modalities)
+    return Recipe(criterion, Stage(course, _synthesis(model.unified), freeze_encoders))
 
-    def objective(model: nn.Module, batch: Batch) -> Tensor:
+
+def _end_to_end(settings: Settings, loss: Loss) -> Criterion:
+    def criterion(model: nn.Module, batch: Batch) -> Tensor:
         output: Unified | Tensor = model(batch.reduced, batch.code)
         if not isinstance(output, Unified):
-            return segmentation_loss(output, batch.target)
+            return loss(output, batch.target)
         return (
-            segmentation_loss(output.logits, batch.target)
-            + unified.variance_weight * output.variance.mean()
-            + unified.synthesis_weight * synthesis_error(output.syntheses, batch.image, batch.owned)
+            loss(output.logits, batch.target)
+            + settings.variance_weight * output.variance.mean()
+            + settings.synthesis_weight * synthesis_error(output.syntheses, batch.image, batch.present)
         )
 
-    return objective
+    return criterion
 
 
-def synthesis_objective(config: Config) -> Objective:
-    """Error of the synthesis + variance_weight · variance: what the representation is learnt from, without a mask.
+def _synthesis(settings: Settings) -> Criterion:
+    """Synthesis error + variance_weight · variance: the representation alone (Lau et al. 2019, section 2.4).
 
-    The segmentation gets a gradient of zeros, as distributed training wants one for each parameter.
+    The segmentation gets a gradient of zeros: distributed training expects a gradient for each parameter.
     """
-    unified = config.model.unified
 
-    def objective(model: nn.Module, batch: Batch) -> Tensor:
+    def criterion(model: nn.Module, batch: Batch) -> Tensor:
         output: Unified = model(batch.reduced, batch.code, segment=False)
-        error = synthesis_error(output.syntheses, batch.image, batch.owned)
-        return error + unified.variance_weight * output.variance.mean() + output.logits[0, 0, 0, 0, 0]
+        error = synthesis_error(output.syntheses, batch.image, batch.present)
+        return error + settings.variance_weight * output.variance.mean() + output.logits[0, 0, 0, 0, 0]
 
-    return objective
+    return criterion
 
 
-def synthesis_error(syntheses: Tensor, image: Tensor, owned: Tensor) -> Tensor:
-    """Mean absolute error over voxels, then over the modalities that a subject has, then over samples; a scalar.
+def _synthesis_course(course: Course, settings: Settings, fewest: int) -> Course:
+    """The settings of the first stage.
 
-    Args:
-        syntheses: `[B, M, D, H, W]`.
-        image: `[B, M, D, H, W]`, what is to be synthesised, modalities that were dropped from the input too.
-        owned: `[B, M]`, 1 where the subject has the modality, else 0; at least one in each row.
+    The paper uses one optimiser, Adam, at a constant rate and without weight decay. Any modality may be dropped, at
+    once, as long as the fewest that the network needs stay. No patch is chosen by its mask.
     """
-    error = (syntheses - image).abs().mean((2, 3, 4))
-    return ((error * owned).sum(1) / owned.sum(1)).mean()
-
-
-def pretraining_config(config: Config) -> Config:
-    """The configuration of the first training of two, the one without masks.
-
-    Adam at a constant rate and without weight decay, as the paper's is the default one; any modality may be
-    dropped, at once, as many as leave two; and no patch is chosen by what its mask holds.
-    """
-    unified = config.model.unified
-    return config.with_values(
-        {
-            "trainer.epochs": unified.pretraining_epochs,
-            "trainer.learning_rate": unified.pretraining_rate,
-            "trainer.optimizer": "adam",
-            "trainer.weight_decay": 0.0,
-            "trainer.decay": "none",
-            "trainer.foreground_fraction": 0.0,
-            "modality_dropout.policy": "truncated_geometric",
-            "modality_dropout.theta": unified.pretraining_theta,
-            "modality_dropout.droppable": list(config.cohort.modalities),
-            "modality_dropout.keep_at_least": FEWEST_UNIFIED,
-            "schedule.shape": "abrupt",
-        }
+    trainer = course.trainer.model_dump() | {
+        "epochs": settings.pretraining_epochs,
+        "learning_rate": settings.pretraining_rate,
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "decay": "none",
+        "foreground_fraction": 0.0,
+    }
+    dropout = course.dropout.model_dump() | {
+        "policy": "truncated_geometric",
+        "settings": {},  # of another policy
+        "theta": settings.pretraining_theta,
+        "droppable": course.modalities,
+        "keep_at_least": fewest,
+    }
+    return replace(
+        course,
+        trainer=Trainer.model_validate(trainer),
+        dropout=ModalityDropout.model_validate(dropout),
+        schedule=Schedule.model_validate(course.schedule.model_dump() | {"shape": "abrupt", "settings": {}}),
+        rungs=(),
     )
 
 
-def freeze_encoders(network: nn.Module) -> None:
-    """Keep the representation, encoders and synthesis alike, as it is: parameters and running statistics.
+def synthesis_error(syntheses: Tensor, image: Tensor, present: Tensor) -> Tensor:
+    """Mean absolute error over voxels, then over the present modalities, then over samples; a scalar.
 
-    Before the optimiser is made, and anew whenever the network is built anew.
+    Args:
+        syntheses: `[B, M, D, H, W]`.
+        image: `[B, M, D, H, W]`, what is to be synthesised, including modalities that were dropped from the input.
+        present: `[B, M]`, 1 where the subject has the modality, else 0; at least one in each row.
+    """
+    error = (syntheses - image).abs().mean((2, 3, 4))
+    return ((error * present).sum(1) / present.sum(1)).mean()
+
+
+def freeze_encoders(network: nn.Module) -> None:
+    """Freeze the representation, encoders and synthesis alike: parameters and running statistics.
+
+    Call it before the optimiser is made, and again whenever the network is rebuilt.
 
     Raises:
-        TypeError: another network.
+        TypeError: the network has no such representation.
     """
-    if not isinstance(network, URN):
-        raise TypeError(f"the network must be a URN, got {type(network).__name__}")
+    if not isinstance(network, UnifiedNetwork):
+        raise TypeError(f"the network must have a unified representation, got {type(network).__name__}")
     network.freeze()

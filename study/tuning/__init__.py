@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from study.tuning.cluster import check_reachable
 from study.tuning.driver import run_search
 
-__all__ = ["run_search"]
+__all__ = ["check_reachable", "run_search"]

@@ -1,18 +1,28 @@
-"""The Ray that a study runs on: one of its own on this machine, or the cluster that RAY_ADDRESS names."""
+"""The Ray that a study runs on: one of its own on this machine, or a cluster."""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
-import shutil
+import secrets
+import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from study.config import Config, Trainer
-from study.errors import ConfigError
+from study.errors import StudyError
+from study.machine.processes import available_cpus
+from study.machine.temporary import temporary_folder
+from study.tuning.room import Need, Node
+
+logger = logging.getLogger(__name__)
+
+LOCAL, AUTO = "local", "auto"
+LOOPBACK = "127.0.0.1"
 
 # Quiet, no telemetry, no snapshots (the database is the truth), and the cheapest start that Ray Train has.
 ENVIRONMENT = {
@@ -22,130 +32,194 @@ ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
     "RAY_TUNE_CALLBACKS": "study.tuning.search.Silence",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_STATE_REFRESH_PERIOD": "1000000000",  # it asks a head that may be gone, for statistics that nobody reads
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-OBJECT_STORE_BYTES = 100 * 2**20  # trials exchange numbers; their data lie in the cache on disk
+LONGEST_PLACE = 16  # characters: the path of a socket has at most 107, of which Ray's part takes up to 91
+OBJECT_STORE_BYTES = 100 * 2**20  # what trials exchange goes through it in parts
+CONNECT_S = 10.0
+STARTS = 2  # a busy machine may be too slow for Ray's own time limits, once
 
 
 @contextmanager
-def ray_for(config: Config, scratch: Path) -> Iterator[int]:
-    """Connect to Ray or start it, and yield how many trials may run at a time; what was started is shut down.
+def ray_for(address: str, need: Need, wanted: int | None) -> Iterator[None]:
+    """Connect to Ray or start it; what was started is shut down afterwards. Ray that is up already is used as it is.
+
+    A Ray of our own listens on the loopback interface only, and asks for a token that no other process has.
 
     Args:
-        config: for the resources of a trial.
-        scratch: a folder that outlives a killed driver; notes where Ray's temporary files lie.
+        address: local, auto, or the address of a cluster's head.
+        need: of one trial.
+        wanted: trials at a time; None for as many as fit.
 
     Raises:
-        ConfigError: Ray has not the resources for one trial.
+        StudyError: Ray does not start, or the cluster cannot be reached.
     """
-    with _environment():
+    if _is_up():
+        yield
+        return
+    if address != LOCAL:
+        with _environment(ENVIRONMENT):
+            import ray
+
+            _read_settings_again()
+            _connect(address)
+            try:
+                yield
+            finally:
+                ray.shutdown()
+        return
+    if "RAY_ADDRESS" in os.environ:
+        logger.warning("RAY_ADDRESS is set, and not used: cluster=local; use cluster=auto for that cluster")
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with (
+        _environment(ENVIRONMENT | token),
+        temporary_folder("ray", place_for_ray()) as temporary,
+        _on_loopback(),
+    ):
         import ray
 
-        if ray.is_initialized():
-            yield concurrency(config, _resources())
-            return
-        temporary = None
+        _start(need, wanted, temporary)
         try:
-            if address := os.environ.get("RAY_ADDRESS"):
-                variables = {"env_vars": ENVIRONMENT}
-                ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=variables)
-            else:
-                temporary = _temporary_folder(scratch)
-                _start(config, temporary)
-            yield concurrency(config, _resources())
+            yield
         finally:
             ray.shutdown()
-            if temporary:
-                shutil.rmtree(temporary, ignore_errors=True)
 
 
-def concurrency(config: Config, available: dict[str, float]) -> int:
-    """How many trials run at a time: what was asked for, or all that fit; never more than the GPUs hold.
+def place_for_ray() -> Path:
+    """Where Ray's temporary folder is: the system's place for temporary files, or /tmp if that is too long for it."""
+    place = tempfile.gettempdir()
+    return Path(place if len(place) <= LONGEST_PLACE else "/tmp")
 
-    On this machine alone, CPUs are a matter of counting: more trials than cores may be asked for.
+
+def _is_up() -> bool:
+    """Whether this process is connected to Ray; it is not imported before its settings are in the environment."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
+def nodes_of(address: str) -> dict[str, Node]:
+    """The machines that are alive, by Ray's identity of the node.
+
+    A Ray of our own is started with more CPUs than there are, so this machine's cores are counted here.
     """
-    trainer = config.trainer
-    by_cpu = int(available["cores"] // (trainer.workers * trainer.cpus_per_worker))
-    by_gpu = _gpu_slots(trainer, available["gpus"])
-    if by_gpu == 0:
-        raise ConfigError(
-            [
-                f"trainer.gpus_per_worker: a trial needs {trainer.workers} × {trainer.gpus_per_worker:g}, "
-                f"Ray has {available['gpus']:g} GPUs; lower it or trainer.workers, or use more machines"
-            ]
-        )
-    if by_cpu == 0 and available["shared"]:
-        raise ConfigError(
-            [
-                f"trainer.cpus_per_worker: a trial needs {trainer.workers} × {trainer.cpus_per_worker} CPUs, "
-                f"the cluster has {available['cores']:g}; lower it, or trainer.workers"
-            ]
-        )
-    wanted = config.study.concurrency or max(1, by_cpu)
-    return int(min(wanted, by_gpu, by_cpu if available["shared"] else math.inf))
-
-
-def _gpu_slots(trainer: Trainer, gpus: float) -> float:
-    if trainer.gpus_per_worker == 0:
-        return math.inf
-    if trainer.gpus_per_worker >= 1:
-        return gpus // (trainer.workers * trainer.gpus_per_worker)
-    return gpus * (1 // trainer.gpus_per_worker) // trainer.workers
-
-
-def _resources() -> dict[str, float]:
-    """CPUs and GPUs that Ray has; on this machine alone the cores are counted, for Ray was told more."""
     import ray
 
-    found = ray.cluster_resources()
-    shared = "RAY_ADDRESS" in os.environ
-    return {
-        "cores": found.get("CPU", 0.0) if shared else float(_cores()),
-        "gpus": found.get("GPU", 0.0),
-        "shared": float(shared),
-    }
+    found = {}
+    for node in ray.nodes():
+        if node["Alive"]:
+            resources = node["Resources"]
+            cpus = available_cpus() if address == LOCAL else resources.get("CPU", 0.0)
+            found[node["NodeID"]] = Node(float(cpus), resources.get("GPU", 0.0))
+    return found
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def check_reachable(address: str) -> None:
+    """Raise StudyError if nobody listens at the address of a cluster: Ray itself would try for minutes.
+
+    Args:
+        address: local, auto, or the address of a cluster's head.
+    """
+    host, _, port = _resolved(address).rpartition(":")
+    if address == LOCAL or not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise _unreachable(address, error.strerror or str(error)) from None
+    except (OverflowError, UnicodeError):
+        raise _unreachable(address, "no such address") from None
 
 
-def _start(config: Config, temporary: Path) -> None:
-    import ray
+def _resolved(address: str) -> str:
+    """The address of the head, where RAY_ADDRESS says what auto stands for."""
+    return os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address
 
-    trainer = config.trainer
-    asked = (config.study.concurrency or 1) * trainer.workers * trainer.cpus_per_worker
-    ray.init(
-        address="local",
-        num_cpus=max(_cores(), asked) + 1,  # one more for functions that only wait for their workers
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _temp_dir=str(temporary),
+
+def _unreachable(address: str, reason: str) -> StudyError:
+    return StudyError(
+        f"cluster: no Ray cluster is reached at {_resolved(address)} ({reason}); start one with `ray start`, "
+        "give its address as cluster=host:port, or use cluster=local"
     )
 
 
-def _temporary_folder(scratch: Path) -> Path:
-    """A short path, for that of a socket has at most 107 characters; a killed driver's is removed first."""
-    note = scratch / "ray"
-    if note.is_file():
-        shutil.rmtree(note.read_text(), ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix="fadeout-", dir="/tmp"))
-    note.write_text(str(temporary))
-    return temporary
+def _connect(address: str) -> None:
+    import ray
+    from ray.exceptions import AuthenticationError
+
+    try:
+        variables = {"env_vars": ENVIRONMENT}
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=variables)
+    except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
+        raise _unreachable(address, str(error).strip().splitlines()[0]) from None
+
+
+def _start(need: Need, wanted: int | None, temporary: Path) -> None:
+    import ray
+
+    asked = (wanted or 1) * need.workers * need.cpus
+    nested = temporary / "r"  # Ray makes its folder readable to all
+    for attempt in range(1, STARTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=math.ceil(max(available_cpus(), asked)),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(nested),
+                _node_ip_address=LOOPBACK,
+            )
+        except Exception as error:  # Ray raises many kinds, bare Exception among them
+            ray.shutdown()
+            reason = str(error).strip().splitlines()[0]
+            if attempt == STARTS:
+                raise StudyError(
+                    f"Ray does not start on {socket.gethostname()} ({reason}); free memory and processors, "
+                    "then continue with resume=true"
+                ) from None
+            logger.warning("Ray does not start (%s); trying once more", reason)
+        else:
+            return
+
+
+def _read_settings_again() -> None:
+    """Let Ray read the environment anew: it has read it on import, which may have been earlier."""
+    from ray import _raylet
+
+    settings: Any = _raylet
+    settings.Config.initialize("")
+    settings.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
+def _on_loopback() -> Iterator[None]:
+    """Let Ray listen on the loopback interface.
+
+    It replaces a loopback address by one that other machines can reach, unless clusters are disabled by a switch that
+    is meant for Windows and macOS.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    _read_settings_again()
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
     """Ray's settings, where the user has not made them; removed afterwards."""
-    added = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
+    added = {name: value for name, value in settings.items() if name not in os.environ}
     os.environ.update(added)
     try:
         yield

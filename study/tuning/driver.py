@@ -1,165 +1,206 @@
-"""The search: asks the database what remains, and lets Ray Tune run it."""
+"""The search: the database says what remains, and Ray Tune runs it."""
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import logging
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any
 
-from search_spaces import SearchSpace
-from study.config import Config
 from study.errors import StudyError
-from study.results import StudyFolder
-from study.training.rungs import rung_epochs
-from study.tuning.cluster import ray_for
+from study.machine.interrupts import interruptible
+from study.machine.temporary import sweep
+from study.records import StudyFolder
+from study.tuning.cluster import LOCAL, nodes_of, place_for_ray, ray_for
+from study.tuning.desk import start_desk
+from study.tuning.distributed import attempt
 from study.tuning.events import TrialEvents
+from study.tuning.home import Home, serving
+from study.tuning.hurry import hurrying
+from study.tuning.judgement import Judgement
 from study.tuning.ledger import Ledger
-from study.tuning.trainable import RunTrial, Task, train_alone
+from study.tuning.nodes import Nodes
+from study.tuning.queue import TrialQueue
+from study.tuning.retries import Faults
+from study.tuning.room import Need, check_room, may_start, searches_needs
+from study.tuning.search_plan import SearchPlan
+from study.tuning.trainable import RunTrial, Task
+from study.tuning.watch import Halt, RayDiedError, head_of_cluster, own_processes, watching
 
 logger = logging.getLogger(__name__)
 
+RAY_STARTS = 3  # a Ray of our own that dies is started anew
+
 
 def run_search(
-    config: Config, folder: StudyFolder, on_trial: Callable[[int], None], *, run_trial: RunTrial | None = None
+    plan: SearchPlan, folder: StudyFolder, on_trial: Callable[[int], None], *, run_trial: RunTrial
 ) -> None:
-    """Run trials until `study.trials` have ended (complete, pruned or failed); returns at once if they have.
+    """Run trials until `study.trials` have ended (complete, pruned or failed); return at once if they have.
 
-    Interrupted trials of an earlier run continue from their checkpoints, under their own numbers. Where a
-    trial fails, the others go on.
+    Interrupted trials of an earlier run continue from their checkpoints, under their own numbers. A failing trial does
+    not stop the others.
 
     Args:
-        config: validated; its search space too.
-        folder: prepared (config, splits, plan, cache).
-        on_trial: called with a trial's number when its files changed: after each report and each end. One
-            call at a time, in a thread of its own; what it raises is logged.
-        run_trial: trains one trial; None is `study.trial.run_trial`. Other processes must be able to
-            import it.
+        plan: what to search.
+        folder: of the prepared study.
+        on_trial: callback for trial updates, after each report and at the end of each trial, with the trial's number.
+            It is called from a thread of its own, once at a time; what it raises is logged.
+        run_trial: trains one trial, as `study.workflow.trial.run_trial` does. Other processes must be able to import
+            it.
 
     Raises:
         StudyError: another process runs this study, or its database cannot be used.
-        ConfigError: Ray has not the resources for one trial.
+        ConfigError: Ray lacks the resources for one trial.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, with everything stored that `resume=true` needs.
     """
-    with _only_driver(folder), closing(TrialEvents(on_trial)) as events:
-        ledger = Ledger(config, folder)
+    with (
+        folder.driven(),
+        _swept(folder),
+        Ledger(plan, folder) as ledger,
+        closing(TrialEvents(on_trial)) as events,
+    ):
         for number in ledger.settled:
             events.changed(number)
-        remaining = max(config.study.trials - ledger.ended, ledger.interrupted)
-        if remaining > 0:
-            _search(config, folder, ledger, remaining, events, run_trial)
-        if ledger.ended < config.study.trials:
+        if ledger.ended < plan.study.trials or ledger.interrupted:
+            _search(plan, folder, ledger, events, run_trial)
+        if ledger.ended < plan.study.trials:
             raise StudyError(
-                f"{ledger.ended} of {config.study.trials} trials have ended, the others could not be run; "
-                "go on with resume=true"
+                f"{ledger.ended} of {plan.study.trials} trials have ended, the others could not be run; "
+                "resume the study with resume=true"
             )
 
 
-def _search(
-    config: Config,
-    folder: StudyFolder,
-    ledger: Ledger,
-    remaining: int,
-    events: TrialEvents,
-    run_trial: RunTrial | None,
-) -> None:
-    scratch = folder.path / ".tune"
-    scratch.mkdir(exist_ok=True)
-    task = Task(
-        config.model_dump(mode="json"), str(folder.path.parent.absolute()), folder.path.name, run_trial
-    )
-    try:
-        with ray_for(config, scratch) as concurrency, _terminate_as_interrupt():
-            _tune(config, folder, ledger, task, min(remaining, concurrency), remaining, events)
-    except KeyboardInterrupt:
-        logger.warning(
-            "interrupted: %d of %d trials have ended; go on with the same command and resume=true",
-            ledger.ended,
-            config.study.trials,
-        )
-        raise
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _tune(
-    config: Config,
-    folder: StudyFolder,
-    ledger: Ledger,
-    task: Task,
-    concurrency: int,
-    remaining: int,
-    events: TrialEvents,
-) -> None:
-    from ray import tune
-
-    from study.tuning.distributed import train_distributed
-    from study.tuning.search import StudySearch
-
-    trainer = config.trainer
-    alone = trainer.workers == 1
-    resources = {"cpu": trainer.cpus_per_worker, "gpu": trainer.gpus_per_worker} if alone else {"cpu": 0.1}
-    function = functools.partial(train_alone if alone else train_distributed, task=task)
-    tune.run(
-        function,
-        name=config.study.name,
-        search_alg=StudySearch(SearchSpace.parse(config.search_space, config).outer, ledger, folder, events),
-        scheduler=_scheduler(config, folder, ledger),
-        num_samples=remaining,
-        max_concurrent_trials=concurrency,
-        resources_per_trial=resources,
-        reuse_actors=True,
-        max_failures=config.tuning.max_failures,
-        storage_path=str((folder.path / ".tune").absolute()),
-        raise_on_failed_trial=False,
-        verbose=0,
-    )
-
-
-def _scheduler(config: Config, folder: StudyFolder, ledger: Ledger) -> Any:
-    from ray.tune.schedulers import FIFOScheduler
-
-    from study.tuning.scheduler import CooperativeAsha
-
-    tuning, trainer = config.tuning, config.trainer
-    rungs = rung_epochs(trainer.epochs, tuning.first_rung, tuning.reduction_factor, trainer.validate_every)
-    if tuning.scheduler == "none" or not rungs:
-        return FIFOScheduler()
-    asha = CooperativeAsha(folder, rungs, tuning.reduction_factor, trainer.epochs)
-    asha.remember(ledger.intermediate_values())
-    return asha
-
-
 @contextmanager
-def _only_driver(folder: StudyFolder) -> Iterator[None]:
-    """Two drivers would run the same trials."""
-    with (folder.path / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StudyError(
-                f"study.name: another process runs '{folder.path.name}' in {folder.path.parent.absolute()}; "
-                "wait for it, or choose another study.name"
-            ) from None
-        yield
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the study as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def _swept(folder: StudyFolder) -> Iterator[None]:
+    """Remove at the end what Ray leaves, of this run and of earlier ones that were killed."""
+    folder.scratch.mkdir(exist_ok=True)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        shutil.rmtree(folder.scratch, ignore_errors=True)
+        sweep()
+        sweep(place_for_ray())
+
+
+def _search(
+    plan: SearchPlan, folder: StudyFolder, ledger: Ledger, events: TrialEvents, run_trial: RunTrial
+) -> None:
+    """Run what remains; if Ray dies, it is started anew and the search goes on from the database."""
+    for start in range(1, RAY_STARTS + 1):
+        halt = Halt()
+        try:
+            with (
+                interruptible() as listen,
+                ray_for(plan.cluster, Need.of(plan.trainer), plan.study.concurrency),
+                halt.armed(),
+            ):
+                listen()  # Ray has handlers of its own
+                _tune(plan, folder, ledger, events, run_trial, halt)
+        except RayDiedError as died:
+            if start == RAY_STARTS or plan.cluster != LOCAL:
+                raise StudyError(f"{died}; continue with the same command and resume=true") from None
+            logger.warning("%s; it is started anew, and the trials go on from their checkpoints", died)
+            ledger.take_back()
+        except KeyboardInterrupt as interrupt:
+            ended = f"{ledger.ended} of {plan.study.trials} trials have ended"
+            interrupt.add_note(f"{ended}; continue with the same command and resume=true")
+            raise
+        else:
+            return
+
+
+def _tune(
+    plan: SearchPlan,
+    folder: StudyFolder,
+    ledger: Ledger,
+    events: TrialEvents,
+    run_trial: RunTrial,
+    halt: Halt,
+) -> None:
+    from ray import tune
+
+    from study.tuning.search import InTurn, StudySearch, resources_of
+
+    nodes = _nodes(plan, folder)
+    nodes.look()
+    check_room(Need.of(plan.trainer), nodes.fit(), shared=plan.cluster != LOCAL)
+    desk = start_desk()
+    faults = Faults(plan.tuning.max_failures)
+    judgement = Judgement(plan, ledger, events.changed, faults.progressed)
+    home = Home(folder, judgement, events.changed, nodes.cache_for, ledger.lease.check)
+    queue = _queue(plan, folder, ledger, events, home, nodes, faults, halt)
+    task = Task(plan.settings, str(plan.cache), run_trial, desk)
+    wanted = functools.partial(_is_wanted, halt, ledger)
+    alive = own_processes() if plan.cluster == LOCAL else head_of_cluster()
+    with (
+        watching(halt, alive),
+        nodes.watched(),
+        serving(home, desk, halt.now),
+        hurrying(home, desk, wanted) as listen,
+    ):
+        tune.run(
+            tune.with_resources(functools.partial(attempt, task=task), resources_of),
+            name=plan.study.name,
+            search_alg=StudySearch(queue, home, nodes, halt.now, listen),
+            scheduler=InTurn(),
+            num_samples=-1,
+            reuse_actors=not searches_needs(plan.space),  # an idle process keeps its resources from others
+            storage_path=str(folder.scratch.absolute()),
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+
+
+def _is_wanted(halt: Halt, ledger: Ledger) -> bool:
+    """Whether what trials have is still taken in: nobody is left to ask in a dead Ray, or under another driver."""
+    return halt.reason is None and not ledger.lease.lost
+
+
+def _nodes(plan: SearchPlan, folder: StudyFolder) -> Nodes:
+    import ray
+
+    prepared = folder.prepared.read_if_there()
+    return Nodes(
+        functools.partial(nodes_of, plan.cluster),
+        ray.get_runtime_context().get_node_id(),
+        plan.cache,
+        [one.address for one in prepared.used if one.address] if prepared else [],
+        logger.warning,
+        gpus=plan.trainer.gpus_per_worker > 0,
+        alone=plan.cluster == LOCAL,
+    )
+
+
+def _queue(
+    plan: SearchPlan,
+    folder: StudyFolder,
+    ledger: Ledger,
+    events: TrialEvents,
+    home: Home,
+    nodes: Nodes,
+    faults: Faults,
+    halt: Halt,
+) -> TrialQueue:
+    base, wanted, shared = Need.of(plan.trainer), plan.study.concurrency, plan.cluster != LOCAL
+
+    def may_begin(need: Need, running: Mapping[int, Need]) -> bool:
+        waiting = home.at_the_door()
+        door = [one for number, one in running.items() if number in waiting]
+        inside = [one for number, one in running.items() if number not in waiting]
+        if wanted is not None and len(running) >= wanted:
+            return False
+        return may_start(need, inside, door, nodes.fit(), crowded=wanted is not None and not shared)
+
+    return TrialQueue(
+        ledger,
+        folder,
+        plan.space,
+        max(plan.study.trials - ledger.ended, ledger.interrupted),
+        need_of=base.with_values,
+        may_start=may_begin,
+        trainer=plan.trainer,
+        faults=faults,
+        changed=events.changed,
+        halt=halt.now,
+    )

@@ -1,4 +1,4 @@
-"""Tells the rest of the driver which trials' files changed, without making a training wait for it."""
+"""Trial updates for the rest of the driver, without making a training wait."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 class TrialEvents:
     """Calls `on_trial(number)` after each report and each end of a trial, one call at a time.
 
-    Trainings wait until Tune has taken their report, and what listens (tracking) may be slow, or fail: it
-    gets a thread of its own, changes of one trial that pile up become one call, and its errors are logged.
+    A training waits until Tune has taken its report, and the listener (tracking) may be slow or fail. It therefore runs
+    in a thread of its own; updates of one trial that pile up become one call, and errors are logged.
     """
 
     def __init__(self, on_trial: Callable[[int], None]) -> None:
@@ -28,7 +28,7 @@ class TrialEvents:
         self._changed.put(number)
 
     def close(self) -> None:
-        """Return when everything noted so far was passed on."""
+        """Return once every update so far has been passed on."""
         self._changed.put(None)
         self._thread.join()
 
@@ -43,7 +43,7 @@ class TrialEvents:
                 try:
                     self._on_trial(number)
                 except Exception:
-                    logger.exception("trial %d: passing on its results failed; the study goes on", number)
+                    logger.exception("trial %d: passing on its results failed; the study continues", number)
 
     @staticmethod
     def _take(pending: dict[int, None], item: int | None) -> bool:

@@ -1,48 +1,102 @@
 """The database of a study, through Optuna: which trials there are, and how they ended.
 
-It is the only truth: a study that was killed goes on from here and from the trial folders, never from Ray's
-snapshots. Trial n of the database lies in folder n. States, as Optuna names them:
+It is the only truth: a killed study is resumed from here and from the trials' folders, never from Ray's snapshots.
+Trial n of the database has folder n. States, as Optuna names them:
 
-- RUNNING: suggested and not ended. In a database that no driver holds, the trial was interrupted. It is
-  handed out again under its own number with its own parameters, so that it continues from its checkpoint.
-- COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training could not go on (the loss was
-  not finite, the worker died too often); the sampler leaves them out.
-- WAITING: enqueued, by hand through Optuna or because a parameter's choices are gone through in turn; handed out
-  before anything new is sampled.
+- RUNNING: suggested and not ended. In a database without a driver the trial was interrupted. It is handed out again
+  under its own number with its own parameters, and continues from its checkpoint.
+- COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training failed (the loss was not finite, the
+  worker died too often); the sampler ignores them.
+- WAITING: enqueued, by hand through Optuna or for a parameter with `in_turn`; handed out before anything new is
+  sampled.
 """
 
 from __future__ import annotations
 
+import _thread
+import functools
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Container, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from search_spaces import SearchSpace
 from search_spaces.parameter import encode
-from study.config import Config, Tuning
 from study.errors import StudyError
-from study.results import StudyFolder, TrialFolder
-from study.tuning.outcome import write_failure
+from study.records import CompleteTrial, PrunedTrial, StudyFolder, TrialFolder
+from study.tuning.database import open_database
+from study.tuning.search_plan import SearchPlan
 
 if TYPE_CHECKING:
     import optuna
 
+    from study.tuning.lease import Lease
+
+Returned = TypeVar("Returned")
+STOPPED = "fadeout.stopped"  # attribute of a trial that was told to stop
+
+
+def _one_at_a_time(method: Callable[..., Returned]) -> Callable[..., Returned]:
+    """A method of a ledger that one thread runs at a time."""
+
+    @functools.wraps(method)
+    def locked(self: Ledger, *arguments: Any) -> Returned:
+        with self._lock:
+            return method(self, *arguments)
+
+    return locked
+
 
 class Ledger:
-    """Hands out trials and writes down what becomes of them.
+    """Hands out trials and records how they end; may be used from several threads.
+
+    It drives the study: the caller holds the folder's lock (`StudyFolder.driven`), the ledger the lease in the database
+    (`study.tuning.lease`), which is renewed within a `with` statement and given back at its end. There, too, a database
+    that goes away is waited for. The methods that read or write it raise StudyError if it stays away, and
+    TakenOverError if another driver has taken over.
 
     Raises:
-        StudyError: the database cannot be opened, or holds trials of another study folder under this name.
+        StudyError: the database cannot be opened, or holds trials of another study folder under this name; another
+            driver runs the study.
     """
 
-    def __init__(self, config: Config, folder: StudyFolder) -> None:
-        self._config = config
+    def __init__(self, plan: SearchPlan, folder: StudyFolder) -> None:
+        from study.tuning.sampling import TrialSampler
+
+        self._plan = plan
         self._folder = folder
-        self._study = _open(config, folder)
-        self._enqueue_in_turn()
-        self._trials: dict[int, optuna.Trial] = {}
-        self.settled = self._settle()  # ended on disk while a driver died; told to the database just now
-        self._interrupted = [trial for trial in self.trials() if trial.state.name == "RUNNING"]
+        self._lock = threading.RLock()
+        self._database = open_database(plan.tuning.storage, plan.study.name, folder.path, folder.database)
+        self._study = self._database.study
+        self._study.sampler = TrialSampler(plan.tuning, plan.study.seed)
+        self._trials: dict[int, optuna.Trial] = {}  # handed out and not ended
+        self._reported: dict[int, set[int]] = {}  # their epochs that the database has
+        try:
+            _check_same_folder(self._study, plan, folder)
+            self._enqueue_in_turn()
+            # Their results are on disk; the driver died before it told the database.
+            self.settled = self._settle()
+            self._interrupted = self._running()
+            self._stopped = {trial.number for trial in self._interrupted if STOPPED in trial.user_attrs}
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        self._database.lease.keep(on_loss=_thread.interrupt_main)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._database.close()
+        if isinstance(error, KeyboardInterrupt):
+            self.lease.check_known()
+
+    @property
+    def lease(self) -> Lease:
+        """The lease; its `check` must precede each writing of a file of the study."""
+        return self._database.lease
 
     @property
     def interrupted(self) -> int:
@@ -51,7 +105,7 @@ class Ledger:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended, whatever the end."""
+        """How many trials have ended: complete, pruned or failed."""
         return sum(trial.state.is_finished() for trial in self.trials())
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
@@ -62,6 +116,12 @@ class Ledger:
         """The objective of each trial at its validation epochs."""
         return {trial.number: dict(sorted(trial.intermediate_values.items())) for trial in self.trials()}
 
+    @_one_at_a_time
+    def take_back(self) -> None:
+        """Note that nothing runs any more: all trials that have not ended are interrupted ones."""
+        self._interrupted = self._running()
+
+    @_one_at_a_time
     def next_trial(self) -> optuna.Trial:
         """An interrupted trial, or else a new one.
 
@@ -70,40 +130,52 @@ class Ledger:
         """
         import optuna
 
-        number = self._interrupted[0].number if self._interrupted else self._next_number()
-        self._study.sampler = make_sampler(self._config.tuning, self._config.study.seed, number)
+        reported: set[int] = set()
         if self._interrupted:
-            trial = optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)
+            frozen = self._interrupted.pop(0)
+            trial, reported = optuna.Trial(self._study, frozen._trial_id), set(frozen.intermediate_values)
+            self._database.storage.hand_out(trial._trial_id)
         else:
             trial = self._study.ask()
-        self._trials[trial.number] = trial
+        self._trials[trial.number], self._reported[trial.number] = trial, reported
         return trial
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Store the objective at a validation epoch; once stored it stays."""
-        trial = self._trials[number]
-        if epoch not in self.trials()[number].intermediate_values:
-            trial.report(value, epoch)
+    @_one_at_a_time
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Store the objective at a validated epoch; False if it was stored before, and is not overwritten."""
+        if epoch in self._reported[number]:
+            return False
+        self._trials[number].report(value, epoch)
+        self._reported[number].add(epoch)
+        return True
 
+    @_one_at_a_time
+    def stop(self, number: int) -> None:
+        """Store that a trial was told to stop, so that it is told so again if its process dies before it does."""
+        if number not in self._stopped:
+            self._trials[number].set_user_attr(STOPPED, True)
+            self._stopped.add(number)
+
+    def is_stopped(self, number: int) -> bool:
+        """Whether a trial was told to stop."""
+        return number in self._stopped
+
+    @_one_at_a_time
     def end(self, number: int) -> None:
-        """Store how a trial ended, by its result file; a trial without one has failed."""
-        folder = self._folder.trial(number)
-        if folder.read_result() is None:
-            write_failure(
-                folder, "the process of the trial died, and its restarts are used up (tuning.max_failures)"
-            )
-        self._tell(self._trials[number], folder)
+        """Store how a trial ended, as its result says, once."""
+        if number in self._trials:
+            self._tell(self._trials[number], self._folder.trial(number), self._reported[number])
+            del self._trials[number], self._reported[number]
 
-    def _next_number(self) -> int:
-        trials = self.trials()
-        return next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+    def _running(self) -> list[optuna.trial.FrozenTrial]:
+        return [trial for trial in self.trials() if trial.state.name == "RUNNING"]
 
     def _enqueue_in_turn(self) -> None:
-        """What is gone through in turn, again and again as long as there are trials for it."""
-        turns = SearchSpace.parse(self._config.search_space, self._config).turns
+        """Enqueue the choices of parameters with `in_turn`, over and over until all trials have theirs."""
+        turns = self._plan.space.turns
         if not turns:
             return
-        for number in range(len(self.trials()), self._config.study.trials):
+        for number in range(len(self.trials()), self._plan.study.trials):
             turn = turns[number % len(turns)]
             self._study.enqueue_trial({path: encode(choice) for path, choice in turn.items()})
 
@@ -113,63 +185,33 @@ class Ledger:
         settled = []
         for frozen in self.trials():
             folder = self._folder.trial(frozen.number)
-            if frozen.state.name == "RUNNING" and folder.read_result() is not None:
-                self._tell(optuna.Trial(self._study, frozen._trial_id), folder)
+            if frozen.state.name == "RUNNING" and folder.result.exists:
+                trial = optuna.Trial(self._study, frozen._trial_id)
+                self._tell(trial, folder, frozen.intermediate_values)
                 settled.append(frozen.number)
         return settled
 
-    def _tell(self, trial: optuna.Trial, folder: TrialFolder) -> None:
+    def _tell(self, trial: optuna.Trial, folder: TrialFolder, reported: Container[int]) -> None:
         import optuna
 
         states = optuna.trial.TrialState
-        frozen = self.trials()[trial.number]
-        if frozen.state.is_finished():
-            return
-        for line in folder.read_epochs():  # the last report is lost if the driver was killed with it
-            if line.get("objective") is not None and line["epoch"] not in frozen.intermediate_values:
-                trial.report(line["objective"], line["epoch"])
-        result = folder.read_result() or {}
-        value = result.get("value")
-        if result.get("state") == "pruned":
-            self._study.tell(trial, state=states.PRUNED)
-        elif result.get("state") == "complete" and value is not None and math.isfinite(value):
-            self._study.tell(trial, value, state=states.COMPLETE)
+        for epoch in folder.training.epochs.read():  # a driver that was killed has lost the last report
+            if epoch.validation is not None and epoch.epoch not in reported:
+                trial.report(epoch.objective, epoch.epoch)
+        result = folder.result.read()
+        if isinstance(result, PrunedTrial):
+            self._study.tell(trial, state=states.PRUNED, skip_if_finished=True)
+        elif isinstance(result, CompleteTrial) and math.isfinite(result.value):
+            self._study.tell(trial, result.value, state=states.COMPLETE, skip_if_finished=True)
         else:
-            self._study.tell(trial, state=states.FAIL)
+            self._study.tell(trial, state=states.FAIL, skip_if_finished=True)
 
 
-def make_sampler(tuning: Tuning, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial."""
-    import numpy as np
-    import optuna
-
-    drawn = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if tuning.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=drawn)
-    return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=tuning.startup_trials)
-
-
-def _open(config: Config, folder: StudyFolder) -> optuna.Study:
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = config.tuning.storage or f"sqlite:///{(folder.path / 'optuna.db').absolute()}"
-    try:
-        study = optuna.create_study(
-            storage=url, study_name=config.study.name, direction="maximize", load_if_exists=True
-        )
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise StudyError(
-            f"tuning.storage: the database cannot be opened ({type(error).__name__}: {reason}); "
-            "give an Optuna URL such as postgresql://user@host/name, or null for SQLite in the study's folder"
-        ) from None
+def _check_same_folder(study: optuna.Study, plan: SearchPlan, folder: StudyFolder) -> None:
     ended = [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    if strange := [number for number in ended if not folder.trial(number).result.is_file()]:
+    if strange := [number for number in ended if not folder.trial(number).result.exists]:
         raise StudyError(
-            f"tuning.storage: trial {strange[0]} of '{config.study.name}' has ended in the database, but "
-            f"{folder.trial(strange[0]).result} is missing: the database belongs to another folder, or the "
+            f"tuning.storage: trial {strange[0]} of '{plan.study.name}' has ended in the database, but "
+            f"{folder.trial(strange[0]).result.path} is missing: the database belongs to another folder, or the "
             "trial's was removed; choose another study.name or tuning.storage"
         )
-    return study

@@ -1,26 +1,26 @@
-"""How a trial that could not finish leaves its result."""
+"""How a trial that could not finish is reported and recorded."""
 
 from __future__ import annotations
 
-from study.errors import CohortError
-from study.results import TrialFolder, write_json
+from study.records import FailedTrial, TrialFolder
+from study.tuning.deaths import what_happened
+from study.tuning.faults import Action, Fault, judge
+from study.tuning.messages import Failure
 
 
-def write_failure(folder: TrialFolder, error: Exception | str, seconds: float = 0.0) -> None:
-    """Write a result of state `failed`; the error's text names no subject, for results are tracked."""
-    if isinstance(error, CohortError):
-        error = f"CohortError: {len(error.problems)} problems; `python -m study.cohort check` lists them"
-    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-    epochs = folder.read_epochs()
-    result: dict[str, object] = {
-        "trial": folder.number,
-        "state": "failed",
-        "value": None,
-        "epochs": epochs[-1]["epoch"] if epochs else 0,
-        "seconds": seconds,
-        "postprocessing": None,
-        "crossfit": None,
-        "scores": {},
-        "error": text,
-    }
-    write_json(folder.result, result)
+class UnfitMachineError(Exception):
+    """The trial has started on a machine that gets no trials; it is run elsewhere."""
+
+
+def failure_of(error: Exception, seconds: float) -> Failure:
+    """What the driver learns of an error."""
+    if isinstance(error, UnfitMachineError):
+        return Failure(Fault(Action.RETRY, "a machine that gets no trials was given one"), seconds)
+    return Failure(judge(what_happened(error)), seconds)
+
+
+def write_failure(folder: TrialFolder, text: str, seconds: float = 0.0) -> None:
+    """Write a result of state `failed`; the text is tracked, and names no subject."""
+    epochs = folder.training.epochs.read()
+    finished = epochs[-1].epoch if epochs else 0
+    folder.result.write(FailedTrial(trial=folder.number, epochs=finished, seconds=seconds, error=text))

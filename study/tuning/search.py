@@ -1,76 +1,147 @@
-"""Optuna through Ray Tune, with ends told as they were."""
+"""Ray Tune asks what to run next, and the answers come from the study's database."""
 
 from __future__ import annotations
 
 import logging
-import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from ray.tune.progress_reporter import TrialProgressCallback
-from ray.tune.search.optuna import OptunaSearch
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
 
-from search_spaces import SearchSpace
-from study.results import StudyFolder, write_json
-from study.tuning.events import TrialEvents
-from study.tuning.ledger import Ledger
+from study.errors import FadeoutError
+from study.tuning.faults import Death, judge
+from study.tuning.home import Attempt, Home
+from study.tuning.messages import Failure
+from study.tuning.nodes import Nodes
+from study.tuning.queue import TrialQueue
+from study.tuning.room import Need, avoiding
 
 logger = logging.getLogger(__name__)
 
 
-class StudySearch(OptunaSearch):  # type: ignore[misc]
-    """Suggests by our search space, from the study's database.
+class StudySearch(Searcher):  # type: ignore[misc]
+    """Hands Ray Tune one attempt after the other.
 
-    Ray's own class tells stopped trials COMPLETE, loses the last intermediate value, leaves NaN trials
-    RUNNING for ever and cannot go on with a trial that the database has: suggesting and telling are the
-    ledger's.
+    To Ray each attempt is a trial that ends; which trial of the study it is, what follows a failure, and how many run
+    at a time is decided by the queue.
+
+    Args:
+        queue: of the study's trials.
+        home: takes in what the attempts bring.
+        nodes: the machines.
+        halt: ends the search.
+        begun: callback once Ray Tune is at work.
     """
 
-    def __init__(self, space: SearchSpace, ledger: Ledger, folder: StudyFolder, events: TrialEvents) -> None:
-        self._ledger = ledger
-        self._folder = folder
-        self._events = events
+    def __init__(
+        self,
+        queue: TrialQueue,
+        home: Home,
+        nodes: Nodes,
+        halt: Callable[[Exception], None],
+        begun: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._begun: Callable[[], None] | None = begun
+        self._queue, self._home, self._nodes, self._halt = queue, home, nodes, halt
         self._numbers: dict[str, int] = {}
-        super().__init__(space.suggest, metric="objective", mode="max")
 
-    def _setup_study(self, mode: str) -> None:
-        """The ledger has the study open already."""
-
-    def suggest(self, trial_id: str) -> dict[str, Any]:
-        """The number of the trial; its values lie in its folder."""
-        trial = self._ledger.next_trial()
-        self._numbers[trial_id] = trial.number
-        write_json(self._folder.trial(trial.number).parameters, self._space(trial))
-        return {"number": trial.number}
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Store the objective at a validation epoch; where that fails the study goes on."""
-        number, value = self._numbers[trial_id], result.get("objective")
-        try:
-            if value is not None and math.isfinite(value):
-                self._ledger.report(number, int(result["epoch"]), float(value))
-        except Exception:
-            logger.exception("trial %d: its objective could not be stored", number)
-        self._events.changed(number)
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next attempt; None while there is none, FINISHED once all trials have ended."""
+        if self._begun is not None:
+            self._begun()
+            self._begun = None
+        if self._queue.finished:
+            return str(Searcher.FINISHED)
+        number = None
+        with self._halting():
+            number = self._queue.next()
+        if number is None:
+            return None
+        self._numbers[trial_id] = number
+        return {
+            "number": number,
+            "attempt": self._home.expect(number),
+            "need": asdict(self._queue.need(number)),
+            "parts": self._queue.parts(number),
+            "avoided": list(self._nodes.avoided),
+        }
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Store how the trial ended."""
-        number = self._numbers[trial_id]
+        """Release the attempt, and decide what follows."""
+        number = self._numbers.pop(trial_id)
+        attempt = self._home.release(number)
+        release_resources(attempt)
+        failure = attempt.failure or Failure(judge(self._death(attempt)))
+        with self._halting():
+            self._queue.ended(number, failure.fault, failure.seconds)
+
+    @contextmanager
+    def _halting(self) -> Iterator[None]:
+        """End the search on an error of ours or of the disk, which Ray Tune would take for one of the trial."""
         try:
-            self._ledger.end(number)
-        except Exception:
-            logger.exception("trial %d: its end could not be stored; resume=true will", number)
-        self._events.changed(number)
+            yield
+        except (FadeoutError, OSError) as error:
+            self._halt(error)
+
+    def _death(self, attempt: Attempt) -> Death:
+        """How an attempt has died that has not said why."""
+        return Death.NODE if self._nodes.died(attempt.nodes) else Death.PROCESS
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: attempts report to the driver themselves."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the database is the only truth."""
+        """Do nothing: the database is the only truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing, as nothing is saved."""
+
+
+def resources_of(sample: Mapping[str, Any]) -> Any:
+    """What Ray reserves for an attempt.
+
+    The function that starts a group only waits for its workers, which may need every core that there is. It takes a
+    byte of memory, since a reservation must not be empty.
+    """
+    from ray.tune import PlacementGroupFactory
+
+    need = Need(**sample["need"])
+    alone = need.workers == 1
+    bundle = {"CPU": need.cpus, "GPU": need.gpus} if alone else {"memory": 1}
+    selector = avoiding(sample["avoided"])
+    return PlacementGroupFactory([bundle], **({"bundle_label_selector": [selector]} if selector else {}))
+
+
+def release_resources(attempt: Attempt) -> None:
+    """Give back what a group's workers held: Ray keeps it where the function that started them was killed."""
+    from ray._raylet import PlacementGroupID
+    from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+    if held := attempt.placement_group:
+        remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(held)))
+
+
+class InTurn(FIFOScheduler):  # type: ignore[misc]
+    """Leaves the order to Ray Tune, which starts waiting trials in turn.
+
+    Its own scheduler looks at all trials that there were, each time.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """Choose none."""
 
 
 class Silence(TrialProgressCallback):  # type: ignore[misc]
-    """Stands in the place of Ray's own progress callback, which prints trials that end without a report.
+    """Replaces Ray's own progress callback, which prints trials that end without a report.
 
-    Named in RAY_TUNE_CALLBACKS: passed as an argument, it would make Ray import MLflow and other loggers to count.
+    It is named in RAY_TUNE_CALLBACKS: as an argument, it would make Ray import MLflow and other loggers.
     """
 
     def on_trial_result(self, *arguments: Any, **named: Any) -> None:
@@ -79,5 +150,11 @@ class Silence(TrialProgressCallback):  # type: ignore[misc]
     def on_trial_error(self, *arguments: Any, **named: Any) -> None:
         """Print nothing."""
 
-    def on_trial_complete(self, *arguments: Any, **named: Any) -> None:
-        """Print nothing."""
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **named: Any) -> None:
+        """Print nothing, and drop Tune's statistics of what the trial reported.
+
+        Nobody reads them: the database has the reports. Tune would keep them in memory to the end, 20 kB a trial, and
+        then write those of all trials to a snapshot.
+        """
+        trial.metric_analysis.clear()
+        trial.metric_n_steps.clear()

@@ -2,14 +2,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from builders import rows_frame
 
 from analysis.compare import compare, figure_of, main, to_markdown
-from study.cli import run_command
+from study.commandline import run_command
 
 
 def rows(occlusion: str = "", **dice: tuple[float, ...]) -> pd.DataFrame:
     """One row per subject; `seen` with all they have and without B0, `unseen` with all they have."""
-    content = [
+    lines = [
         {
             "subject": f"{group[:4]}{occlusion}-{number}",
             "seen": group != "unseen",
@@ -20,7 +21,7 @@ def rows(occlusion: str = "", **dice: tuple[float, ...]) -> pd.DataFrame:
         for group, values in dice.items()
         for number, value in enumerate(values)
     ]
-    return pd.DataFrame(content)
+    return rows_frame(*lines)
 
 
 def test_subjects_are_paired_and_runs_are_averaged_first() -> None:

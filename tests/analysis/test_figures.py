@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from analysis.figures import overlay_figure, postprocessing_figure, read_overlays, training_curves
+from analysis.figures import overlay_figure, overlay_figures, postprocessing_figure, training_curves
+from search_spaces import repaired
+from study.config import Postprocessing
+from study.evaluation.chains import Chains
+from study.evaluation.fit import Curve, Point, PostprocessingFit
+from study.records.overlays import Overlay
 
 
 def _epochs(count: int) -> list[dict[str, Any]]:
@@ -79,43 +83,44 @@ def test_an_empty_image_can_be_drawn() -> None:
     overlay_figure(np.zeros((2, 20, 16)), ["DWI", "ADC"], empty, empty, "x").savefig(BytesIO())
 
 
-def test_each_center_of_a_trial_has_its_overlay(tmp_path: Path) -> None:
-    arrays: dict[str, Any] = {"modalities": np.array(["DWI", "ADC"])}
-    for center in ("CHSF", "ISLES"):
-        arrays |= {
-            f"{center}/image": np.ones((2, 20, 16), np.float16),
-            f"{center}/reference": _square(slice(5, 9), slice(4, 9)),
-            f"{center}/prediction": _square(slice(5, 9), slice(4, 9)),
-            f"{center}/subset": np.array("DWI+ADC"),
-        }
-    np.savez_compressed(tmp_path / "overlays.npz", **arrays)
-    figures = read_overlays(tmp_path / "overlays.npz")
+def test_each_center_has_its_overlay_in_alphabetical_order() -> None:
+    square = _square(slice(5, 9), slice(4, 9))
+    image = np.ones((2, 20, 16), np.float16)
+    figures = overlay_figures(
+        [Overlay(center, "DWI+ADC", ("DWI", "ADC"), image, square, square) for center in ("ISLES", "CHSF")]
+    )
     assert list(figures) == ["CHSF", "ISLES"]
     assert figures["ISLES"].get_suptitle() == "ISLES, given DWI+ADC"
 
 
-CHAIN: dict[str, Any] = {"steps": ["threshold"], "threshold": 0.5, "grow": {"threshold": 0.3}}
-FOUND: dict[str, Any] = {
-    "default": {"full": CHAIN, "missing": None},
-    "best": {"full": CHAIN | {"threshold": 0.4}, "missing": None},
-    "fitted": {"full": CHAIN | {"threshold": 0.4}, "missing": None},
-    "crossfit_score": 0.61,
-    "default_score": 0.58,
-    "gain": 0.03,
-    "gain_low": -0.01,
-    "gain_high": 0.07,
-    "within_noise": True,
-    "subjects": 9,
-    "trials": 200,
-    "curves": {
-        "postprocessing.threshold": [[0.3, 0.55], [0.4, 0.62], [0.5, 0.58]],
-        "postprocessing.steps": [[["threshold"], 0.62], [["threshold", "grow"], 0.6]],
-    },
-}
+CHAIN = Postprocessing(steps=("threshold",))
+THRESHOLDS = Curve(
+    cases="all",
+    path="postprocessing.threshold",
+    points=(Point(0.3, 0.55), Point(0.4, 0.62), Point(0.5, 0.58)),
+)
+STEPS = Curve(
+    cases="all",
+    path="postprocessing.steps",
+    points=(Point(("threshold",), 0.62), Point(("threshold", "grow"), 0.6)),
+)
+FIT = PostprocessingFit(
+    default=Chains(full=CHAIN),
+    fitted=Chains(full=repaired(CHAIN, {"threshold": 0.4})),
+    crossfit_score=0.61,
+    fitted_score=0.62,
+    default_score=0.58,
+    gain=0.03,
+    gain_low=-0.01,
+    gain_high=0.07,
+    subjects=9,
+    trials=200,
+    curves=(THRESHOLDS, STEPS),
+)
 
 
 def test_each_searched_value_has_a_curve_with_default_and_best() -> None:
-    figure = postprocessing_figure(FOUND)
+    figure = postprocessing_figure(FIT)
     numbers, names = (axes for axes in figure.axes if axes.axison)
     curve, default, best = numbers.lines
     assert list(curve.get_xdata()) == [0.3, 0.4, 0.5]
@@ -134,24 +139,22 @@ def test_each_searched_value_has_a_curve_with_default_and_best() -> None:
 
 
 def test_the_title_says_what_the_search_is_worth() -> None:
-    title = postprocessing_figure(FOUND).get_suptitle()
+    title = postprocessing_figure(FIT).get_suptitle()
     assert title.splitlines()[1] == "gain +0.030 (95 % -0.010 to +0.070, within noise)"
-    certain = {**FOUND, "within_noise": False, "gain_low": 0.01}
+    certain = FIT.model_copy(update={"within_noise": False, "gain_low": 0.01})
     assert "noise" not in postprocessing_figure(certain).get_suptitle()
-    refused = postprocessing_figure({**FOUND, "best": FOUND["default"]})
+    refused = postprocessing_figure(FIT.model_copy(update={"gain": 0.0}))
     assert refused.get_suptitle().endswith("; the default is kept")
 
 
 def test_two_chains_have_curves_of_their_own() -> None:
-    missing = CHAIN | {"threshold": 0.2}
-    found = FOUND | {
-        "fitted": {"full": CHAIN, "missing": missing},
-        "curves": {
-            "full.postprocessing.threshold": [[0.2, 0.1], [0.5, 0.2]],
-            "missing.postprocessing.threshold": [[0.2, 0.4], [0.5, 0.3]],
-        },
-    }
-    panels = [axes for axes in postprocessing_figure(found).axes if axes.axison]
+    curves = [
+        Curve(cases=cases, path="postprocessing.threshold", points=(Point(0.2, low), Point(0.5, high)))
+        for cases, low, high in (("full", 0.1, 0.2), ("missing", 0.4, 0.3))
+    ]
+    fitted = Chains(full=CHAIN, missing=repaired(CHAIN, {"threshold": 0.2}))
+    fit = FIT.model_copy(update={"fitted": fitted, "curves": tuple(curves)})
+    panels = [axes for axes in postprocessing_figure(fit).axes if axes.axison]
     assert [axes.get_xlabel() for axes in panels] == [
         "full: threshold (probability)",
         "missing: threshold (probability)",
@@ -160,8 +163,8 @@ def test_two_chains_have_curves_of_their_own() -> None:
     assert [list(axes.lines[1].get_xdata()) for axes in panels] == [[0.5, 0.5]] * 2
 
 
-@pytest.mark.parametrize("curves", [{}, {"postprocessing.threshold": []}])
-def test_a_search_without_scores_can_be_drawn(curves: Any) -> None:
-    figure = postprocessing_figure(FOUND | {"curves": curves, "trials": 0})
+@pytest.mark.parametrize("curves", [(), (THRESHOLDS.model_copy(update={"points": ()}),)])
+def test_a_search_without_scores_can_be_drawn(curves: tuple[Curve, ...]) -> None:
+    figure = postprocessing_figure(FIT.model_copy(update={"curves": curves, "trials": 0}))
     assert "nothing was searched" in figure.get_suptitle()
     figure.savefig(BytesIO())

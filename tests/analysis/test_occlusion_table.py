@@ -5,26 +5,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from builders import rows_frame
 
 from analysis.tables import METRICS, occlusion_table, tells_occlusions
 from analysis.text import to_markdown, to_text
 
-DEFAULTS: dict[str, Any] = {
-    "trial": 0,
-    "split": "test",
-    "seen": True,
-    "removed": "",
-    "occlusion": "",
-    **dict.fromkeys(METRICS, 0.0),
-}
+NOTHING = dict.fromkeys(METRICS, 0.0)
 
 
 def rows(*lines: dict[str, Any]) -> pd.DataFrame:
-    """One row each; a subject per row unless it is named, and what is not given is 0 or empty."""
-    return pd.DataFrame(
-        [{**DEFAULTS, "subject": f"S-{number}", **line} for number, line in enumerate(lines)],
-        columns=["subject", *DEFAULTS],
-    )
+    """A row for each line, of a subject of its own unless the line names one; metrics are 0 unless they are given."""
+    return rows_frame(*({"subject": f"S-{number}", **NOTHING, **line} for number, line in enumerate(lines)))
 
 
 def of(table: pd.DataFrame, occlusion: str, **group: Any) -> dict[Any, Any]:

@@ -1,52 +1,31 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import result_row
 
 from analysis.systems import describe, main, rows_of_systems
-from study.cli import run_command
+from study.commandline import run_command
+from study.config import validate
 from study.errors import ConfigError
-from study.results import Row, StudyFolder, write_json, write_rows
+from study.records import CompleteTrial, Ranking, StudyFolder
 
-ROW = Row(
-    trial=0,
-    split="test",
-    center="FOCH",
-    seen=False,
-    subject="FOCH-0001",
-    subset="DWI+SWAN",
-    removed="",
-    dice=0.5,
-    detected=1.0,
-    lesion_f1=1.0,
-    count_difference=0,
-    volume_difference_ml=0.1,
-    hd95_mm=math.nan,
-    reference_volume_ml=1.0,
-    predicted_volume_ml=1.1,
-    occlusion="distal",
-    substituted="",
-    false_positives=0,
-    false_positive_voxels=0.0,
-    false_positive_ml=0.0,
-    false_negatives=0,
-    false_negative_voxels=0.0,
-    false_negative_ml=0.0,
+ROW = result_row(
+    center="FOCH", seen=False, subject="FOCH-0001", subset="DWI+SWAN", dice=0.5, occlusion="distal"
 )
 
 
 def study(root: Path, name: str, *trials: tuple[dict[str, Any], float, dict[str, float]]) -> StudyFolder:
     """A finished study: of each trial its parameters, its objective and the Dice of its subjects."""
     folder = StudyFolder(root, name)
-    write_json(folder.config, {})
+    folder.config.write(validate({"study": {"name": name, "root": str(root)}}))
     for number, (parameters, value, dice) in enumerate(trials):
         trial = folder.trial(number)
-        write_json(trial.parameters, parameters)
-        write_json(trial.result, {"state": "complete", "value": value})
+        trial.parameters.write(parameters)
+        trial.result.write(CompleteTrial(trial=number, epochs=1, seconds=1.0, value=value, device="cpu"))
         rows = [
             dataclasses.replace(
                 ROW,
@@ -57,7 +36,7 @@ def study(root: Path, name: str, *trials: tuple[dict[str, Any], float, dict[str,
             )
             for subject, score in dice.items()
         ]
-        write_rows(trial.rows, rows)
+        trial.rows.write(rows)
     return folder
 
 
@@ -78,7 +57,7 @@ def line(text: str, *parts: str) -> str:
 
 
 def test_the_best_trial_of_each_value_stands_for_it(slices: StudyFolder) -> None:
-    rows = rows_of_systems({"": [slices]}, ["model.slices"])
+    rows = rows_of_systems({"": [Ranking(slices)]}, ["model.slices"])
     text, stand_ins = describe(rows, 50, 0).split("Test subjects with SWAN=SWI")
     assert rows["system"].tolist() == ["slices=12"] * 2 + ["slices=10"] * 2
     assert "| 0.400 (0.200 to 0.600) |" in line(text, "| Dice | slices=12 |")
@@ -91,7 +70,7 @@ def test_winners_of_studies_are_compared_and_runs_of_one_are_averaged(
     slices: StudyFolder, tmp_path: Path
 ) -> None:
     other = study(tmp_path, "other", ({}, 0.1, {"FOCH-0001": 0.7}))
-    rows = rows_of_systems({"ours": [slices, other], "theirs": [other]})
+    rows = rows_of_systems({"ours": [Ranking(slices), Ranking(other)], "theirs": [Ranking(other)]})
     text = describe(rows, 50, 0)
     # FOCH-0001 has 0.5 with the winner of slices and 0.7 with the other's; FOCH-0009 has 0.1.
     assert "| 0.350 (0.100 to 0.600) |" in line(text.split("Test subjects with")[0], "| Dice | ours |")
@@ -102,7 +81,7 @@ def test_a_setting_that_was_not_searched_is_refused(slices: StudyFolder) -> None
     with pytest.raises(
         ConfigError, match=r"no trial of .*slices searched model.name; searched are model.slices"
     ):
-        rows_of_systems({"": [slices]}, ["model.name"])
+        rows_of_systems({"": [Ranking(slices)]}, ["model.name"])
 
 
 def test_the_command_prints_the_tables(slices: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,16 @@ import math
 
 import pandas as pd
 import pytest
+from builders import rows_frame
 
 from analysis.tables import average_table, cross_center_table
 
 
 def rows(*lines: tuple[str, bool, str, str, str, float], split: str = "test", trial: int = 0) -> pd.DataFrame:
-    table = pd.DataFrame(lines, columns=["center", "seen", "subject", "subset", "removed", "dice"])
-    return table.assign(split=split, trial=trial)
+    names = ("center", "seen", "subject", "subset", "removed", "dice")
+    return rows_frame(
+        *(dict(zip(names, line, strict=True)) | {"split": split, "trial": trial} for line in lines)
+    )
 
 
 FULL, WITHOUT = "DWI+ADC+B0", "DWI+ADC"

@@ -3,14 +3,15 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+from builders import rows_frame
 
 from analysis.tables import average_table, cross_center_table
 from analysis.text import to_markdown, to_text
 
 
 def rows(*lines: tuple[str, bool, str, str, str, float]) -> pd.DataFrame:
-    table = pd.DataFrame(lines, columns=["center", "seen", "subject", "subset", "removed", "dice"])
-    return table.assign(split="test", trial=0)
+    names = ("center", "seen", "subject", "subset", "removed", "dice")
+    return rows_frame(*(dict(zip(names, line, strict=True)) for line in lines))
 
 
 FULL = "DWI+ADC+B0"

@@ -1,4 +1,4 @@
-"""Small cohorts on disk, and configurations that read them."""
+"""Small cohorts on disk, and settings that read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from study.cohort.records import Cohort, Subject
-from study.config import Config, validate
+from study.config import CohortConfig, validate
 
 
 @pytest.fixture
@@ -27,21 +27,13 @@ def nifti() -> Callable[[Path], Path]:
 
 
 @pytest.fixture
-def configure(tmp_path: Path) -> Callable[..., Config]:
-    """A configuration with these settings under `cohort` and no unseen center unless one is given."""
+def configure() -> Callable[..., CohortConfig]:
+    """The section `cohort` with these settings, and no unseen center unless one is given."""
 
-    def build(objective: dict[str, Any] | None = None, **cohort: Any) -> Config:
+    def build(**cohort: Any) -> CohortConfig:
         settings = {"modalities": ["DWI", "ADC"], "unseen": [], **cohort}
-        study = {"name": "test", "root": str(tmp_path / "studies")}
-        dropout = {"droppable": []}
-        return validate(
-            {
-                "study": study,
-                "cohort": settings,
-                "modality_dropout": dropout,
-                **({"objective": objective} if objective else {}),
-            }
-        )
+        content = {"study": {"name": "test"}, "cohort": settings, "modality_dropout": {"droppable": []}}
+        return validate(content).cohort
 
     return build
 

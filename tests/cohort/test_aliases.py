@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from study.cohort import load_cohort, split_cohort
 from study.cohort.remarks import remarks
+from study.config import validate
 from study.errors import CohortError, ConfigError
+
+NOWHERE = Path("/nowhere")  # of phantoms: there are none here
 
 ALIASES = {"SWAN": ["SWI", "T2star"]}
 
@@ -23,14 +27,14 @@ def listed(tmp_path, nifti, configure):
         for name in {cell for cells in rows for cell in cells if cell}:
             nifti(tmp_path / name)
         settings = {"modality_aliases": aliases, "modalities": modalities, **cohort}
-        return load_cohort(configure(sources=["manifest"], path=tmp_path / "c.csv", **settings))
+        return load_cohort(configure(sources=["manifest"], path=tmp_path / "c.csv", **settings), NOWHERE)
 
     return load
 
 
 def names(cohort):
     return [
-        ({name: path.name for name, path in subject.images.items()}, dict(subject.substituted))
+        ({name: path.name for name, path in subject.images.items()}, dict(subject.stand_ins))
         for subject in cohort.subjects
     ]
 
@@ -53,31 +57,23 @@ def test_a_stand_in_takes_the_place_of_an_absent_modality_only(listed):
         ({"DWI": "j.nii", "SWAN": "k.nii", "T2star": "l.nii"}, {"SWAN": "SWI"}),
         ({"DWI": "m.nii"}, {}),
     ]
-    assert [subject.stand_ins for subject in cohort.subjects] == [
-        "",
-        "SWAN=SWI",
-        "",
-        "SWAN=T2star",
-        "SWAN=SWI",
-        "",
-    ]
 
 
 def test_nothing_stands_in_unless_it_is_asked_for(listed):
     (subject,) = listed("DWI,SWI", ("a.nii", "b.nii"), aliases={}).subjects
     assert set(subject.images) == {"DWI", "SWI"}
-    assert not subject.substituted
+    assert not subject.stand_ins
 
 
-def test_several_stand_ins_are_told_in_one_word(listed):
+def test_several_modalities_may_have_stand_ins(listed):
     aliases = {"SWAN": ["SWI"], "DWI": ["TRACE"]}
     (subject,) = listed("TRACE,SWI", ("a.nii", "b.nii"), aliases=aliases).subjects
-    assert subject.stand_ins == "DWI=TRACE+SWAN=SWI"
+    assert subject.stand_ins == {"DWI": "TRACE", "SWAN": "SWI"}
 
 
 def test_a_column_of_stand_ins_alone_is_enough_and_case_is_ignored(listed):
     (subject,) = listed("swi", ("a.nii",)).subjects
-    assert subject.substituted == {"SWAN": "SWI"}
+    assert subject.stand_ins == {"SWAN": "SWI"}
 
 
 def test_stand_ins_are_told_by_center_for_subjects_that_are_used(listed, configure, tmp_path):
@@ -85,7 +81,7 @@ def test_stand_ins_are_told_by_center_for_subjects_that_are_used(listed, configu
     unmasked = ("x.nii", "xs.nii", "")
     cohort = listed("DWI,SWI,lesion", *rows, unmasked)
     config = configure(modalities=("DWI", "SWAN"), modality_aliases=ALIASES)
-    said = remarks(cohort, split_cohort(cohort, config), config.cohort)
+    said = remarks(cohort, split_cohort(cohort, config), config)
     assert said == [
         "no reference mask: 1 subjects (A 1)",
         "SWI stands in for SWAN (cohort.modality_aliases): 4 subjects (A 4)",
@@ -104,9 +100,10 @@ def test_a_bids_folder_and_an_isles_folder_have_stand_ins_too(tmp_path, nifti, c
             bids={"root": tmp_path / "bids"},
             isles2022={"root": tmp_path / "isles"},
             **settings,
-        )
+        ),
+        NOWHERE,
     )
-    assert [subject.stand_ins for subject in cohort.subjects] == ["SWAN=SWI", "SWAN=SWI"]
+    assert [subject.stand_ins for subject in cohort.subjects] == [{"SWAN": "SWI"}] * 2
 
 
 def test_two_files_of_a_stand_in_are_a_problem_where_it_is_needed_only(tmp_path, nifti, configure):
@@ -117,9 +114,9 @@ def test_two_files_of_a_stand_in_are_a_problem_where_it_is_needed_only(tmp_path,
         sources=["bids"], bids={"root": tmp_path}, modalities=["DWI", "SWAN"], modality_aliases=ALIASES
     )
     with pytest.raises(CohortError, match=r"sub-1: .*2 files for SWI"):
-        load_cohort(config)
+        load_cohort(config, NOWHERE)
     nifti(tmp_path / "sub-1/sub-1_SWAN.nii.gz")
-    assert not load_cohort(config).subjects[0].substituted
+    assert not load_cohort(config, NOWHERE).subjects[0].stand_ins
 
 
 def test_a_channel_of_nnunet_may_stand_in(tmp_path, nifti, configure):
@@ -128,7 +125,7 @@ def test_a_channel_of_nnunet_may_stand_in(tmp_path, nifti, configure):
     config = configure(
         sources=["nnunet"], nnunet={"root": tmp_path}, modalities=["SWAN"], modality_aliases=ALIASES
     )
-    assert load_cohort(config).subjects[0].substituted == {"SWAN": "SWI"}
+    assert load_cohort(config, NOWHERE).subjects[0].stand_ins == {"SWAN": "SWI"}
 
 
 @pytest.mark.parametrize(
@@ -145,8 +142,8 @@ def test_unclear_stand_ins_are_refused(configure, aliases, message):
         configure(modalities=["DWI", "SWAN"], modality_aliases=aliases)
 
 
-def test_an_independent_model_keeps_the_stand_ins_of_its_own_modalities(configure):
-    config = configure(
-        modalities=["DWI", "SWAN"], modality_aliases={"DWI": ["TRACE"], "SWAN": ["SWI"]}
-    ).with_values({"model.inputs": "SWAN"})
+def test_an_independent_model_keeps_the_stand_ins_of_its_own_modalities():
+    cohort = {"modalities": ["DWI", "SWAN"], "modality_aliases": {"DWI": ["TRACE"], "SWAN": ["SWI"]}}
+    content = {"study": {"name": "test"}, "cohort": cohort, "modality_dropout": {"droppable": []}}
+    config = validate(content).with_values({"model.inputs": "SWAN"})
     assert config.narrowed().cohort.modality_aliases == {"SWAN": ("SWI",)}

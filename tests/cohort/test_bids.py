@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from study.cohort.bids import list_bids
 from study.cohort.load import load_cohort
 from study.errors import CohortError
+
+NOWHERE = Path("/nowhere")  # of phantoms: there are none here
 
 
 @pytest.fixture
@@ -68,14 +72,14 @@ def test_two_masks_of_a_kind_are_a_problem(tmp_path, nifti, participants):
     nifti(tmp_path / "derivatives/sub-001/sub-001_lesion_mask.nii.gz")
     nifti(tmp_path / "derivatives/manual/sub-001/sub-001_lesion_mask.nii.gz")
     with pytest.raises(CohortError, match=r"sub-001: .*2 files for lesion"):
-        load_cohort(participants(HEADER[:2], ("sub-001", "A")))
+        load_cohort(participants(HEADER[:2], ("sub-001", "A")), NOWHERE)
 
 
 def test_several_files_of_an_unused_modality_do_no_harm(tmp_path, nifti, participants):
     nifti(tmp_path / "sub-001/dwi/sub-001_DWI.nii.gz")
     nifti(tmp_path / "sub-001/anat/sub-001_run-1_T1w.nii.gz")
     nifti(tmp_path / "sub-001/anat/sub-001_run-2_T1w.nii.gz")
-    (subject,) = load_cohort(participants(HEADER[:2], ("sub-001", "A"))).subjects
+    (subject,) = load_cohort(participants(HEADER[:2], ("sub-001", "A")), NOWHERE).subjects
     assert set(subject.images) == {"DWI"}
 
 
@@ -86,7 +90,7 @@ def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participant
         HEADER[:2], ("sub-001", "A"), ("sub-002", ""), ("sub-003", "A"), ("n/a", "A"), ("/tmp", "A")
     )
     with pytest.raises(CohortError) as error:
-        load_cohort(config)
+        load_cohort(config, NOWHERE)
     told = {problem.subject: problem.what for problem in error.value.problems}
     assert told == {
         "sub-002": "no center in line 3",
@@ -99,9 +103,9 @@ def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participant
 
 def test_participants_without_center_are_refused(tmp_path, participants):
     with pytest.raises(CohortError, match="no column center; there are participant_id, age"):
-        load_cohort(participants(("participant_id", "age"), ("sub-001", "63")))
+        load_cohort(participants(("participant_id", "age"), ("sub-001", "63")), NOWHERE)
 
 
 def test_folder_without_participants_is_refused(tmp_path, configure):
     with pytest.raises(CohortError, match=r"participants\.tsv: file is missing"):
-        load_cohort(configure(sources=["bids"], bids={"root": tmp_path}))
+        load_cohort(configure(sources=["bids"], bids={"root": tmp_path}), NOWHERE)

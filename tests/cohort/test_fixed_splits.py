@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from studies import prepared_study
 
-from study.cohort import Cohort, split_cohort, write_splits
+from study.cohort import Cohort, split_cohort
 from study.errors import ConfigError
-from study.results import StudyFolder
+from study.records import StudyFolder
 
 PEOPLE = [("A", f"s{number}", f"p{number}x") for number in range(5)] + [
     ("B", "t1", "q1x"),
@@ -45,11 +46,10 @@ def test_unseen_subjects_may_be_listed_as_test(fixed):
 
 
 def test_a_studys_own_splits_can_be_used_again(tmp_path, fixed, gather, configure):
-    cohort = gather(PEOPLE)
-    splits = split_cohort(cohort, configure(unseen=["B"]))
+    splits = split_cohort(gather(PEOPLE), configure(unseen=["B"]))
     folder = StudyFolder(tmp_path, "earlier")
-    write_splits(folder, cohort, splits)
-    assert fixed(folder.splits.read_text()) == splits
+    folder.prepared.write(prepared_study(splits))
+    assert fixed(folder.prepared.path.read_text()) == splits
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_studys_own_splits_can_be_used_again(tmp_path, fixed, gather, configur
     [
         (
             {"train": ["s0", "s9"], "validation": ["s2"]},
-            "no subject s9 in the cohort of 6; there is s0, s1, s2, …",
+            "subject s9 is not in the cohort of 7; there is s0, s1, s2, …",
         ),
         ({"train": ["s0", "s2"], "validation": ["s2"]}, r"s2 is listed twice \(train, validation\)"),
         ({"train": ["s0", "s0"], "validation": ["s2"]}, r"s0 is listed twice \(train, train\)"),
@@ -67,10 +67,10 @@ def test_a_studys_own_splits_can_be_used_again(tmp_path, fixed, gather, configur
         ({"train": ["s0"], "validation": []}, "no validation subject is left"),
         ({"train": [], "validation": ["s2"]}, "no training subject is left"),
         ({"train": ["s0"], "valid": ["s2"]}, "unknown list 'valid'; expected"),
-        ({"train": "s0", "validation": ["s2"]}, "'train' in .* is no list of texts"),
-        ({"train": [1], "validation": ["s2"]}, "'train' in .* is no list of texts"),
-        ([], "is no JSON object"),
-        ("{", "cannot be read as JSON"),
+        ({"train": "s0", "validation": ["s2"]}, "'train' in .* is not a list of strings"),
+        ({"train": [1], "validation": ["s2"]}, "'train' in .* is not a list of strings"),
+        ([], "is not a JSON object"),
+        ("{", "is not JSON"),
     ],
 )
 def test_mistakes_are_refused(fixed, content, message):
@@ -86,7 +86,7 @@ def test_all_mistakes_are_told_at_once(fixed):
 
 def test_absent_file_is_refused(configure, gather, tmp_path):
     config = configure(splits={"kind": "fixed", "path": str(tmp_path / "absent.json")})
-    with pytest.raises(ConfigError, match=r"cohort\.splits\.path: no file"):
+    with pytest.raises(ConfigError, match=r"cohort\.splits\.path: .*absent\.json: file is missing"):
         split_cohort(gather(PEOPLE), config)
 
 

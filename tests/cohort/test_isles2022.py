@@ -11,6 +11,8 @@ from study.cohort import load_cohort, split_cohort
 from study.cohort.isles2022 import list_isles2022
 from study.errors import CohortError
 
+NOWHERE = Path("/nowhere")  # of phantoms: there are none here
+
 NAME = "sub-strokecase0001_ses-0001"
 
 
@@ -73,14 +75,14 @@ def test_two_files_of_a_modality_are_a_problem_that_names_both(tmp_path, nifti, 
     nifti(tmp_path / "sub-strokecase0001/ses-0001/dwi" / f"{NAME}_run-2_dwi.nii.gz")
     config = configure(sources=["isles2022"], isles2022={"root": tmp_path})
     with pytest.raises(CohortError, match=r"sub-strokecase0001: .*2 files for DWI .*_dwi.*run-2_dwi"):
-        load_cohort(config)
+        load_cohort(config, NOWHERE)
 
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_root_without_subjects_says_what_the_root_is(tmp_path, configure, exists):
     root = tmp_path if exists else tmp_path / "absent"
     with pytest.raises(CohortError, match=r"cohort\.isles2022\.root: .*no folder sub-\*.*give the folder"):
-        load_cohort(configure(sources=["isles2022"], isles2022={"root": root}))
+        load_cohort(configure(sources=["isles2022"], isles2022={"root": root}), NOWHERE)
 
 
 @pytest.mark.skipif(
@@ -89,7 +91,7 @@ def test_root_without_subjects_says_what_the_root_is(tmp_path, configure, exists
 def test_real_scans_are_listed_and_split(configure):
     root = Path(os.environ["STUDY_REAL_DATA"]) / "ISLES-2022"
     config = configure(sources=["isles2022"], isles2022={"root": root})
-    cohort = load_cohort(config)
+    cohort = load_cohort(config, NOWHERE)
     assert [subject.id for subject in cohort.subjects] == [
         "sub-strokecase0001",
         "sub-strokecase0002",

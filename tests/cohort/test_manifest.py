@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from study.cohort.load import load_cohort
 from study.cohort.manifest import list_manifest
 from study.errors import CohortError
+
+NOWHERE = Path("/nowhere")  # of phantoms: there are none here
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def test_modality_that_the_study_does_not_use_stays_listed(manifest):
 
 def test_absent_file_of_an_unused_modality_does_no_harm(tmp_path, nifti, manifest):
     nifti(tmp_path / "d.nii")
-    (subject,) = load_cohort(manifest("subject,center,DWI,T1w\ns1,A,d.nii,absent.nii\n")).subjects
+    (subject,) = load_cohort(manifest("subject,center,DWI,T1w\ns1,A,d.nii,absent.nii\n"), NOWHERE).subjects
     assert subject.id == "s1"
 
 
@@ -73,16 +76,16 @@ def test_absent_file_of_an_unused_modality_does_no_harm(tmp_path, nifti, manifes
         ("subject,center,T1\ns1,A,t.nii\n", r"no column for any of cohort.modalities \(DWI, ADC\)"),
         (
             "subject,center,DWI,age\ns1,A,d.nii,63\n",
-            "column 'age' is no modality \\('63' is no NIfTI file\\)",
+            "column 'age' is neither a modality \\('63' is not a NIfTI file\\)",
         ),
         ("subject,center,DWI,dwi\ns1,A,d.nii,e.nii\n", "columns DWI, dwi all mean DWI"),
         ("subject,center,DWI,brain,brain mask\ns1,A,d.nii,,\n", "columns brain, brain mask all mean brain"),
-        ("subject,center,DWI,DWI\ns1,A,d.nii,e.nii\n", "column 'DWI' is there 2 times"),
+        ("subject,center,DWI,DWI\ns1,A,d.nii,e.nii\n", "column 'DWI' appears 2 times"),
     ],
 )
 def test_manifest_with_wrong_columns_is_refused(manifest, text, message):
     with pytest.raises(CohortError, match=rf"cohort\.csv: .*{message}"):
-        load_cohort(manifest(text, on_error="skip"))
+        load_cohort(manifest(text, on_error="skip"), NOWHERE)
 
 
 def test_row_without_subject_or_center_is_told_by_its_line(tmp_path, nifti, manifest):
@@ -90,11 +93,11 @@ def test_row_without_subject_or_center_is_told_by_its_line(tmp_path, nifti, mani
     for name in "def":
         nifti(tmp_path / f"{name}.nii")
     with pytest.raises(CohortError) as error:
-        load_cohort(manifest(text))
+        load_cohort(manifest(text), NOWHERE)
     assert {problem.what for problem in error.value.problems} == {
         "line 3 has no subject",
         "line 4 has no center",
     }
-    cohort = load_cohort(manifest(text, on_error="skip"))
+    cohort = load_cohort(manifest(text, on_error="skip"), NOWHERE)
     assert [subject.id for subject in cohort.subjects] == ["s1"]
     assert cohort.skipped == 2

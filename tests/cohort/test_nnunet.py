@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from study.cohort.load import load_cohort
 from study.cohort.nnunet import list_nnunet
 from study.errors import CohortError
+
+NOWHERE = Path("/nowhere")  # of phantoms: there are none here
 
 
 @pytest.fixture
@@ -64,15 +67,15 @@ def test_channel_names_match_modalities_whatever_their_case(dataset):
 def test_absent_channel_is_an_absent_modality(dataset, tmp_path):
     config = dataset(cases=("a", "b"))
     (tmp_path / "imagesTr/b_0001.nii.gz").unlink()
-    cohort = load_cohort(config)
+    cohort = load_cohort(config, NOWHERE)
     assert [set(subject.images) for subject in cohort.subjects] == [{"DWI", "ADC"}, {"DWI"}]
 
 
 def test_label_without_images_is_a_subject_without_modality(dataset, nifti, tmp_path):
     config = dataset()
     nifti(tmp_path / "labelsTr/case_002.nii.gz")
-    with pytest.raises(CohortError, match=r"^case_002: none of cohort.modalities \(DWI, ADC\)"):
-        load_cohort(config)
+    with pytest.raises(CohortError, match=r"^case_002: has none of cohort.modalities \(DWI, ADC\)"):
+        load_cohort(config, NOWHERE)
 
 
 def test_uncompressed_files_are_read(dataset, nifti, tmp_path):
@@ -87,7 +90,7 @@ def test_file_of_an_unknown_channel_is_a_problem_of_its_subject(dataset, nifti, 
     config = dataset()
     nifti(tmp_path / "imagesTr/case_001_0002.nii.gz")
     with pytest.raises(CohortError, match=r"case_001: .*_0002.nii.gz: .*no channel.*_0001.nii.gz \(ADC\)"):
-        load_cohort(config)
+        load_cohort(config, NOWHERE)
 
 
 @pytest.mark.parametrize(
@@ -98,16 +101,16 @@ def test_file_of_an_unknown_channel_is_a_problem_of_its_subject(dataset, nifti, 
         ({"channel_names": {"0": "T1", "1": "T2"}}, r"none of cohort.modalities \(DWI, ADC\); it has T1, T2"),
         ({"file_ending": ".png"}, r"file_ending is \.png"),
         ({"labels": {"background": 0, "lesion": 1, "thrombus": 2}}, "both lesion and thrombus"),
-        ({"labels": ["background", "lesion"]}, "labels is no object"),
+        ({"labels": ["background", "lesion"]}, "labels is not an object"),
     ],
 )
 def test_unusable_description_is_refused(dataset, description, message):
     with pytest.raises(CohortError, match=rf"dataset\.json: .*{message}"):
-        load_cohort(dataset(**description))
+        load_cohort(dataset(**description), NOWHERE)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "missing"), ("{", "cannot be read"), ("[]", "no JSON object")]
+    ("content", "message"), [(None, "missing"), ("{", "is not JSON"), ("[]", "not a JSON object")]
 )
 def test_damaged_description_is_refused(dataset, tmp_path, content, message):
     config = dataset()
@@ -115,9 +118,9 @@ def test_damaged_description_is_refused(dataset, tmp_path, content, message):
     if content is not None:
         (tmp_path / "dataset.json").write_text(content)
     with pytest.raises(CohortError, match=message):
-        load_cohort(config)
+        load_cohort(config, NOWHERE)
 
 
 def test_folder_without_images_is_refused(dataset):
     with pytest.raises(CohortError, match="imagesTr: no NIfTI file"):
-        load_cohort(dataset(cases=()))
+        load_cohort(dataset(cases=()), NOWHERE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,20 +24,8 @@ REPEATABLE = settings(deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**31 - 1)
 
 
-def config_of(objective=None, **cohort):
-    cohort = {"unseen": [], **cohort}
-    return validate(
-        {"study": {"name": "test"}, "cohort": cohort, **({"objective": objective} if objective else {})}
-    )
-
-
-def with_controls(cohort, flags):
-    """The cohort with these of its scans, one flag each, as control scans."""
-    return Cohort(
-        tuple(
-            replace(subject, control=control) for subject, control in zip(cohort.subjects, flags, strict=True)
-        )
-    )
+def settings_of(**cohort):
+    return validate({"study": {"name": "test"}, "cohort": {"unseen": [], **cohort}}).cohort
 
 
 def cohort_of(people, masks=("lesion",)):
@@ -61,7 +48,7 @@ def use_of(splits: Splits) -> dict[str, str]:
 def try_split(cohort, **changes):
     """The splits, None where the cohort is too small for any."""
     try:
-        return split_cohort(cohort, config_of(**changes))
+        return split_cohort(cohort, settings_of(**changes))
     except ConfigError:
         return None
 
@@ -99,7 +86,7 @@ def test_every_center_trains_and_validates_and_tests_from_three_patients_on(size
     people = [(center, f"{center}{number}") for center, size in sizes.items() for number in range(size)]
     cohort = cohort_of(people)
     shares = {"validation": validation, "test": test, "seed": seed}
-    splits = split_cohort(cohort, config_of(splits=shares))
+    splits = split_cohort(cohort, settings_of(splits=shares))
     for center, size in sizes.items():
         counts = Counter(use for key, use in use_of(splits).items() if cohort[key].center == center)
         assert counts["train"] >= 1
@@ -125,7 +112,7 @@ def test_order_of_subjects_changes_nothing(people, seed, random):
 
 def test_seed_decides_and_same_seed_repeats():
     cohort = cohort_of([("A", f"a{number}") for number in range(20)])
-    splits = [split_cohort(cohort, config_of(splits={"seed": seed})) for seed in (0, 0, 1)]
+    splits = [split_cohort(cohort, settings_of(splits={"seed": seed})) for seed in (0, 0, 1)]
     assert splits[0] == splits[1]
     assert splits[0] != splits[2]
     assert [len(splits[0].train), len(splits[0].validation), len(splits[0].test)] == [12, 4, 4]
@@ -133,8 +120,8 @@ def test_seed_decides_and_same_seed_repeats():
 
 def test_another_center_leaves_the_first_ones_splits_alone():
     people = [("A", f"a{number}") for number in range(10)]
-    alone = split_cohort(cohort_of(people), config_of())
-    both = split_cohort(cohort_of(people + [("B", f"b{number}") for number in range(5)]), config_of())
+    alone = split_cohort(cohort_of(people), settings_of())
+    both = split_cohort(cohort_of(people + [("B", f"b{number}") for number in range(5)]), settings_of())
     assert set(alone.train) < set(both.train)
     assert set(alone.test) < set(both.test)
 
@@ -177,7 +164,7 @@ def test_every_patient_is_tested_in_exactly_one_fold(sizes, folds, seed):
 def test_validation_rotates_with_the_fold():
     cohort = cohort_of([("A", f"a{number}") for number in range(6)])
     folds = [
-        split_cohort(cohort, config_of(splits={"kind": "folds", "folds": 3, "fold": fold}))
+        split_cohort(cohort, settings_of(splits={"kind": "folds", "folds": 3, "fold": fold}))
         for fold in range(3)
     ]
     for fold in range(3):
@@ -188,12 +175,12 @@ def test_validation_rotates_with_the_fold():
 def test_more_folds_than_patients_are_refused():
     cohort = cohort_of([("A", f"a{number}") for number in range(3)])
     with pytest.raises(ConfigError, match=r"cohort\.splits\.folds: 5 folds .* there are 3"):
-        split_cohort(cohort, config_of(splits={"kind": "folds"}))
+        split_cohort(cohort, settings_of(splits={"kind": "folds"}))
 
 
 def test_unseen_centers_are_tested_only():
     people = [(center, f"{center}{number}") for center in "AB" for number in range(5)]
-    splits = split_cohort(cohort_of(people), config_of(unseen=["B"]))
+    splits = split_cohort(cohort_of(people), settings_of(unseen=["B"]))
     assert splits.unseen == tuple(f"B-000{number}" for number in range(1, 6))
     assert {key[0] for key in splits.train + splits.validation + splits.test} == {"A"}
 
@@ -202,7 +189,7 @@ def test_patient_who_was_also_scanned_at_an_unseen_center_is_never_learnt_from()
     people = [("A", f"a{number}") for number in range(9)] + [("A", "anna"), ("B", "anna")]
     cohort = cohort_of(people)
     for seed in range(10):
-        splits = split_cohort(cohort, config_of(unseen=["B"], splits={"seed": seed, "test": 0}))
+        splits = split_cohort(cohort, settings_of(unseen=["B"], splits={"seed": seed, "test": 0}))
         assert [cohort[key].patient for key in splits.test] == ["anna"]
 
 
@@ -220,24 +207,22 @@ def test_distinctive_id_is_the_same_person_at_another_center(patient):
 
 def test_only_seen_centers_that_are_listed_are_used():
     people = [(center, f"{center}{number}") for center in "ABC" for number in range(4)]
-    splits = split_cohort(cohort_of(people), config_of(seen=["A"], unseen=["C"]))
+    splits = split_cohort(cohort_of(people), settings_of(seen=["A"], unseen=["C"]))
     assert {key[0] for key in use_of(splits)} == {"A", "C"}
 
 
 def test_subjects_without_the_targets_mask_take_no_part():
     with_mask = cohort_of([("A", f"a{number}") for number in range(4)])
     without = cohort_of([("B", f"b{number}") for number in range(4)], masks=("thrombus",))
-    splits = split_cohort(Cohort(with_mask.subjects + without.subjects), config_of())
+    splits = split_cohort(Cohort(with_mask.subjects + without.subjects), settings_of())
     assert {key[0] for key in use_of(splits)} == {"A"}
 
 
 def test_unknown_centers_are_all_told_with_the_right_ones():
     cohort = cohort_of([(center, f"{center}{number}") for center in "AB" for number in range(3)])
-    config = config_of(
-        {"centers": ["Q"]}, sources=["bids"], bids={"root": "/x"}, seen=["A", "X"], unseen=["Y"]
-    )
+    named = settings_of(sources=["bids"], bids={"root": "/x"}, seen=["A", "X"], unseen=["Y"])
     with pytest.raises(ConfigError) as error:
-        split_cohort(cohort, config)
+        split_cohort(cohort, named, ["Q"])
     assert error.value.problems == (
         "cohort.seen: no center X; there are A, B",
         "cohort.unseen: no center Y; there are A, B",
@@ -248,8 +233,8 @@ def test_unknown_centers_are_all_told_with_the_right_ones():
 def test_default_unseen_center_and_left_out_phantom_centers_need_not_be_there():
     cohort = cohort_of([("CHSF", f"a{number}") for number in range(3)])
     bids = {"sources": ["bids"], "bids": {"root": "/x"}}
-    assert not split_cohort(cohort, config_of(**bids, unseen=["ISLES"])).unseen
-    assert not split_cohort(cohort, config_of(unseen=["FOCH", "JHU"])).unseen
+    assert not split_cohort(cohort, settings_of(**bids, unseen=["ISLES"])).unseen
+    assert not split_cohort(cohort, settings_of(unseen=["FOCH", "JHU"])).unseen
 
 
 @pytest.mark.parametrize(
@@ -272,7 +257,7 @@ def test_default_unseen_center_and_left_out_phantom_centers_need_not_be_there():
 )
 def test_nobody_to_learn_or_validate_from_is_refused(people, changes, message):
     with pytest.raises(ConfigError, match=message):
-        split_cohort(cohort_of(people), config_of(**changes))
+        split_cohort(cohort_of(people), settings_of(**changes))
 
 
 def test_objective_that_reads_a_center_without_validation_subjects_is_refused():
@@ -280,70 +265,4 @@ def test_objective_that_reads_a_center_without_validation_subjects_is_refused():
     with pytest.raises(
         ConfigError, match=r"objective\.centers: no validation subject at B; there are some at A"
     ):
-        split_cohort(cohort, config_of({"centers": ["B"]}))
-
-
-FLAGGED = st.lists(
-    st.tuples(
-        st.sampled_from("ABC"),
-        st.sampled_from(["1", "sub-2", "p3", "anna", "bert", "cleo", "dora"]),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=40,
-)
-
-
-def flagged_cohort(people):
-    """A cohort of (center, patient, control), and the same without the control scans."""
-    people = sorted(people)
-    cohort = with_controls(cohort_of([person[:2] for person in people]), [person[2] for person in people])
-    return cohort, Cohort(tuple(subject for subject in cohort.subjects if not subject.control))
-
-
-@REPEATABLE
-@given(FLAGGED, SEEDS, st.sampled_from(["fractions", "folds"]), st.sampled_from([[], ["C"]]))
-def test_control_scans_move_nobody_and_are_of_patients_who_are_not_learnt_from(people, seed, kind, unseen):
-    cohort, others = flagged_cohort(people)
-    changes = {"unseen": unseen, "splits": {"kind": kind, "folds": 3, "seed": seed}}
-    if not set(unseen) <= set(others.centers):
-        return  # without the control scans there is no such center
-    splits, alone = try_split(cohort, **changes), try_split(others, **changes)
-    assert (splits is None) == (alone is None)
-    if splits is None:
-        return
-    assert replace(splits, control=()) == alone
-    learnt = {patient_of(cohort[key]) for key in splits.train + splits.validation}
-    expected = {
-        subject.key for subject in cohort.subjects if subject.control and patient_of(subject) not in learnt
-    }
-    assert set(splits.control) == expected
-    assert len(splits.control) == len(expected)
-    excluded = try_split(cohort, controls="exclude", **changes)
-    assert excluded == alone
-
-
-@REPEATABLE
-@given(FLAGGED, SEEDS)
-def test_included_control_scans_are_like_all_others(people, seed):
-    cohort, _ = flagged_cohort(people)
-    changes = {"splits": {"seed": seed}}
-    plain = Cohort(tuple(replace(subject, control=False) for subject in cohort.subjects))
-    assert try_split(cohort, controls="include", **changes) == try_split(plain, **changes)
-
-
-def test_control_scans_need_a_mask_and_a_center_that_is_used():
-    people = [("A", f"a{number}") for number in range(4)]
-    cohort = cohort_of([*people, ("A", "x1"), ("A", "x2"), ("B", "y1"), ("C", "z1"), ("C", "z2")])
-    flags = [subject.patient in ("x1", "x2", "y1", "z1") for subject in cohort.subjects]
-    flagged = with_controls(cohort, flags)
-    bare = Cohort(tuple(replace(one, masks={}) if one.patient == "x2" else one for one in flagged.subjects))
-    splits = split_cohort(bare, config_of(seen=["A"], unseen=["C"]))
-    assert [bare[key].patient for key in splits.control] == ["x1", "z1"]
-    assert [bare[key].patient for key in splits.unseen] == ["z2"]
-
-
-def test_a_center_of_control_scans_only_has_nobody_to_learn_from():
-    cohort = with_controls(cohort_of([("A", "a"), ("A", "b"), ("A", "c")]), [True] * 3)
-    with pytest.raises(ConfigError, match=r"no training subject: .*masks by center: A 0"):
-        split_cohort(cohort, config_of())
+        split_cohort(cohort, settings_of(), ["B"])

@@ -11,19 +11,27 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from builders import result_row
+from studies import complete, fit, prepared_study, pruned, write_study, write_trial
 from torch import nn
 
 from models import Plan, build_model
+from study.cohort.records import Cohort, Splits, Subject
 from study.config import Config, validate
-from study.deployment.export import export_bundle
-from study.preparation import plan_network
-from study.results import Row, StudyFolder, write_json, write_rows
+from study.evaluation.chains import Chains
+from study.evaluation.rows import ResultRow
+from study.records import StudyFolder
+from study.workflow.export import export_bundle
+from study.workflow.networks import plan_prepared
 
 MODALITIES = ("DWI", "ADC", "B0")
-FITTED = {
-    "full": {"threshold": 0.45, "remove_small": {"ml": 0.05}},
-    "missing": {"steps": ["threshold", "grow"], "threshold": 0.6, "grow": {"threshold": 0.4}},
-}
+FITTED = Chains.model_validate(
+    {
+        "full": {"threshold": 0.45, "remove_small": {"ml": 0.05}},
+        "missing": {"steps": ["threshold", "grow"], "threshold": 0.6, "grow": {"threshold": 0.4}},
+    }
+)
+SPLITS = Splits(train=("CHSF-0002",), validation=(), test=("CHSF-0001",), unseen=("ISLES-0001",))
 ALIASES = {"B0": ["EPI", "T2star"]}
 PRIVATE = ("patient-Jane-Roe", "ID-998877", "secretfolder")
 SHAPE = (20, 22, 9)  # of the files: x, y, z
@@ -64,12 +72,11 @@ def write_subject(
     }
 
 
-def _rows(trial: int) -> list[Row]:
+def _rows(trial: int) -> list[ResultRow]:
     return [
-        Row(trial, "test", center, seen, f"{center}-0001", "DWI+ADC+B0", "",
-            0.6, 1.0, 0.5, 1, 0.5, 3.0, 10.0, 9.5, "", "", 1, 30.0, 0.3, 0, 0.0, 0.0)
+        result_row(trial=trial, center=center, seen=seen, subject=f"{center}-0001")
         for center, seen in (("CHSF", True), ("ISLES", False))
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -96,45 +103,20 @@ def finished_study(root: Path, sections: Mapping[str, Any], median_shape: tuple[
             "evaluation": {"bootstrap": 50, **sections.get("evaluation", {})},
         }
     )
-    spacing_mm = (4.0, 2.5, 2.5)
-    plan = plan_network(config, median_shape, spacing_mm)
-    folder = StudyFolder(root, "tiny")
-    folder.path.mkdir(parents=True)
-    write_json(folder.config, config.model_dump(mode="json"))
-    write_json(
-        folder.splits,
-        {"train": ["CHSF-0002"], "validation": [], "test": ["CHSF-0001"], "unseen": ["ISLES-0001"]},
-    )
-    folder.subjects.write_text(f"key,id,patient\nCHSF-0001,{PRIVATE[1]},{PRIVATE[0]}\n")
-    centers = {"CHSF-0001": "CHSF", "CHSF-0002": "CHSF", "ISLES-0001": "ISLES"}
-    cache = {"CHSF-0001": f"/data/{PRIVATE[0]}"}
-    write_json(
-        folder.plan,
-        {
-            "spacing_mm": spacing_mm,
-            "median_shape": median_shape,
-            "cache": cache,
-            "centers": centers,
-            "landmarks": None,
-        },
-    )
+    prepared = prepared_study(SPLITS, spacing_mm=(4.0, 2.5, 2.5), median_shape=median_shape)
+    plan = plan_prepared(config, prepared)
+    folder = write_study(config, prepared)
+    person = Subject(PRIVATE[1], PRIVATE[0], "CHSF", "CHSF-0001", {"DWI": Path(f"/data/{PRIVATE[0]}")}, {})
+    folder.subjects.write(Cohort((person,)))
     torch.manual_seed(3)
     network = build_model(config.model.name, plan).eval()
-    for number, state, value in ((0, "complete", 0.5), (1, "pruned", 0.9), (2, "complete", 0.6)):
-        _write_trial(folder, number, state, value, network)
+    for result in (complete(0, 0.5), pruned(1, 0.9), complete(2, 0.6)):
+        found = fit(fitted=FITTED)
+        searched = {"modality_dropout.drop_probability": 0.25}
+        trial = write_trial(folder, result, searched=searched, rows=_rows(result.trial), found=found)
+        if result.state == "complete":
+            trial.weights.save(network.state_dict())
     return Tiny(config, folder, plan, network)
-
-
-def _write_trial(folder: StudyFolder, number: int, state: str, value: float, network: nn.Module) -> None:
-    from safetensors.torch import save_file
-
-    trial = folder.trial(number)
-    write_json(trial.parameters, {"modality_dropout.drop_probability": 0.25})
-    if state == "complete":
-        write_rows(trial.rows, _rows(number))
-        save_file(network.state_dict(), trial.weights)
-    fitted = FITTED if state == "complete" else None
-    write_json(trial.result, {"state": state, "value": value, "postprocessing": fitted})
 
 
 @pytest.fixture(scope="session")

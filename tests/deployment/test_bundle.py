@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
+from studies import chains, fit
 
 from study.deployment.bundle import CARD, MANIFEST, WEIGHTS, build_network, read_bundle, write_bundle
-from study.deployment.export import export_bundle
 from study.deployment.manifest import to_text
 from study.errors import BundleError, StudyError
-from study.results import StudyFolder, write_json
+from study.records import StudyFolder
+from study.workflow.export import export_bundle
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def test_a_bundle_holds_everything_and_nothing_else(bundle: Path, tiny: Any) -> 
     assert manifest.modality_aliases == {"B0": ("EPI", "T2star")}
     assert manifest.preparation.spacing_mm == (4.0, 2.5, 2.5)
     assert manifest.postprocessing.full.threshold == 0.45
-    assert manifest.postprocessing.of("B0").steps == ("threshold", "grow")
+    assert manifest.postprocessing.missing.steps == ("threshold", "grow")
     assert manifest.drop_probability == 0.25  # the trial's own, not the study's
     network = build_network(read_bundle(bundle))
     for name, tensor in tiny.network.state_dict().items():
@@ -67,7 +69,7 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
     assert "| tested on, unseen centers | 1 | ISLES 1 |" in card
     assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 |" in card
     assert "Sources: phantom (simulated scans)." in card
-    assert "no medical device" in card
+    assert "not a medical device" in card
     assert "Where B0 is absent, EPI or T2star may be given in its place." in card
     assert (
         "For subjects with all modalities, in this order:\n\n1. voxels with a probability of at least 0.45"
@@ -83,14 +85,16 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
 def test_the_card_says_that_its_table_is_older_than_the_post_processing(tiny: Any, tmp_path: Path) -> None:
     root = Path(shutil.copytree(tiny.folder.path, tmp_path / "again"))
     folder = StudyFolder(root.parent, root.name)
-    trial = folder.trial(2)
-    write_json(trial.result, {**(trial.read_result() or {}), "applied": 1})
+    fits = folder.trial(2).fits
+    fits.apply(fits.add(fit(fitted=chains(0.3)), {}))
     cards = {}
     for name, studied in (("before", tiny.folder), ("after", folder)):
         export_bundle(studied, tmp_path / name, 2)
         cards[name] = (tmp_path / name / CARD).read_text()
     assert "Measured before the post-processing was changed" in cards["after"]
     assert "Measured before" not in cards["before"]
+    assert "a probability of at least 0.3 " in cards["after"]
+    assert "0.45" not in cards["after"]
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CARD])
@@ -119,9 +123,9 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "no JSON"),
-        ("[]", "not that of a fadeout-bundle"),
-        ('{"format": "other"}', "not that of a fadeout-bundle"),
+        ("{", "not JSON"),
+        ("[]", "does not describe a fadeout-bundle"),
+        ('{"format": "other"}', "does not describe a fadeout-bundle"),
         ('{"format": "fadeout-bundle", "format_version": 2}', "format version 2, this program reads 3"),
     ],
 )
@@ -135,7 +139,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, bundle: Path) -> None:
     with pytest.raises(BundleError, match="no such bundle"):
         read_bundle(tmp_path / "nothing")
     (tmp_path / "text.zip").write_text("text")
-    with pytest.raises(BundleError, match="no zip"):
+    with pytest.raises(BundleError, match="not a zip file"):
         read_bundle(tmp_path / "text.zip")
 
 
@@ -143,7 +147,7 @@ def test_a_truncated_zip_is_refused(tiny: Any, tmp_path: Path) -> None:
     export_bundle(tiny.folder, tmp_path / "b.zip")
     content = (tmp_path / "b.zip").read_bytes()
     (tmp_path / "b.zip").write_bytes(content[: len(content) // 2])
-    with pytest.raises(BundleError, match="no zip, or damaged"):
+    with pytest.raises(BundleError, match="not a zip file, or damaged"):
         read_bundle(tmp_path / "b.zip")
 
 
@@ -159,7 +163,7 @@ def test_a_pickle_in_place_of_the_weights_never_runs(
     contents = read_bundle(bundle)
     trap = pickle.dumps(_Trap())
     write_bundle(tmp_path / "trap", contents.manifest, trap, contents.card)  # with checksums that fit
-    with pytest.raises(BundleError, match="cannot be built"):
+    with pytest.raises(BundleError, match=r"model\.safetensors: not a safetensors file"):
         build_network(read_bundle(tmp_path / "trap"))
     assert not (tmp_path / "trapped").exists()
 
@@ -189,6 +193,18 @@ def test_names_in_a_zip_do_not_leave_it(bundle: Path, tmp_path: Path) -> None:
             archive.write(path, path.name)
     read_bundle(tmp_path / "b.zip")
     assert not (tmp_path.parent / "outside").exists()
+
+
+def test_damaged_weights_of_a_trial_are_named_as_its_own(tiny: Any, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(tiny.folder.path, tmp_path / "again"))
+    weights = StudyFolder(root.parent, root.name).trial(2).weights.path
+    other = {"a": torch.ones(2)}
+    for content in (weights.read_bytes()[:-3], safetensors.torch.save(other)):
+        weights.write_bytes(content)
+        with pytest.raises(
+            StudyError, match=r"0002/weights\.safetensors: damaged .*the trained network is lost"
+        ):
+            export_bundle(StudyFolder(root.parent, root.name), tmp_path / "out", 2)
 
 
 def test_only_complete_trials_are_exported(tiny: Any, tmp_path: Path) -> None:

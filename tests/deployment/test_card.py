@@ -6,18 +6,15 @@ import pandas as pd
 
 from study.deployment.bundle import read_bundle
 from study.deployment.card import model_card
-from study.results import read_rows
 
 
 def test_a_card_shows_false_components_by_occlusion_for_a_thrombus(tiny, bundle_path) -> None:
-    manifest = read_bundle(bundle_path).manifest
-    rows = read_rows(tiny.folder.trial(2).rows)
+    manifest = read_bundle(bundle_path).manifest.model_copy(update={"target": "thrombus"})
+    rows = tiny.folder.trial(2).rows.read()
     rows = pd.concat([rows, rows[:1].assign(split="control", subject="CHSF-0009", false_positives=4)])
     rows.loc[rows["center"] == "ISLES", "occlusion"] = "proximal"
-    config = tiny.config.model_copy(
-        update={"cohort": tiny.config.cohort.model_copy(update={"target": "thrombus"})}
-    )
-    card = model_card(manifest, config, rows, {"control": {"CHSF": 1}})
+    config = tiny.config
+    card = model_card(manifest, config.cohort, config.evaluation, rows, {"control": {"CHSF": 1}}, seed=0)
     assert "| control scans, tested apart | 1 | CHSF 1 |" in card
     assert "|  | seen | removed | proximal | all | control |" in card
     assert "| false positives | yes | nothing | - | 1.00 (1.00 to 1.00) | 4.00 (4.00 to 4.00) |" in card
@@ -26,7 +23,8 @@ def test_a_card_shows_false_components_by_occlusion_for_a_thrombus(tiny, bundle_
 
 
 def test_a_lesion_of_unknown_occlusions_has_no_such_table(tiny, bundle_path) -> None:
-    rows = read_rows(tiny.folder.trial(2).rows)
-    card = model_card(read_bundle(bundle_path).manifest, tiny.config, rows, {})
+    rows = tiny.folder.trial(2).rows.read()
+    manifest = read_bundle(bundle_path).manifest
+    card = model_card(manifest, tiny.config.cohort, tiny.config.evaluation, rows, {}, seed=0)
     assert "By occlusion" not in card
     assert "| CHSF | yes |" in card

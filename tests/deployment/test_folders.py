@@ -60,7 +60,7 @@ def test_a_brain_mask_is_taken_along(tmp_path: Path) -> None:
 def test_a_modality_twice_is_a_problem_of_that_subject(tmp_path: Path) -> None:
     _touch(tmp_path, "s1/a_DWI.nii.gz", "s1/b_DWI.nii.gz", "s2/DWI.nii.gz")
     first, second = find_cases(tmp_path, MODALITIES, {}).cases
-    assert [problem.what for problem in first.problems] == ["DWI is there twice, also as a_DWI.nii.gz"]
+    assert [problem.what for problem in first.problems] == ["DWI is present twice, also as a_DWI.nii.gz"]
     assert not second.problems
 
 
@@ -106,6 +106,6 @@ def test_lesion_masks_and_other_modalities_are_taken_along_where_they_are_asked_
     assert lesions == {"a": "a_lesion.nii.gz", "s": "lesion_mask.nii.gz", "u": "lesion.nii.gz"}
     assert set(found.cases[0].images) == {"DWI", "FLAIR"}
     assert [problem.what for problem in found.cases[2].problems] == [
-        "lesion is there twice, also as lesion.nii.gz"
+        "lesion is present twice, also as lesion.nii.gz"
     ]
     assert all(case.lesion is None for case in find_cases(tmp_path, MODALITIES, {}).cases)

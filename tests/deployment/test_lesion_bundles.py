@@ -13,15 +13,15 @@ import pytest
 from scipy import ndimage
 
 from study import predict
-from study.cli import run_command
 from study.cohort.records import Subject
+from study.commandline import run_command
 from study.config import Postprocessing, validate
 from study.deployment.bundle import Contents, write_bundle
-from study.deployment.export import trial_contents
 from study.deployment.predictor import load_bundle
 from study.errors import ConfigError
 from study.evaluation.chains import Chains
-from study.lesion_model import find_lesion_model
+from study.workflow.export import trial_contents
+from study.workflow.lesion_model import find_lesion_model
 
 Scan = Callable[..., dict[str, Path]]
 MODALITIES = ("DWI", "SWAN", "PHASE")
@@ -167,14 +167,14 @@ def test_a_folder_of_references_is_no_matter_to_a_bundle_of_lesions(
             ["bundle={thrombus}", "lesion={lesion}", "lesion_bundle={bundle}"],
             "lesion_bundle: the lesion is given; give either its mask or the bundle",
         ),
-        (["bundle={bundle}", "lesion={lesion}"], "lesion: this bundle outlines lesions itself; leave it out"),
+        (["bundle={bundle}", "lesion={lesion}"], "lesion: this bundle segments lesions itself; leave it out"),
         (
             ["bundle={bundle}", "lesion_bundle={bundle}"],
-            "lesion_bundle: the bundle outlines lesions itself; leave it out",
+            "lesion_bundle: the bundle segments lesions itself; leave it out",
         ),
         (
             ["bundle={thrombus}", "lesion_bundle={thrombus}"],
-            "lesion_bundle: it outlines the thrombus; give a bundle of lesions",
+            "lesion_bundle: it segments the thrombus; give a bundle of lesions",
         ),
         (["bundle={thrombus}", "ADC={ADC}"], "ADC: not a modality of this bundle; it knows DWI, SWAN, PHASE"),
         (["bundle={thrombus}", "lesion={PATH}"], "there is no such file"),

@@ -13,14 +13,19 @@ import numpy as np
 import pytest
 
 from study import predict
-from study.cli import run_command
 from study.cohort.records import Subject
+from study.commandline import run_command
 from study.config import Postprocessing
 from study.deployment.predictor import load_bundle
 from study.errors import ConfigError
 from study.evaluation import postprocessing
 from study.evaluation.inference import predict_probability
+from study.evaluation.steps import StepContext
 from study.imaging.prepare import prepare_subject
+from study.machine.runtime import Runtime
+from study.workflow.protocol import imaging_protocol
+
+CPU = Runtime.choose("cpu", "fp32")
 
 Scan = Callable[..., dict[str, Path]]
 
@@ -44,9 +49,9 @@ def test_a_bundle_predicts_what_the_study_does(
 ) -> None:
     images = {name: path for name, path in scan(tmp_path, "s", 1).items() if name in given}
     subject = Subject("s", "s", "CHSF", "CHSF-0001", images, {})
-    prepared = prepare_subject(subject, tiny.config, (4.0, 2.5, 2.5))
+    prepared = prepare_subject(subject, imaging_protocol(tiny.config), (4.0, 2.5, 2.5))
     patch = tiny.plan.patch_size
-    probability = predict_probability(tiny.network, prepared.windows, prepared.present, patch, 0.5, 4, "cpu")
+    probability = predict_probability(tiny.network, prepared.windows, prepared.present, patch, 0.5, 4, CPU)
     expected = prepared.to_native(probability)
     prediction = load_bundle(bundle_path, "cpu").predict({name: images[name] for name in given})
     assert np.ptp(expected) > 0.05
@@ -54,7 +59,7 @@ def test_a_bundle_predicts_what_the_study_does(
     full = Postprocessing(threshold=0.45, remove_small={"ml": 0.05})
     missing = Postprocessing(steps=("threshold", "grow"), threshold=0.6, grow={"threshold": 0.4})
     right, wrong = (
-        postprocessing.postprocess(expected, settings, postprocessing.Subject((4.0, 2.0, 2.0)))
+        postprocessing.postprocess(expected, settings, StepContext((4.0, 2.0, 2.0)))
         for settings in ((full, missing) if len(given) == 3 else (missing, full))
     )
     assert not np.array_equal(right, wrong)
@@ -165,7 +170,7 @@ def test_a_given_brain_mask_counts(bundle_path: Path, scan: Scan, tmp_path: Path
         (["DWI=a.nii.gz", "out=m.nii.gz", "probability=m.nii.gz"], "probability: m.nii.gz is also out"),
         (["DWI=a.nii.gz"], "out: required and not given"),
         (["DWI=a.nii.gz", "images=x", "out=y"], "images: give either a folder or single files"),
-        (["DWI=a.nii.gz", "out=m.nii.gz", "device=tpu"], "device: must be auto, cpu or cuda, got 'tpu'"),
+        (["DWI=a.nii.gz", "out=m.nii.gz", "device=tpu"], "device: must be one of auto, cpu, cuda, got 'tpu'"),
     ],
 )
 def test_bad_arguments_are_explained(

@@ -12,10 +12,12 @@ import pytest
 
 from study.cohort.records import Subject
 from study.deployment.bundle import read_bundle
-from study.deployment.export import export_bundle
 from study.deployment.predictor import load_bundle
 from study.evaluation.inference import predict_probability
 from study.imaging.prepare import prepare_subject
+from study.machine.runtime import Runtime
+from study.workflow.export import export_bundle
+from study.workflow.protocol import imaging_protocol
 
 Scan = Callable[..., dict[str, Path]]
 STACKS = {
@@ -46,13 +48,13 @@ def test_a_bundle_cuts_the_stacks_of_the_study(
     export_bundle(stacks.folder, tmp_path / "bundle")
     images = {name: path for name, path in write_thick(scan(tmp_path, "s", 1)).items() if name in given}
     prepared = prepare_subject(
-        Subject("s", "s", "CHSF", "CHSF-0001", images, {}), stacks.config, (4.0, 2.5, 2.5)
+        Subject("s", "s", "CHSF", "CHSF-0001", images, {}), imaging_protocol(stacks.config), (4.0, 2.5, 2.5)
     )
     assert (prepared.own is not None) == ("DWI" in given)
     assert prepared.grid.shape[1:] == (12, 14)
     expected = prepared.to_native(
         predict_probability(
-            stacks.network, prepared.windows, prepared.present, (5, 12, 14), 0.5, 4, "cpu",
+            stacks.network, prepared.windows, prepared.present, (5, 12, 14), 0.5, 4, Runtime.choose("cpu", "fp32"),
             blending="mean_probability",
         )
     )  # fmt: skip
@@ -67,9 +69,18 @@ def test_where_the_thick_slices_lie_changes_the_prediction(stacks: Any, scan: Sc
     subject = Subject("s", "s", "CHSF", "CHSF-0001", images, {})
     other = stacks.config.with_values({"imaging.own_slices": []})
     one, two = (
-        predict_probability(stacks.network, prepared.windows, prepared.present, (5, 12, 14), 0.5, 4, "cpu")
+        predict_probability(
+            stacks.network,
+            prepared.windows,
+            prepared.present,
+            (5, 12, 14),
+            0.5,
+            4,
+            Runtime.choose("cpu", "fp32"),
+        )
         for prepared in (
-            prepare_subject(subject, config, (4.0, 2.5, 2.5)) for config in (stacks.config, other)
+            prepare_subject(subject, imaging_protocol(config), (4.0, 2.5, 2.5))
+            for config in (stacks.config, other)
         )
     )
     assert np.abs(one - two).max() > 1e-3

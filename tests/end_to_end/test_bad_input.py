@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from study import run, train
-from study.cli import run_command
+from study.commandline import run_command
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -172,7 +172,7 @@ def test_an_empty_mask_is_no_error(
             "20×16 is not divisible by 8 (model.attention.patch_dwi); these would do: 16 or 24 × 16",
         ),
         (["model=attllstm"], "no modality 'SWAN', 'PHASE'; there are DWI, ADC, B0"),
-        (["model=urn", "modality_dropout.keep_at_least=1"], "urn cannot train on a subset of one modality"),
+        (["model=urn", "modality_dropout.keep_at_least=1"], "urn cannot be trained on fewer than 2 modalities"),
         (["model=urn", "head.kind=dynamic"], "cannot be plugged into URN: its first convolution reads 1 of 3"),
     ],
     ids=["slices", "patch and slices", "crop", "modality by name", "urn", "head"],

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from study import evaluate, train
-from study.cli import run_command
-from study.results import StudyFolder, read_json, read_rows
+from study.commandline import run_command
+from study.records import StudyFolder
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -63,7 +63,7 @@ def test_rows_tell_control_scans_occlusions_and_stand_ins_and_evaluating_again_g
     write_table(tmp_path / "cohort.csv", table)
     run_command(train.main, given)
     folder = StudyFolder.find(tmp_path / "studies", "told")
-    rows = read_rows(folder.trial(0).rows)
+    rows = folder.trial(0).rows.read()
     told = rows[["split", "center", "seen", "occlusion", "substituted"]]
     assert set(told.itertuples(index=False, name=None)) == {
         ("test", "North", True, "proximal", ""),
@@ -71,24 +71,21 @@ def test_rows_tell_control_scans_occlusions_and_stand_ins_and_evaluating_again_g
         ("test", "Abroad", False, "", "ADC=APPARENT"),
         ("control", "North", True, "", ""),
     }
-    splits = read_json(folder.splits)
-    tested = set(splits["test"]) | set(splits["unseen"])
+    splits = folder.prepared.read().splits
+    tested = {*splits.test, *splits.unseen}
     assert set(rows[rows["split"] == "test"]["subject"]) == tested
-    patients = pd.read_csv(folder.subjects).set_index("key")["patient"]
+    patients = pd.read_csv(folder.subjects.path).set_index("key")["patient"]
     controls = rows[rows["split"] == "control"]
     assert {patients[key] for key in controls["subject"]} == {
-        patients[key] for key in splits["test"] if key.startswith("North")
+        patients[key] for key in splits.test if key.startswith("North")
     }
     assert (controls["reference_volume_ml"] == 0).all()
     assert controls["detected"].isna().all()
     assert ((controls["false_positives"] > 0) == (controls["predicted_volume_ml"] > 0)).all()
-    scores = (folder.trial(0).read_result() or {})["scores"]
-    north = rows[(rows["center"] == "North") & (rows["split"] == "test") & (rows["removed"] == "")]
-    assert scores["test_dice.North.DWI+ADC+B0"] == pytest.approx(north["dice"].mean())
 
     capsys.readouterr()
     run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=told"])
-    pd.testing.assert_frame_equal(rows, read_rows(folder.trial(0).path / "evaluation-own.parquet"))
+    pd.testing.assert_frame_equal(rows, folder.trial(0).evaluation("own").read())
     said = capsys.readouterr().out
     assert [*said.splitlines()].count("") == 2
     (header,) = [line.split() for line in said.splitlines() if "control" in line.split()]
@@ -111,7 +108,7 @@ def test_another_cohort_is_told_apart_in_the_same_way(
         ("exclude", {"test": 10}),
     ):
         run_command(evaluate.main, [*where, f"cohort.controls={controls}"])
-        rows = read_rows(folder.trial(0).path / "evaluation-cohort.parquet")
+        rows = folder.trial(0).evaluation("cohort").read()
         assert rows.groupby("split")["subject"].nunique().to_dict() == splits
         assert not rows["seen"].any()
         # What may stand in for ADC is as in the study, and need not be said again.
@@ -129,11 +126,11 @@ def test_another_cohort_may_have_stand_ins_that_the_study_had_not(
     run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]"])
     elsewhere = write_table(tmp_path / "abroad.csv", [row for row in table if row["center"] == "Abroad"])
     where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
-    written = StudyFolder(tmp_path / "studies", "south").trial(0).path / "evaluation-cohort.parquet"
+    written = StudyFolder(tmp_path / "studies", "south").trial(0).evaluation("cohort")
     aliases = "cohort.modality_aliases={ADC: [APPARENT]}"
     for given, subset, substituted in (([], "DWI", ""), ([aliases], "DWI+ADC", "ADC=APPARENT")):
         run_command(evaluate.main, [*where, *given])
-        rows = read_rows(written)
+        rows = written.read()
         assert set(rows["subset"]) == {subset}
         assert set(rows["substituted"]) == {substituted}
     with pytest.raises(SystemExit):
@@ -153,12 +150,10 @@ def test_labels_of_control_scans_change_no_choice(table: Rows, arguments: Argume
                 image = nib.load(row["lesion"])
                 nib.save(nib.Nifti1Image(np.ones(image.shape, np.uint8), image.affine), row["lesion"])
     first, second = (folder.trial(0) for folder in folders)
-    assert read_json(folders[0].splits) == read_json(folders[1].splits)
-    assert first.weights.read_bytes() == second.weights.read_bytes()
-    one, other = (trial.read_result() or {} for trial in (first, second))
-    for chosen in ("value", "postprocessing", "crossfit", "scores"):
-        assert one[chosen] == other[chosen]
-    rows, others = read_rows(first.rows), read_rows(second.rows)
+    assert folders[0].prepared.read().splits == folders[1].prepared.read().splits
+    assert first.weights.read() == second.weights.read()
+    assert first.fits.own.read() == second.fits.own.read()
+    rows, others = first.rows.read(), second.rows.read()
     tested = rows["split"] == "test"
     pd.testing.assert_frame_equal(rows[tested], others[tested])
     assert (rows[~tested]["reference_volume_ml"] == 0).all()

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from search_spaces import SearchSpace
-from study.composition import compose
-from study.forecast import forecast
-from study.preparation import prepare_study
-from study.report import final_report, summarise
-from study.results import StudyFolder, read_json, write_json
-from study.trial import run_trial
+from study.commandline.composition import compose
+from study.records import CompleteTrial, StudyFolder
+from study.workflow.forecast import forecast
+from study.workflow.preparation import prepare_study
+from study.workflow.report import final_report, summarise
+from study.workflow.trial import run_trial
 
 SYSTEMS = {
     "thrombus_slices": [f"slices={count}" for count in (8, 10, 12, 14, 16)],
@@ -54,12 +54,11 @@ def test_an_experiment_compares_its_systems(
     for number, turn in enumerate(space.turns):
         trial = folder.trial(number)
         values = {**_fixed(space, turn), **turn}
-        write_json(trial.parameters, values)
-        result = run_trial(config.with_values(values), trial, lambda epoch, metrics: False)
-        assert result is not None
-        assert result["state"] == "complete"
-        assert read_json(trial.postprocessing)["tried"] > 10
-    write_json(folder.summary, summarise(config, folder))
+        trial.parameters.write(values)
+        result = run_trial(config.with_values(values), trial, lambda epoch: False)
+        assert isinstance(result, CompleteTrial)
+        assert trial.fits.own.read().tried > 10
+    folder.summary.write(summarise(config, folder))
     report = final_report(config, folder)
     for system in SYSTEMS[experiment]:
         assert f"| detection rate | {system} | yes | nothing |" in report

@@ -10,14 +10,16 @@ import torch
 from safetensors.torch import load_file
 
 from study import train
-from study.composition import compose, trial_config
-from study.deployment.export import export_bundle
+from study.commandline.composition import compose
 from study.errors import ConfigError
-from study.preparation import open_study, prepare_study
-from study.results import StudyFolder, read_json, read_rows, winning_rows, write_json
-from study.starting import find_start
-from study.trial import run_trial
-from study.weights import build_network, read_start
+from study.machine.files import read_json
+from study.records import Ranking, StudyFolder
+from study.workflow.export import export_bundle
+from study.workflow.networks import build_network
+from study.workflow.opening import open_study
+from study.workflow.preparation import prepare_study
+from study.workflow.starting import find_start
+from study.workflow.trial import run_trial
 
 Arguments = Callable[..., list[str]]
 Rows = list[dict[str, str]]
@@ -32,9 +34,9 @@ def test_an_independent_model_is_trained_and_judged_on_its_own_subset_alone(
     prepare_study(config, folder)
     for number, inputs in enumerate(("DWI+ADC+B0", "DWI+ADC", "ADC")):
         trial = folder.trial(number)
-        write_json(trial.parameters, {"model.inputs": inputs})
-        run_trial(config.with_values({"model.inputs": inputs}), trial, lambda epoch, metrics: False)
-        rows = read_rows(trial.rows)
+        trial.parameters.write({"model.inputs": inputs})
+        run_trial(config.with_values({"model.inputs": inputs}), trial, lambda epoch: False)
+        rows = trial.rows.read()
         assert set(rows["subset"]) == {inputs}
         owned = {"North": 3, "Abroad": 2}
         for center, count in owned.items():
@@ -44,8 +46,8 @@ def test_an_independent_model_is_trained_and_judged_on_its_own_subset_alone(
             else:
                 gone = count - (inputs.count("+") + 1)
                 assert {removed.count("+") + 1 if removed else 0 for removed in own["removed"]} == {gone}
-        assert load_file(trial.weights)["encoder.0.0.0.weight"].shape[1] == inputs.count("+") + 1
-    assert len(winning_rows(folder)) == sum(len(read_rows(folder.trial(n).rows)) for n in range(3))
+        assert trial.weights.tensors()["encoder.0.0.0.weight"].shape[1] == inputs.count("+") + 1
+    assert len(Ranking(folder).winning_rows()) == sum(len(folder.trial(n).rows.read()) for n in range(3))
     export_bundle(folder, tmp_path / "bundle", trial=2)
     assert read_json(tmp_path / "bundle" / "bundle.json")["modalities"] == ["ADC"]
 
@@ -76,17 +78,17 @@ def test_transfer_starts_from_the_source_with_a_new_modality_at_zero(
         )
         folder = StudyFolder(source.parent, config.study.name)
         prepare_study(config, folder, find_start(config))
-        start = read_start(folder)
+        start = folder.start.read()
         assert start is not None
         trial = folder.trial(0)
-        write_json(trial.parameters, {})
-        run_trial(config, trial, lambda epoch, metrics: False)
+        trial.parameters.write({})
+        run_trial(config, trial, lambda epoch: False)
         weights = load_file(source / "trials" / "0000" / "weights.safetensors")
         for key, tensor in start.tensors.items():
             assert torch.equal(tensor, weights[key])
-    data = open_study(folder, trial_config(folder, trial))
+    data = open_study(folder, folder.trial_config(trial))
     network = build_network(config, data.plan)
-    from study.weights import apply_start
+    from study.workflow.networks import apply_start
 
     apply_start(start, network, config, data.plan)
     state = network.state_dict()
@@ -104,7 +106,10 @@ def test_transfer_starts_from_the_source_with_a_new_modality_at_zero(
             ["model.base_channels=4"],
             r"has shape \[8, 3, 3, 3, 3\].* in the source, \[4, 3.*features.*there.*here",
         ),
-        (["model=resenc_unet", "model.memory_gb=0.1"], r"holds a nnunet, got model\.name=resenc_unet"),
+        (
+            ["model=resenc_unet", "model.memory_gb=0.1"],
+            r"the source is a nnunet, got model\.name=resenc_unet",
+        ),
     ],
     ids=["channels", "network"],
 )
@@ -118,7 +123,7 @@ def test_weights_of_another_shape_are_refused_before_the_study_exists(
     folder = StudyFolder(tmp_path / "studies", "second")
     with pytest.raises(ConfigError, match=message):
         prepare_study(config, folder, find_start(config))
-    assert not folder.config.exists()
+    assert not folder.config.exists
 
 
 def test_a_source_that_is_neither_study_nor_bundle_is_named(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 
-from study.composition import compose
+from study.commandline.composition import compose
 from study.config import Config
-from study.evaluation.cross_center import Judge
 from study.evaluation.metrics import dice
 from study.evaluation.objective import objective_score
-from study.preparation import open_study, prepare_study
-from study.results import StudyFolder, read_json, write_json
-from study.trial import run_trial
-from study.weights import build_network
+from study.machine.runtime import Runtime
+from study.records import StudyFolder
+from study.training.epoch import ValidationScores
+from study.workflow.networks import build_network
+from study.workflow.opening import open_study
+from study.workflow.preparation import prepare_study
+from study.workflow.trial import run_trial
 
 pytestmark = pytest.mark.slow
 
@@ -102,12 +103,12 @@ def start_dice(config: Config, folder: StudyFolder) -> float:
     data = open_study(folder, config)
     torch.manual_seed(config.study.seed)
     network = build_network(config, data.plan)
-    judge = Judge(config, data.plan.patch_size, data.centers, torch.device("cpu"))
+    judge = data.judge(Runtime.choose("cpu", "fp32"))
     records = [
-        (data.centers[one.key], one.key, subset.removed, dice(one.target, probability >= 0.5, "one"))
-        for one, subset, probability in judge.predictions(network, data.prepared(data.splits.validation))
+        (one.facts.center, one.key, bool(availability.removed), dice(one.target, probability >= 0.5, "one"))
+        for one, availability, probability in judge.predictions(network, data.of(data.splits.validation))
     ]
-    return objective_score(records, config.objective)["full"]
+    return objective_score(records, config.objective).full
 
 
 @pytest.mark.parametrize("arguments", CASES.values(), ids=CASES)
@@ -118,9 +119,10 @@ def test_it_learns(arguments: list[str], phantoms: Path, tmp_path: Path) -> None
     prepare_study(config, folder)
     before = start_dice(config, folder)
     trial = folder.trial(0)
-    write_json(trial.parameters, {})
-    reports: list[Mapping[str, float]] = []
-    run_trial(config, trial, lambda epoch, metrics: bool(reports.append(metrics)))
-    after = reports[-1]["val_dice_full"]
+    trial.parameters.write({})
+    scores: list[ValidationScores | None] = []
+    run_trial(config, trial, lambda epoch: bool(scores.append(epoch.validation)))
+    assert scores[-1] is not None
+    after = scores[-1].full
     assert after > before + 0.15, (before, after)
-    assert math.isfinite(read_json(trial.result)["value"])
+    assert math.isfinite(trial.fits.own.read().value)

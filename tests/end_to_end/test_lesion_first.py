@@ -12,9 +12,11 @@ import pytest
 from scipy import ndimage
 
 from study import evaluate, export, train
-from study.cli import run_command
+from study.commandline import run_command
 from study.deployment.predictor import load_bundle
-from study.results import StudyFolder, read_json
+from study.imaging.cache import entry_folder
+from study.machine.files import read_json
+from study.records import StudyFolder
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -44,10 +46,10 @@ def clots(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> Callable[...
 
 def centers(folder: StudyFolder) -> dict[str, list[float] | None]:
     """The lesion of each prepared subject, by its id."""
-    with folder.subjects.open(newline="") as file:
-        ids = {row["key"]: row["id"] for row in csv.DictReader(file)}
-    cache = read_json(folder.plan)["cache"]
-    return {ids[key]: read_json(Path(path) / "grid.json")["lesion"] for key, path in cache.items()}
+    ids = {subject.key: subject.id for subject in folder.subjects.read()}
+    root = folder.config.read().cache_root
+    entries = {one.facts.key: entry_folder(root, one.address or "") for one in folder.prepared.read().used}
+    return {ids[key]: read_json(path / "grid.json")["lesion"] for key, path in entries.items()}
 
 
 def test_lesions_come_from_masks_where_there_are_any(

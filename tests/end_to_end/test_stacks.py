@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.composition import compose
-from study.deployment.export import export_bundle
+from study.commandline.composition import compose
 from study.deployment.predictor import load_bundle
 from study.errors import ConfigError
 from study.evaluation.inference import predict_probability
-from study.preparation import open_study, prepare_study
-from study.results import StudyFolder, read_json, read_rows, write_json
-from study.trial import run_trial
-from study.weights import load_network
+from study.machine.runtime import Runtime
+from study.records import StudyFolder
+from study.workflow.export import export_bundle
+from study.workflow.networks import load_network
+from study.workflow.opening import open_study
+from study.workflow.preparation import prepare_study
+from study.workflow.trial import run_trial
 
 SMALL = [
     "cohort=phantoms_thrombus",
@@ -47,12 +48,12 @@ def test_a_recurrent_network_trains_on_stacks_and_its_bundle_predicts_them(tmp_p
     folder = StudyFolder(tmp_path, "stacks")
     prepare_study(config, folder)
     trial = folder.trial(0)
-    write_json(trial.parameters, {})
-    run_trial(config, trial, lambda epoch, metrics: False)
-    losses = [json.loads(line)["train_loss"] for line in trial.epochs.read_text().splitlines()]
+    trial.parameters.write({})
+    run_trial(config, trial, lambda epoch: False)
+    losses = [epoch.train_loss for epoch in trial.training.epochs.read()]
     assert losses[-1] < losses[0] / 2
-    assert set(read_rows(trial.rows)["subset"]) == {"DWI+SWAN+PHASE", "DWI+SWAN"}
-    assert math.isfinite(read_json(trial.result)["value"])
+    assert set(trial.rows.read()["subset"]) == {"DWI+SWAN+PHASE", "DWI+SWAN"}
+    assert math.isfinite(trial.fits.own.read().value)
 
     data = open_study(folder, config)
     prepared = data.subjects[data.splits.test[0]]
@@ -61,14 +62,14 @@ def test_a_recurrent_network_trains_on_stacks_and_its_bundle_predicts_them(tmp_p
     network = load_network(config, data.plan, trial)
     expected = prepared.to_native(
         predict_probability(
-            network, prepared.windows, prepared.present, data.plan.patch_size, 0.5, 4, "cpu",
+            network, prepared.windows, prepared.present, data.plan.patch_size, 0.5, 4, Runtime.choose("cpu", "fp32"),
             blending="mean_probability",
         )
     )  # fmt: skip
     export_bundle(folder, tmp_path / "bundle", 0)
     from study.cohort import load_cohort
 
-    subject = load_cohort(config)[prepared.key]
+    subject = load_cohort(config.cohort, config.phantom_root)[prepared.key]
     images = {name: subject.images[name] for name in config.cohort.modalities}
     prediction = load_bundle(tmp_path / "bundle", "cpu").predict(images, brain=subject.masks["brain"])
     np.testing.assert_allclose(prediction.probability, expected, atol=1e-5)
@@ -82,7 +83,7 @@ def test_target_outside_of_the_crop_is_told(
     data = open_study(StudyFolder(tmp_path / "studies", "told"), config)
     lost = [one.outside_ml for one in data.subjects.values()]
     assert min(lost) >= 0
-    told = f"lesion outside of the imaging.in_plane_crop, neither learnt nor found: {sum(lost):.3g} mL"
+    told = f"lesion outside of the imaging.in_plane_crop, neither trained on nor found: {sum(lost):.3g} mL"
     assert any(f"{told} in {np.count_nonzero(lost)} of 15 subjects" in line for line in lines)
     whole = prepare_study(
         compose([*arguments(hospitals), "study.name=whole"]), StudyFolder(tmp_path / "studies", "whole")

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 
-from study.results import StudyFolder, read_json, read_rows
+from study.records import StudyFolder
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -67,17 +69,19 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     folder = StudyFolder(tmp_path / "studies", "gradual")
 
     def one_ended_and_another_is_under_way() -> bool:
-        ended = {trial.number for trial in folder.trials() if trial.result.exists()}
-        under_way = {trial.number for trial in folder.trials() if len(trial.read_epochs()) >= 3} - ended
+        ended = {trial.number for trial in folder.trials() if trial.result.exists}
+        under_way = {
+            trial.number for trial in folder.trials() if len(trial.training.epochs.read()) >= 3
+        } - ended
         return bool(ended and under_way)
 
     process = start(settings)
     wait_for(one_ended_and_another_is_under_way, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    before = {trial.number: trial.read_epochs() for trial in folder.trials()}
+    before = {trial.number: trial.training.epochs.read() for trial in folder.trials()}
     results = {
-        trial.number: trial.result.stat().st_mtime_ns for trial in folder.trials() if trial.result.exists()
+        trial.number: trial.result.path.stat().st_mtime_ns for trial in folder.trials() if trial.result.exists
     }
     assert results
     assert len(results) < 4
@@ -88,12 +92,12 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     assert mlflow_runs(folder) == ["0", "1", "2", "3", "none"]
     assert [trial.number for trial in folder.trials()] == [0, 1, 2, 3]
     for trial in folder.trials():
-        epochs = trial.read_epochs()
-        assert [epoch["epoch"] for epoch in epochs] == list(range(1, 21))
+        epochs = trial.training.epochs.read()
+        assert [epoch.epoch for epoch in epochs] == list(range(1, 21))
         assert epochs[: len(before.get(trial.number, []))] == before.get(trial.number, [])
-        assert len(read_rows(trial.rows)) > 0
+        assert len(trial.rows.read()) > 0
     for number, written_ns in results.items():
-        assert folder.trial(number).result.stat().st_mtime_ns == written_ns
+        assert folder.trial(number).result.path.stat().st_mtime_ns == written_ns
 
     refused = start(settings)
     said, _ = refused.communicate(timeout=LIMIT_S)
@@ -103,6 +107,37 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     said, _ = changed.communicate(timeout=LIMIT_S)
     assert changed.returncode == 2
     assert "trainer.batch_size: the study has 2, now 3" in said
+
+
+def test_a_study_whose_root_was_moved_is_resumed_evaluated_and_exported(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    settings = arguments(hospitals)
+    finish(start([*settings, "study.trials=1", "tracking.enabled=false"]))
+    moved = tmp_path / "elsewhere" / "studies"
+    moved.parent.mkdir()
+    (tmp_path / "studies").rename(moved)
+    resumed = [*settings, "study.trials=2", f"study.root={moved}", "resume=true", "tracking.enabled=false"]
+    assert "trials ended: 2 complete" in finish(start(resumed))
+    assert not (tmp_path / "studies").exists()
+    where = ["study.name=gradual", f"study.root={moved}"]
+    for module, more in (("study.evaluate", []), ("study.export", [f"out={tmp_path / 'bundle'}"])):
+        subprocess.run([sys.executable, "-m", module, *where, *more], capture_output=True, check=True)
+    assert (tmp_path / "bundle" / "bundle.json").is_file()
+
+
+def test_a_study_whose_scans_changed_is_not_resumed(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    settings = [*arguments(hospitals), "tracking.enabled=false"]
+    finish(start([*settings, "study.trials=1"]))
+    scan = Path(hospitals[0]["DWI"])
+    image = nib.load(scan)
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj) * 1.5, image.affine), scan)
+    changed = start([*settings, "study.trials=2", "resume=true"])
+    said, _ = changed.communicate(timeout=LIMIT_S)
+    assert changed.returncode == 2
+    assert "the scans of 1 subjects (North-0001) differ from those" in said
 
 
 def test_a_deterministic_study_gives_the_same_rows_again(
@@ -118,8 +153,8 @@ def test_a_deterministic_study_gives_the_same_rows_again(
         ]
         finish(start([*arguments(hospitals, *more), f"study.name={name}"]))
         folder = StudyFolder(tmp_path / "studies", name)
-        parameters.append([read_json(trial.parameters) for trial in folder.trials()])
-        tables.append(read_rows(*(trial.rows for trial in folder.trials() if trial.rows.exists())))
+        parameters.append([trial.searched() for trial in folder.trials()])
+        tables.append(pd.concat([trial.rows.read() for trial in folder.trials() if trial.rows.exists]))
     assert parameters[0] == parameters[1]
     pd.testing.assert_frame_equal(*tables)
 
@@ -132,8 +167,8 @@ def test_two_workers_learn_what_one_with_the_doubled_batch_learns(
         more = [f"study.name={name}", f"trainer.workers={workers}", f"trainer.batch_size={batch}"]
         settings = [*more, "study.trials=1", "trainer.epochs=20", "trainer.iterations_per_epoch=1"]
         finish(start(arguments(hospitals, *settings, "tracking.enabled=false")))
-        epochs = StudyFolder(tmp_path / "studies", name).trial(0).read_epochs()
-        curves.append([epoch["train_loss"] for epoch in epochs])
+        epochs = StudyFolder(tmp_path / "studies", name).trial(0).training.epochs.read()
+        curves.append([epoch.train_loss for epoch in epochs])
     assert len(curves[0]) == 20
     assert curves[0] == pytest.approx(curves[1], abs=1e-4)
 
@@ -144,8 +179,9 @@ def test_nothing_private_reaches_the_tracking(hospitals: Rows, arguments: Argume
     where = ["study.name=gradual", f"study.root={tmp_path / 'studies'}"]
     again = [sys.executable, "-m", "study.postprocess", *where, "apply=true"]
     assert "validation subjects" in subprocess.run(again, capture_output=True, text=True, check=True).stdout
-    found = folder.trial(0).path / "postprocessing-1.json"
-    assert (folder.trial(0).read_result() or {})["postprocessing"] == read_json(found)["best"]
+    fits = folder.trial(0).fits
+    found = fits.path(1)
+    assert fits.chains == fits.read(1).best
     subprocess.run([sys.executable, "-m", "study.sync", *where], capture_output=True, check=True)
     tracked = [
         found,

@@ -10,15 +10,16 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from study import evaluate, export, plan, predict, train
-from study.cli import run_command
+from study.commandline import run_command
+from study.evaluation.chains import Chains
 from study.evaluation.metrics import dice
-from study.results import StudyFolder, read_json, read_rows, write_json
+from study.records import StudyFolder
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
-CHOSEN = ("value", "postprocessing", "crossfit", "epochs", "state")
 
 
 def train_study(arguments: list[str], tmp_path: Path, name: str) -> StudyFolder:
@@ -30,7 +31,7 @@ def test_rows_hold_each_center_with_all_it_has_and_with_the_droppable_modality_r
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
     folder = train_study(arguments(hospitals), tmp_path, "rows")
-    rows = read_rows(folder.trial(0).rows)
+    rows = folder.trial(0).rows.read()
     found = set(rows[["center", "seen", "subset", "removed"]].itertuples(index=False, name=None))
     seen = {
         (center, True, *given)
@@ -46,24 +47,28 @@ def test_the_same_command_gives_the_same_rows(hospitals: Rows, arguments: Argume
         train_study(arguments(hospitals, "trainer.deterministic=true"), tmp_path, name)
         for name in ("one", "two")
     )
-    pd.testing.assert_frame_equal(read_rows(first.trial(0).rows), read_rows(second.trial(0).rows))
+    pd.testing.assert_frame_equal(first.trial(0).rows.read(), second.trial(0).rows.read())
 
 
 def test_labels_of_test_subjects_change_no_choice(
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
     first = train_study(arguments(hospitals), tmp_path, "true-labels")
-    splits = read_json(first.splits)
-    subjects = pd.read_csv(first.subjects).set_index("key")
-    for key in (*splits["test"], *splits["unseen"]):
+    splits = first.prepared.read().splits
+    subjects = pd.read_csv(first.subjects.path).set_index("key")
+    assert splits.test
+    for key in (*splits.test, *splits.unseen):
         path = next(row["lesion"] for row in hospitals if row["subject"] == subjects.loc[key, "id"])
         image = nib.load(path)
         nib.save(nib.Nifti1Image(1 - np.asarray(image.dataobj), image.affine), path)
     second = train_study(arguments(hospitals), tmp_path, "false-labels")
-    one, other = (folder.trial(0).read_result() or {} for folder in (first, second))
-    assert {key: one[key] for key in CHOSEN} == {key: other[key] for key in CHOSEN}
-    assert (first.trial(0).weights).read_bytes() == (second.trial(0).weights).read_bytes()
-    assert one["scores"] != other["scores"]
+    one, other = first.trial(0), second.trial(0)
+    assert one.result.read().model_copy(update={"seconds": 0.0}) == other.result.read().model_copy(
+        update={"seconds": 0.0}
+    )
+    assert one.fits.own.read() == other.fits.own.read()
+    assert one.weights.read() == other.weights.read()
+    assert one.rows.read()["dice"].tolist() != other.rows.read()["dice"].tolist()
 
 
 def test_a_bundle_needs_nothing_of_its_study_and_writes_on_the_inputs_grid(
@@ -88,7 +93,7 @@ def test_predicted_masks_have_the_dice_of_the_rows(
     hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
     folder = train_study(arguments(hospitals), tmp_path, "same")
-    compare_masks_with_rows(folder, read_rows(folder.trial(0).rows), hospitals, tmp_path)
+    compare_masks_with_rows(folder, folder.trial(0).rows.read(), hospitals, tmp_path)
 
 
 def test_a_bundle_with_a_chain_for_missing_modalities_predicts_what_is_evaluated(
@@ -96,18 +101,17 @@ def test_a_bundle_with_a_chain_for_missing_modalities_predicts_what_is_evaluated
 ) -> None:
     folder = train_study(arguments(hospitals), tmp_path, "chains")
     trial = folder.trial(0)
-    result = read_json(trial.result)
-    fitted = read_json(trial.postprocessing)
-    assert fitted["best"] == result["postprocessing"]
-    assert set(fitted["curves"]) == {
+    found = trial.fits.own.read()
+    assert trial.fits.chains == found.best
+    assert {curve.path for curve in found.curves} == {
         "postprocessing.threshold",
         "postprocessing.remove_small.ml",
     }
     missing = {"steps": ["threshold", "grow", "fill_holes"], "threshold": 0.55, "grow": {"threshold": 0.45}}
-    chains = {"full": {"threshold": 0.999}, "missing": missing}
-    write_json(trial.result, result | {"postprocessing": chains})
+    chains = Chains.model_validate({"full": {"threshold": 0.999}, "missing": missing})
+    trial.fits.apply(trial.fits.add(found.model_copy(update={"fitted": chains, "gain": 1.0}), {}))
     run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=chains"])
-    rows = read_rows(trial.path / "evaluation-own.parquet")
+    rows = trial.evaluation("own").read()
     compare_masks_with_rows(folder, rows, hospitals, tmp_path)
     full, rest = rows[rows["subset"] == "DWI+ADC+B0"], rows[rows["subset"] == "DWI+ADC"]
     assert (full["predicted_volume_ml"] == 0).all()
@@ -119,7 +123,7 @@ def compare_masks_with_rows(folder: StudyFolder, rows: pd.DataFrame, hospitals: 
     """What the bundle predicts for the unseen center has the Dice of the rows."""
     where = [f"study.root={folder.path.parent}", f"study.name={folder.path.name}"]
     run_command(export.main, [*where, f"out={tmp_path / 'bundle.zip'}"])
-    subjects = pd.read_csv(folder.subjects).set_index("key")
+    subjects = pd.read_csv(folder.subjects.path).set_index("key")
     abroad = rows[rows["center"] == "Abroad"]
     assert len(abroad) == 5
     for row in abroad.itertuples():
@@ -136,10 +140,28 @@ def test_evaluating_again_gives_the_rows_of_the_trial(
 ) -> None:
     folder = train_study(arguments(hospitals), tmp_path, "again")
     run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=again"])
-    first, second = (
-        read_rows(folder.trial(0).path / name) for name in ("rows.parquet", "evaluation-own.parquet")
-    )
+    first, second = (file.read() for file in (folder.trial(0).rows, folder.trial(0).evaluation("own")))
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_network_is_evaluated_in_the_precision_that_it_was_judged_in(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    half = ["trainer.precision=bf16", "trainer.device=cpu"]
+    folder = train_study(arguments(hospitals, *half), tmp_path, "half")
+    run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=half"])
+    first, second = (file.read() for file in (folder.trial(0).rows, folder.trial(0).evaluation("own")))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_not_replaced_by_the_cpu(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train_study(arguments(hospitals), tmp_path, "asked")
+    folder.config.write(folder.config.read().with_values({"trainer.device": "cuda"}))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=asked"])
 
 
 def test_a_network_is_evaluated_on_a_cohort_that_the_study_did_not_have(
@@ -149,7 +171,7 @@ def test_a_network_is_evaluated_on_a_cohort_that_the_study_did_not_have(
     given = arguments(hospitals[10:], name="elsewhere")
     cohort = [argument for argument in given if argument.startswith(("cohort=", "cohort.path="))]
     run_command(evaluate.main, [f"study.root={tmp_path / 'studies'}", "study.name=seen-only", *cohort])
-    rows = read_rows(folder.trial(0).path / "evaluation-cohort.parquet")
+    rows = folder.trial(0).evaluation("cohort").read()
     assert set(rows[["center", "seen", "subset"]].itertuples(index=False, name=None)) == {
         ("Abroad", False, "DWI+ADC")
     }

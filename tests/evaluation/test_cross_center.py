@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
+from builders import availability
 
-from study.config import validate
+from study.cohort.records import SubjectFacts
+from study.config import Evaluation
 from study.evaluation.chains import Chains
 from study.evaluation.cross_center import Judge
-from study.evaluation.subsets import Subset
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
+from study.machine.runtime import Runtime
 
 CHAINS = Chains(
     full={"threshold": 0.5, "remove_small": {"ml": 0.02}},
@@ -19,36 +20,38 @@ CHAINS = Chains(
         "near_lesion": {"voxels": None, "mm": 4},
     },
 )
+CPU = Runtime.choose("cpu", "fp32")
 PROBABILITY = np.array([[[0.9, 0.9, 0.0, 0.3, 0.0, 0.6]]], np.float32)
 REFERENCE = np.array([[[1, 1, 0, 0, 0, 0]]], np.uint8)
 
 
-def subject(lesion: tuple[float, float, float] | None, *, b0: bool = True) -> Prepared:
+def subject(
+    lesion: tuple[float, float, float] | None, *, b0: bool = True, withheld: tuple[str, ...] = ()
+) -> Prepared:
     """One slice of six voxels of 5×2×1 mm, 0.01 mL."""
     grid = Grid((1, 1, 6), np.diag([5.0, 2.0, 1.0, 1.0]))
     image = np.zeros((3, 1, 1, 6), np.float32)
     foreground = np.argwhere(REFERENCE).astype(np.int16)
     return Prepared(
-        "CHSF-0001", image, (True, True, b0), REFERENCE, foreground, grid, grid, REFERENCE, lesion
+        SubjectFacts("CHSF-0001", "CHSF", withheld=withheld),
+        image,
+        (True, True, b0),
+        REFERENCE,
+        foreground,
+        grid,
+        grid,
+        REFERENCE,
+        lesion,
     )
 
 
-def judge(*, withheld: str = "", modalities: tuple[str, ...] = ("DWI", "ADC", "B0")) -> Judge:
-    config = validate(
-        {
-            "study": {"name": "s"},
-            "cohort": {"modalities": modalities},
-            "modality_dropout": {"droppable": modalities[2:]},
-        }
-    )
-    keys = {"CHSF-0001": "CHSF"}
-    held = {"CHSF-0001": withheld} if withheld else {}
-    return Judge(config, (1, 1, 6), keys, torch.device("cpu"), withheld=held)
+def judge(*, modalities: tuple[str, ...] = ("DWI", "ADC", "B0")) -> Judge:
+    return Judge(modalities, modalities[2:], Evaluation(), (1, 1, 6), CPU)
 
 
-ALL = Subset((True, True, True), "", "DWI+ADC+B0")
-REMOVED = Subset((True, True, False), "B0", "DWI+ADC")
-NEVER_THERE = Subset((True, True, False), "", "DWI+ADC")
+ALL = availability("DWI+ADC+B0")
+REMOVED = availability("DWI+ADC+B0", "DWI+ADC", removed="B0")
+NEVER_THERE = availability("DWI+ADC+B0", "DWI+ADC")
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,9 @@ def test_what_the_network_was_given_and_the_lesion_decide_on_the_mask(subset, le
 
 
 def test_an_independent_model_that_is_given_all_that_it_knows_lacks_nothing():
-    own = judge(withheld="B0", modalities=("DWI", "ADC"))
-    subset = Subset((True, True), "", "DWI+ADC")
-    row = own.row(3, "test", True, subject(None), subset, PROBABILITY, CHAINS)
+    own = judge(modalities=("DWI", "ADC"))
+    subset = availability("DWI+ADC")
+    row = own.row(3, "test", True, subject(None, withheld=("B0",)), subset, PROBABILITY, CHAINS)
     assert row.removed == "B0"  # in the tables
     assert row.predicted_volume_ml == pytest.approx(0.02)  # the chain for all
 

@@ -9,15 +9,18 @@ import pytest
 from search_spaces.space import SearchSpace
 from study.config import Postprocessing, validate
 from study.evaluation.curves import climb, score_curves
+from study.evaluation.fit import Point
 from study.evaluation.settings_space import SettingsSpace
 
 
-def curves_of(content: dict[str, Any], settings: Postprocessing, judge: Any, **default: Any) -> Any:
+def curves_of(
+    content: dict[str, Any], settings: Postprocessing, judge: Any, **default: Any
+) -> dict[str, tuple[Point, ...]]:
     config = validate({"study": {"name": "s"}, "postprocessing": default})
     space = SettingsSpace(
         SearchSpace.parse({"postprocessing": content}, config).postprocessing, config.postprocessing
     )
-    return score_curves(space, settings, judge)
+    return {curve.path: curve.points for curve in score_curves(space, settings, judge)}
 
 
 def product_of(settings: list[Postprocessing]) -> np.ndarray:
@@ -69,9 +72,9 @@ def test_choices_that_are_no_numbers_keep_their_order():
         product_of,
     )
     assert [value for value, _ in curves["postprocessing.steps"]] == [
-        *choices,
-        ["threshold", "near_lesion"],
-        ["threshold", "remove_small"],
+        *map(tuple, choices),
+        ("threshold", "near_lesion"),
+        ("threshold", "remove_small"),
     ]
     assert [value for value, _ in curves["postprocessing.near_lesion.mm"]] == [None, 5.0]
 
@@ -80,7 +83,8 @@ def test_a_value_that_contradicts_the_others_is_shown_as_what_it_is_mended_to():
     fitted = Postprocessing(steps=("threshold", "grow"), threshold=0.5, grow={"threshold": 0.2})
     space = {"grow": {"threshold": {"type": "categorical", "choices": [0.2, 0.5, 0.8]}}}
     (curve,) = curves_of(space, fitted, product_of).values()
-    assert curve == [[0.2, pytest.approx(20.5)], [0.3, pytest.approx(30.5)], [0.5, pytest.approx(50.5)]]
+    assert [value for value, _ in curve] == [0.2, 0.3, 0.5]
+    assert [score for _, score in curve] == pytest.approx([20.5, 30.5, 50.5])
 
 
 def test_points_without_a_score_are_left_out():
@@ -88,7 +92,7 @@ def test_points_without_a_score_are_left_out():
         return np.array([math.nan if one.threshold < 0.5 else 1.0 for one in settings])
 
     space = {"threshold": {"type": "categorical", "choices": [0.2, 0.6]}}
-    assert curves_of(space, Postprocessing(), judge) == {"postprocessing.threshold": [[0.5, 1.0], [0.6, 1.0]]}
+    assert curves_of(space, Postprocessing(), judge) == {"postprocessing.threshold": ((0.5, 1.0), (0.6, 1.0))}
 
 
 def test_climbing_moves_one_value_at_a_time_to_the_top():

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from builders import availability
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from study.config import Postprocessing
 from study.evaluation import fast_chain
-from study.evaluation.fast_chain import FastChain, levels_of
+from study.evaluation.component_lists import levels_of
+from study.evaluation.fast_chain import FastChain
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.metrics import dice
-from study.evaluation.postprocessing import Subject, postprocess
+from study.evaluation.postprocessing import postprocess
+from study.evaluation.steps import StepContext, find_step
 
 STEPS = ("remove_small", "keep_biggest", "near_lesion", "grow", "fill_holes")
 ORDERS = [("threshold", *order) for n in range(6) for order in itertools.permutations(STEPS, n)]
@@ -78,8 +82,7 @@ def case_of(
         reference,
         key="A-1",
         center="A",
-        subset="DWI",
-        removed="",
+        availability=availability("DWI"),
         spacing_mm=spacing_mm,
         lesion=lesion,
     )
@@ -110,7 +113,7 @@ def chains(draw: st.DrawFn, finest: int = 1) -> Postprocessing:
 def counts_of(maps, kept, setting) -> list[tuple[int, int]]:
     """The plain way: overlap and predicted voxels of each case."""
     masks = [
-        postprocess(probability, setting, Subject(case.spacing_mm, case.lesion))
+        postprocess(probability, setting, StepContext(case.spacing_mm, case.lesion))
         for probability, case in zip(maps, kept, strict=True)
     ]
     return [
@@ -203,6 +206,20 @@ def test_settings_of_different_steps_and_in_small_lots_come_back_in_order(monkey
     assert predicted.tolist() == [[n for _, n in counts_of(maps, kept, setting)] for setting in some]
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_without_arithmetic_on_components_is_applied_to_the_kept_maps(step, monkeypatch):
+    _, kept = draw_maps(3)
+    some = [
+        Postprocessing(steps=("threshold", *steps), remove_small={"voxels": 3})
+        for steps in [(), (step,), ("remove_small", "fill_holes", "grow")]
+    ]
+    before = FastChain(kept, 0.001, "one").counts(some)
+    plain = replace(find_step(step), on_components=None)
+    monkeypatch.setattr(fast_chain, "find_step", lambda name: plain if name == step else find_step(name))
+    np.testing.assert_array_equal(FastChain(kept, 0.001, "one").counts(some), before)
+    assert before[1].any()
+
+
 @pytest.mark.parametrize(("empty_dice", "if_empty"), [("one", 1.0), ("nan", np.nan)])
 def test_the_dice_are_those_of_the_masks(empty_dice, if_empty):
     maps, kept = draw_maps(5)
@@ -213,7 +230,7 @@ def test_the_dice_are_those_of_the_masks(empty_dice, if_empty):
     found = FastChain(kept, 0.02, empty_dice).dice(some)
     expected = [
         [
-            dice(case.reference, postprocess(probability, setting, Subject(case.spacing_mm)), empty_dice)
+            dice(case.reference, postprocess(probability, setting, StepContext(case.spacing_mm)), empty_dice)
             for probability, case in zip(maps, kept, strict=True)
         ]
         for setting in some

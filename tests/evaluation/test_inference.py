@@ -11,6 +11,9 @@ from models import Scans, plan_model
 from study.config import Model
 from study.evaluation.inference import predict_probability, predict_subsets, sliding_window
 from study.imaging.windows import Windows
+from study.machine.runtime import Runtime
+
+CPU = Runtime.choose("cpu", "fp32")
 
 
 class Network(nn.Module):
@@ -63,7 +66,7 @@ def test_probability_is_the_softmax_of_monais_blended_logits():
 
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, 11, 20, 20)).astype(np.float32)
-    ours = predict_probability(network, Windows(image), (True, True), (8, 8, 8), 0.5, 4, "cpu")
+    ours = predict_probability(network, Windows(image), (True, True), (8, 8, 8), 0.5, 4, CPU)
     with torch.inference_mode():
         logits = sliding_window_inference(
             torch.from_numpy(image)[None], (8, 8, 8), 4, network.layers, overlap=0.5, mode="gaussian"
@@ -78,7 +81,7 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
     other = image.copy()
     other[1] = np.nan
     one, two = (
-        predict_probability(network, Windows(each), (True, False, True), (6, 8, 8), 0.5, 4, "cpu")
+        predict_probability(network, Windows(each), (True, False, True), (6, 8, 8), 0.5, 4, CPU)
         for each in (image, other)
     )
     np.testing.assert_array_equal(one, two)
@@ -88,7 +91,7 @@ def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network(
 def test_every_window_passes_in_batches_even_where_the_image_is_empty():
     network = Network(1)
     predict_probability(
-        network, Windows(np.zeros((1, 8, 16, 20), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu"
+        network, Windows(np.zeros((1, 8, 16, 20), np.float32)), (True,), (8, 8, 8), 0.5, 4, CPU
     )
     assert network.batches == [4, 4, 4]  # 1 x 3 x 4 windows
 
@@ -99,7 +102,7 @@ def test_a_single_stack_passes_alone_and_a_single_patch_twice() -> None:
     stack.plan = plan
     for network in (patch, stack):
         predict_probability(
-            network, Windows(np.ones((1, 16, 6, 8), np.float32)), (True,), (8, 6, 8), 0.0, 1, "cpu"
+            network, Windows(np.ones((1, 16, 6, 8), np.float32)), (True,), (8, 6, 8), 0.0, 1, CPU
         )
     assert patch.batches == [2, 2]
     assert stack.batches == [1, 1]
@@ -107,9 +110,7 @@ def test_a_single_stack_passes_alone_and_a_single_patch_twice() -> None:
 
 def test_a_volume_of_one_window_passes_once():
     network = Network(1)
-    predict_probability(
-        network, Windows(np.ones((1, 8, 6, 8), np.float32)), (True,), (8, 8, 8), 0.5, 4, "cpu"
-    )
+    predict_probability(network, Windows(np.ones((1, 8, 6, 8), np.float32)), (True,), (8, 8, 8), 0.5, 4, CPU)
     assert len(network.batches) == 1
 
 
@@ -117,9 +118,9 @@ def test_subsets_predicted_together_equal_subsets_predicted_alone():
     network = Network(3)
     image = np.random.default_rng(0).normal(size=(3, 6, 12, 12)).astype(np.float32)
     subsets = [(True, True, True), (True, False, True), (False, True, False)]
-    together = predict_subsets(network, Windows(image), subsets, (6, 8, 8), 0.5, 4, "cpu")
+    together = predict_subsets(network, Windows(image), subsets, (6, 8, 8), 0.5, 4, CPU)
     for present, probability in zip(subsets, together, strict=True):
-        alone = predict_probability(network, Windows(image), present, (6, 8, 8), 0.5, 4, "cpu")
+        alone = predict_probability(network, Windows(image), present, (6, 8, 8), 0.5, 4, CPU)
         np.testing.assert_allclose(probability, alone, rtol=0, atol=1e-6)
 
 
@@ -127,7 +128,7 @@ def test_training_mode_is_restored_and_gradients_still_flow_afterwards():
     network = Network(1).train()
     image = np.ones((1, 4, 4, 4), np.float32)
     image.flags.writeable = False  # as memory-mapped arrays are
-    predict_probability(network, Windows(image), (True,), (4, 4, 4), 0.5, 1, "cpu")
+    predict_probability(network, Windows(image), (True,), (4, 4, 4), 0.5, 1, CPU)
     assert network.training
     network(torch.ones(1, 1, 4, 4, 4), torch.ones(1, 1))[0].sum().backward()
     assert network.layers[0].weight.grad is not None
@@ -137,7 +138,7 @@ def test_training_mode_is_restored_after_an_error():
     network = Network(2).train()
     with pytest.raises(RuntimeError):
         predict_probability(
-            network, Windows(np.ones((1, 4, 4, 4), np.float32)), (True,), (4, 4, 4), 0.5, 1, "cpu"
+            network, Windows(np.ones((1, 4, 4, 4), np.float32)), (True,), (4, 4, 4), 0.5, 1, CPU
         )
     assert network.training
 
@@ -149,8 +150,10 @@ def test_reduced_precision_stays_close(device):
     network = Network(1).to(device)
     image = np.random.default_rng(0).normal(size=(1, 8, 12, 12)).astype(np.float32)
     full, reduced = (
-        predict_probability(network, Windows(image), (True,), (8, 8, 8), 0.5, 2, device, autocast=autocast)
-        for autocast in (None, torch.bfloat16)
+        predict_probability(
+            network, Windows(image), (True,), (8, 8, 8), 0.5, 2, Runtime(torch.device(device), precision)
+        )
+        for precision in (torch.float32, torch.bfloat16)
     )
     assert reduced.dtype == np.float32
     assert 0 < np.abs(full - reduced).max() < 0.02
@@ -165,7 +168,7 @@ def test_mean_probability_is_monais_constant_blend_of_probabilities(size: Any, p
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, *size)).astype(np.float32)
     ours = predict_probability(
-        network, Windows(image), (True, True), patch, overlap, 3, "cpu", blending="mean_probability"
+        network, Windows(image), (True, True), patch, overlap, 3, CPU, blending="mean_probability"
     )
     with torch.inference_mode():
         theirs = sliding_window_inference(
@@ -198,7 +201,7 @@ def logit(probability: np.ndarray) -> np.ndarray:
 def test_windows_show_own_slices_around_their_middle() -> None:
     """Two stacks of 4 slices, around the slices 1.5 and 5.5: own slices 0.17 and 1.5, so -1 to 2 and 0 to 3."""
     maps = predict_subsets(
-        Reading(), own_slices(), [(1, 0, 0), (0, 1, 0)], (4, 2, 2), 0.0, 1, "cpu", blending="mean_probability"
+        Reading(), own_slices(), [(1, 0, 0), (0, 1, 0)], (4, 2, 2), 0.0, 1, CPU, blending="mean_probability"
     )
     dwi, swan = (logit(one[:, 0, 0].astype(np.float64)) for one in maps)
     np.testing.assert_allclose(dwi, [0, 0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0], atol=1e-5)
@@ -210,7 +213,7 @@ def test_own_slices_of_an_absent_modality_cannot_change_the_output() -> None:
     two.own[:] = np.nan
     two.image[2] = np.nan
     first, second = (
-        predict_probability(Reading(), source, (False, True, False), (4, 2, 2), 0.5, 2, "cpu")
+        predict_probability(Reading(), source, (False, True, False), (4, 2, 2), 0.5, 2, CPU)
         for source in (one, two)
     )
     np.testing.assert_array_equal(first, second)
@@ -224,9 +227,7 @@ def test_a_stack_longer_than_the_volume_is_padded_with_zeros() -> None:
             seen.append(x[0, :, :, 0, 0])
             return super().forward(x)
 
-    probability = predict_probability(
-        Watching(), own_slices(), (True, True, False), (12, 2, 2), 0.5, 2, "cpu"
-    )
+    probability = predict_probability(Watching(), own_slices(), (True, True, False), (12, 2, 2), 0.5, 2, CPU)
     assert probability.shape == (8, 2, 2)
     (stack,) = seen
     # Own slice 0.83 is in the middle; the stack from -5 to 6 has 0.5 there, the next one 1.5.

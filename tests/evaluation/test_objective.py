@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -9,61 +10,66 @@ from study.config import Objective
 from study.evaluation.objective import Panel, objective_score
 
 NAN = math.nan
+FULL, REMOVED = False, True  # whether a modality is taken away
 RECORDS = [
-    ("A", "A-1", "", 0.8),
-    ("A", "A-1", "B0", 0.6),
-    ("A", "A-1", "ADC", 0.2),  # missing of A-1: 0.4
-    ("A", "A-2", "", 0.6),
-    ("A", "A-2", "B0", 0.2),
-    ("B", "B-1", "", 0.4),  # has nothing to remove
+    ("A", "A-1", FULL, 0.8),
+    ("A", "A-1", REMOVED, 0.6),
+    ("A", "A-1", REMOVED, 0.2),  # missing of A-1: 0.4
+    ("A", "A-2", FULL, 0.6),
+    ("A", "A-2", REMOVED, 0.2),
+    ("B", "B-1", FULL, 0.4),  # has nothing to remove
 ]
 
 
 def test_by_hand():
     parts = objective_score(RECORDS, Objective(full=1, missing=2, worst_center=1))
-    assert parts == {
-        "full": pytest.approx(0.6),  # 0.8, 0.6, 0.4
-        "missing": pytest.approx(0.3),  # 0.4, 0.2
-        "worst_center": pytest.approx(0.4),  # A: (0.7 + 0.3) / 2 = 0.5; B: 0.4
-        "objective": pytest.approx((0.6 + 2 * 0.3 + 0.4) / 4),
-    }
+    assert parts.full == pytest.approx(0.6)  # 0.8, 0.6, 0.4
+    assert parts.missing == pytest.approx(0.3)  # 0.4, 0.2
+    assert parts.worst_center == pytest.approx(0.4)  # A: (0.7 + 0.3) / 2 = 0.5; B: 0.4
+    assert parts.objective == pytest.approx((0.6 + 2 * 0.3 + 0.4) / 4)
 
 
 def test_default_is_the_mean_of_full_and_missing():
-    assert objective_score(RECORDS, Objective())["objective"] == pytest.approx(0.45)
+    assert objective_score(RECORDS, Objective()).objective == pytest.approx(0.45)
 
 
 def test_order_does_not_matter():
-    assert objective_score(RECORDS[::-1], Objective()) == pytest.approx(objective_score(RECORDS, Objective()))
+    backwards, forwards = (astuple(objective_score(order, Objective())) for order in (RECORDS[::-1], RECORDS))
+    assert backwards == pytest.approx(forwards)
 
 
 def test_only_the_centers_of_the_objective_count():
     parts = objective_score(RECORDS, Objective(centers=("B",), worst_center=1))
-    assert parts["full"] == parts["worst_center"] == pytest.approx(0.4)
-    assert math.isnan(parts["missing"])
+    assert parts.full == parts.worst_center == pytest.approx(0.4)
+    assert math.isnan(parts.missing)
 
 
 def test_what_is_not_defined_leaves_its_weight_to_the_others():
-    parts = objective_score([("A", "A-1", "", 0.5), ("A", "A-2", "", 0.7)], Objective())
-    assert math.isnan(parts["missing"])
-    assert parts["objective"] == parts["full"] == pytest.approx(0.6)
+    parts = objective_score([("A", "A-1", FULL, 0.5), ("A", "A-2", FULL, 0.7)], Objective())
+    assert math.isnan(parts.missing)
+    assert parts.objective == parts.full == pytest.approx(0.6)
 
 
 def test_nan_dice_does_not_count():
-    records = [("A", "A-1", "", NAN), ("A", "A-1", "B0", 0.4), ("A", "A-2", "", 0.8), ("A", "A-2", "B0", NAN)]
+    records = [
+        ("A", "A-1", FULL, NAN),
+        ("A", "A-1", REMOVED, 0.4),
+        ("A", "A-2", FULL, 0.8),
+        ("A", "A-2", REMOVED, NAN),
+    ]
     parts = objective_score(records, Objective(worst_center=1))
-    assert parts["full"] == pytest.approx(0.8)
-    assert parts["missing"] == pytest.approx(0.4)
-    assert parts["worst_center"] == pytest.approx(0.6)
+    assert parts.full == pytest.approx(0.8)
+    assert parts.missing == pytest.approx(0.4)
+    assert parts.worst_center == pytest.approx(0.6)
 
 
 def test_a_weight_of_zero_does_not_save_an_undefined_objective():
-    assert math.isnan(objective_score([("A", "A-1", "", 0.5)], Objective(full=0, missing=1))["objective"])
+    assert math.isnan(objective_score([("A", "A-1", FULL, 0.5)], Objective(full=0, missing=1)).objective)
 
 
-@pytest.mark.parametrize("records", [[], [("A", "A-1", "", NAN)]])
+@pytest.mark.parametrize("records", [[], [("A", "A-1", FULL, NAN)]])
 def test_nothing_to_judge_is_nan(records):
-    assert all(math.isnan(value) for value in objective_score(records, Objective(worst_center=1)).values())
+    assert all(map(math.isnan, astuple(objective_score(records, Objective(worst_center=1)))))
 
 
 def test_counts_act_like_repeated_subjects():
@@ -81,7 +87,7 @@ def test_counts_act_like_repeated_subjects():
         strict=True,
     ):
         assert part.tolist() == pytest.approx(
-            list(objective_score(records, Objective(worst_center=1)).values())
+            list(astuple(objective_score(records, Objective(worst_center=1))))
         )
 
 
@@ -91,4 +97,4 @@ def test_many_settings_at_once_are_those_one_by_one():
     dice = np.array([[0.8, 0.6, 0.2, 0.6, 0.2, 0.4], [0.1, NAN, 0.3, NAN, 0.7, 0.9]])
     for row, values in zip(panel.parts(dice, np.ones(3)), dice, strict=True):
         records = [(*record[:3], value) for record, value in zip(RECORDS, values.tolist(), strict=True)]
-        assert row.tolist() == pytest.approx(list(objective_score(records, objective).values()))
+        assert row.tolist() == pytest.approx(list(astuple(objective_score(records, objective))))

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import torch
 
-from study.cohort.records import Splits
-from study.config import Config, validate
+from study.cohort.records import SubjectFacts
+from study.config import Evaluation
 from study.evaluation.chains import Chains
 from study.evaluation.cross_center import Judge
 from study.imaging.prepare import Prepared
 from study.imaging.volume import Grid
-from study.judging import to_score
+from study.machine.runtime import Runtime
 
-CENTERS = {"FOCH-0001": "FOCH", "MATAR-0001": "MATAR", "MATAR-0002": "MATAR"}
+FACTS = {
+    "FOCH-0001": SubjectFacts("FOCH-0001", "FOCH", "proximal", {"SWAN": "SWI", "PHASE": "FIELD"}),
+    "MATAR-0001": SubjectFacts("MATAR-0001", "MATAR"),
+    "MATAR-0002": SubjectFacts("MATAR-0002", "MATAR"),
+}
 
 
 def drawing(*rows: str) -> np.ndarray:
@@ -28,37 +29,19 @@ def subject(key: str, target: np.ndarray, present: tuple[bool, ...] = (True, Tru
     image = np.zeros((3, *target.shape), np.float32)
     empty = np.zeros((0, 3), np.int16)
     labels = target.astype(np.uint8)
-    return Prepared(key, image, present, labels, empty, grid, grid, labels)
+    return Prepared(FACTS[key], image, present, labels, empty, grid, grid, labels)
 
 
 @pytest.fixture
-def config() -> Config:
-    return validate(
-        {
-            "study": {"name": "s"},
-            "cohort": {"modalities": ["DWI", "SWAN", "PHASE"], "target": "thrombus", "unseen": ["FOCH"]},
-            "modality_dropout": {"droppable": ["SWAN"]},
-            "imaging": {"reference": "SWAN"},
-        }
-    )
-
-
-@pytest.fixture
-def judge(config: Config) -> Judge:
-    return Judge(
-        config,
-        (1, 3, 5),
-        CENTERS,
-        torch.device("cpu"),
-        occlusions={"FOCH-0001": "proximal"},
-        substituted={"FOCH-0001": "PHASE=FIELD+SWAN=SWI"},
-    )
+def judge() -> Judge:
+    runtime = Runtime.choose("cpu", "fp32")
+    return Judge(("DWI", "SWAN", "PHASE"), ("SWAN",), Evaluation(), (1, 3, 5), runtime)
 
 
 def test_a_row_tells_the_occlusion_false_components_and_what_stood_in(judge: Judge) -> None:
     prepared = subject("FOCH-0001", drawing("##...", ".....", "....#"))
     given, without_swan = judge.subsets(prepared)
-    assert (given.name, without_swan.name) == ("DWI+SWAN", "DWI")
+    assert (given.given_text, without_swan.given_text) == ("DWI+SWAN", "DWI")
     probability = drawing("#..##", "....#", ".....").astype(np.float32)
     settings = Chains(full={})
     row = judge.row(4, "test", False, prepared, given, probability, settings)
@@ -104,18 +87,3 @@ def test_a_subject_of_whom_nothing_is_known_has_empty_columns(judge: Judge) -> N
         Chains(full={}),
     )
     assert (row.occlusion, row.substituted, row.split) == ("", "", "control")
-
-
-def test_control_scans_are_tested_after_and_apart_from_test_subjects() -> None:
-    subjects = {key: subject(key, drawing("#")) for key in CENTERS}
-    splits = Splits(("T-1",), ("V-1",), ("MATAR-0001",), (), ("FOCH-0001", "MATAR-0002"))
-    data = SimpleNamespace(
-        splits=splits, centers=CENTERS, prepared=lambda keys: [subjects[key] for key in keys]
-    )
-    groups = to_score(data, ["FOCH"])  # type: ignore[arg-type]
-    assert [(group.split, group.seen, [one.key for one in group.subjects]) for group in groups] == [
-        ("test", True, ["MATAR-0001"]),
-        ("test", False, []),
-        ("control", True, ["MATAR-0002"]),
-        ("control", False, ["FOCH-0001"]),
-    ]

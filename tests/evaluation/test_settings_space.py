@@ -79,11 +79,11 @@ def test_the_grid_lists_each_setting_once():
         },
         steps=ORDERS[1],
     )
-    grid = space.grid(6)
+    grid = space.enumerate(6)
     assert grid is not None
     assert [(one.threshold, one.grow.threshold) for one in grid] == [(0.2, 0.2), (0.4, 0.3), (0.4, 0.4)]
-    assert space.grid(5) is None
-    assert space_of({"threshold": floating(0.1, 0.9)}).grid(10**6) is None
+    assert space.enumerate(5) is None
+    assert space_of({"threshold": floating(0.1, 0.9)}).enumerate(10**6) is None
 
 
 def test_only_parameters_of_steps_that_are_taken_act():
@@ -127,6 +127,7 @@ def test_paths():
         "threshold",
         "grow",
     ]
+    assert step_of("postprocessing.settings.opened.voxels") == "opened"
     settings = Postprocessing(near_lesion={"mm": 5})
     assert value_at(settings, "postprocessing.near_lesion.mm") == 5
     assert value_at(settings, "postprocessing.steps") == ["threshold", "remove_small"]

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.plane_planning import URNPlan
-from models.urn import URN
-from study.evaluation.subsets import subsets_of
+from models.urn.network import URN
+from models.urn.plan import URNPlan
+from study.cohort.availability import subsets_of
 from study.evaluation.synthesis import psnr_db, synthesis_psnr
+from study.machine.runtime import Runtime
 
+CPU = Runtime.choose("cpu", "fp32")
 MODALITIES = ("DWI", "ADC", "B0")
 PLAN = URNPlan(MODALITIES, 2, (1, 8, 8), (4, 6, 8), channels=3, decoder_channels=4, fusion="mean")
 
@@ -56,32 +58,35 @@ def test_without_a_range_there_is_no_ratio(truth: np.ndarray) -> None:
 
 def test_each_removed_modality_is_compared_with_the_true_one() -> None:
     dwi, adc, b0 = ranged(1, 2, 4), ranged(3, 1, 2), ranged(4, 4, 5)
-    owned = (True, True, True)
-    subsets = subsets_of(owned, MODALITIES, ("ADC", "B0"), "droppable")
-    rows = synthesis_psnr(Sums(), np.stack([dwi, adc, b0]), owned, MODALITIES, subsets, "cpu")  # type: ignore[arg-type]
-    assert [row[:2] for row in rows] == [("DWI+B0", "ADC"), ("DWI+ADC", "B0")]
+    present = (True, True, True)
+    subsets = subsets_of(present, MODALITIES, ("ADC", "B0"), "droppable")
+    rows = synthesis_psnr(Sums(), np.stack([dwi, adc, b0]), subsets, CPU)  # type: ignore[arg-type]
+    assert [(row.availability.given_text, row.modality) for row in rows] == [
+        ("DWI+B0", "ADC"),
+        ("DWI+ADC", "B0"),
+    ]
     # ADC from 5, 6, 9: range 2, errors 2, 5, 7; B0 from 4, 3, 6: range 1, errors 0, 1, 1
     assert rows[0].psnr_db == pytest.approx(10 * math.log10(4 / ((4 + 25 + 49) / 3)))
     assert rows[1].psnr_db == pytest.approx(10 * math.log10(1 / (2 / 3)))
 
 
-def test_a_subset_may_lack_several_and_a_subject_need_not_own_all() -> None:
-    owned = (True, True, False)
+def test_a_subset_may_lack_several_and_a_subject_need_not_have_all() -> None:
+    present = (True, True, False)
     image = np.stack([ranged(1, 2), ranged(3, 1), ranged(0, 0)])
-    subsets = subsets_of(owned, MODALITIES, MODALITIES, "all")
+    subsets = subsets_of(present, MODALITIES, MODALITIES, "all")
     network = Sums()
-    rows = synthesis_psnr(network, image, owned, MODALITIES, subsets, "cpu")  # type: ignore[arg-type]
-    assert [row[:2] for row in rows] == [("ADC", "DWI"), ("DWI", "ADC")]
+    rows = synthesis_psnr(network, image, subsets, CPU)  # type: ignore[arg-type]
+    assert [(row.availability.given_text, row.modality) for row in rows] == [("ADC", "DWI"), ("DWI", "ADC")]
     assert [asked[1] for asked in network.asked] == [[False, True, False], [True, False, False]]
 
 
 def test_all_slices_go_through_a_few_at_a_time_padded_to_what_the_network_takes() -> None:
     rng = np.random.default_rng(0)
     image = rng.normal(size=(3, 21, 6, 9)).astype(np.float32)
-    owned = (True, True, True)
+    present = (True, True, True)
     network = Sums().train()
-    subsets = subsets_of(owned, MODALITIES, ("B0",), "droppable")
-    [row] = synthesis_psnr(network, image, owned, MODALITIES, subsets, "cpu")  # type: ignore[arg-type]
+    subsets = subsets_of(present, MODALITIES, ("B0",), "droppable")
+    [row] = synthesis_psnr(network, image, subsets, CPU)  # type: ignore[arg-type]
     assert network.asked == [
         ((1, 3, 16, 8, 12), [True, True, False], False),
         ((1, 3, 5, 8, 12), [True, True, False], False),
@@ -95,10 +100,11 @@ def test_the_network_s_own_synthesis_is_what_is_judged() -> None:
     torch.manual_seed(0)
     network = URN(PLAN).eval()
     image = np.random.default_rng(0).normal(size=(3, 2, 8, 8)).astype(np.float32)
-    owned = (True, True, True)
-    subsets = subsets_of(owned, MODALITIES, ("DWI",), "droppable")
-    [row] = synthesis_psnr(network, image, owned, MODALITIES, subsets, "cpu")
+    present = (True, True, True)
+    subsets = subsets_of(present, MODALITIES, ("DWI",), "droppable")
+    [row] = synthesis_psnr(network, image, subsets, CPU)
     given = torch.from_numpy(image)[None] * torch.tensor([0.0, 1.0, 1.0])[:, None, None, None]
     with torch.no_grad():
         expected = network.synthesise(given, torch.tensor([[0.0, 1.0, 1.0]]))[0, 0].numpy()
-    assert row == ("ADC+B0", "DWI", pytest.approx(psnr_db(image[0], expected), rel=1e-5))
+    assert (row.availability.given_text, row.modality) == ("ADC+B0", "DWI")
+    assert row.psnr_db == pytest.approx(psnr_db(image[0], expected), rel=1e-5)

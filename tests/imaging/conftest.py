@@ -1,3 +1,5 @@
+"""Small subjects on disk, and configurations that prepare them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,5 @@
+"""Brains that are found without a mask."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The cache of prepared subjects: what it holds, when it is used, and what is left after a failure."""
+
 from __future__ import annotations
 
 import json
@@ -10,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.cohort.records import Cohort, Subject
+from study.cohort.records import Cohort, Subject, SubjectFacts
 from study.config import Config
 from study.errors import CohortError
-from study.imaging.cache import open_prepared, prepare_cohort
+from study.imaging.cache import prepare_cohort
 from study.imaging.prepare import prepare_subject
+from study.imaging.stored import open_prepared
+from study.workflow.protocol import imaging_protocol
 
 NATIVE_MM = (5.0, 2.0, 2.0)
 
@@ -29,13 +33,15 @@ def leftovers(root: Path) -> list[Path]:
 
 
 def prepare(config: Config, *subjects: Subject, **others: object):  # type: ignore[no-untyped-def]
-    cohort = Cohort(subjects)
-    return prepare_cohort(cohort, [subject.key for subject in subjects], config, NATIVE_MM, **others)
+    keys, protocol = [subject.key for subject in subjects], imaging_protocol(config)
+    skip = config.cohort.on_error == "skip"
+    settings = {"spacing_mm": NATIVE_MM, "skip_faulty": skip, **others}
+    return prepare_cohort(Cohort(subjects), keys, protocol, config.cache_root, **settings)
 
 
 def test_what_is_opened_is_what_was_prepared(make_subject: Callable, make_config: Callable) -> None:
     subject, config = make_subject(), make_config()
-    direct = prepare_subject(subject, config, NATIVE_MM)
+    direct = prepare_subject(subject, imaging_protocol(config), NATIVE_MM)
     opened = prepare(config, subject)["CENTER-one"]
     assert isinstance(opened.image, np.memmap)
     assert not opened.image.flags.writeable
@@ -123,7 +129,7 @@ def test_another_setting_is_another_entry(
 def test_spacing_and_landmarks_are_settings(make_subject: Callable, make_config: Callable) -> None:
     subject = make_subject()
     prepare(make_config(), subject)
-    prepare_cohort(Cohort((subject,)), [subject.key], make_config(), (4.0, 2.0, 2.0))
+    prepare(make_config(), subject, spacing_mm=(4.0, 2.0, 2.0))
     nyul = make_config({"imaging.normalisation": "nyul"})
     for last in (13, 26):
         steps = {name: np.linspace(0, last, 13).tolist() for name in ("DWI", "ADC")}
@@ -183,7 +189,7 @@ def test_another_process_opens_an_entry_by_its_folder(make_subject: Callable, ma
     folder = json.loads(
         json.dumps({"cache": str(prepare(make_config(), make_subject()).entries["CENTER-one"])})
     )
-    assert open_prepared(Path(folder["cache"]), "X-1").key == "X-1"
+    assert open_prepared(Path(folder["cache"]), SubjectFacts("X-1")).key == "X-1"
 
 
 @pytest.fixture

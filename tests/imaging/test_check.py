@@ -1,3 +1,5 @@
+"""The check of a cohort's files: what it reports of each center, and which problems."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from study.cohort.__main__ import check
 from study.cohort.records import Cohort
 from study.errors import CohortError, ConfigError, Problem
 from study.imaging.check import check_cohort
+from study.workflow.protocol import imaging_protocol
 
 
 def test_a_center_is_told_with_modalities_grids_and_volumes(
@@ -23,7 +26,7 @@ def test_a_center_is_told_with_modalities_grids_and_volumes(
         make_subject("c", lesion=empty),
         replace(make_subject("d", affine=np.diag([4.0, 4.0, 5.0, 1.0])), center="OTHER"),
     )
-    text = "\n".join(check_cohort(Cohort(subjects), make_config()).lines())
+    text = "\n".join(check_cohort(Cohort(subjects), imaging_protocol(make_config())).lines())
     first, second = text.split("\n\n")[:2]
     assert first.startswith("CENTER: 3 subjects")
     assert "DWI 3, ADC 2" in first
@@ -40,13 +43,15 @@ def test_occlusions_controls_and_stand_ins_are_told_by_center(
 ) -> None:
     subjects = (
         replace(make_subject("a"), occlusion="proximal"),
-        replace(make_subject("b"), occlusion="distal", substituted={"ADC": "MD"}),
+        replace(make_subject("b"), occlusion="distal", stand_ins={"ADC": "MD"}),
         replace(make_subject("c"), occlusion="distal"),
         replace(make_subject("d"), control=True),
         make_subject("e"),
         replace(make_subject("f"), center="OTHER"),
     )
-    first, second = "\n".join(check_cohort(Cohort(subjects), make_config()).lines()).split("\n\n")[:2]
+    first, second = "\n".join(check_cohort(Cohort(subjects), imaging_protocol(make_config())).lines()).split(
+        "\n\n"
+    )[:2]
     assert "  occlusions  distal 2, not told 1, proximal 1\n" in first
     assert "  controls    1 scans\n" in first
     assert "  stand-ins   MD for ADC 1\n" in first
@@ -63,7 +68,7 @@ def test_every_problem_is_told_with_subject_and_file(
         shifted,
     )
     listed = Problem("d", Path("d.nii"), "missing", "restore it")
-    report = check_cohort(Cohort(subjects, skipped=1, problems=(listed,)), make_config())
+    report = check_cohort(Cohort(subjects, skipped=1, problems=(listed,)), imaging_protocol(make_config()))
     found = {(problem.subject, problem.file.name) for problem in report.problems if problem.file}
     names = {("a", "DWI.nii.gz"), ("b", "ADC.nii.gz"), ("b", "FLAIR.nii.gz"), ("c", "thrombus.nii.gz")}
     assert found == names | {("d", "d.nii")}

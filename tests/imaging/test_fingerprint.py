@@ -1,3 +1,5 @@
+"""Spacing and size that networks are planned from."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from study.cohort.records import Cohort
 from study.errors import CohortError
 from study.imaging.fingerprint import fingerprint, target_spacing_mm
 from study.imaging.volume import Grid
+from study.workflow.protocol import imaging_protocol
 
 
 def grid(spacing_mm: tuple[float, float, float], shape: tuple[int, int, int]) -> Grid:
@@ -46,24 +49,32 @@ def test_the_brains_box_is_measured_in_the_target_spacing(
     subjects = [make_subject(name) for name in ("a", "b")]
     subjects.append(make_subject("c", affine=np.diag([4.0, 4.0, 5.0, 1.0])))
     keys = [subject.key for subject in subjects]
-    found = fingerprint(Cohort(tuple(subjects)), keys, make_config())
+    found = fingerprint(Cohort(tuple(subjects)), keys, imaging_protocol(make_config()))
     assert found.spacing_mm == (5, 2, 2)
     assert found.median_shape == (4, 6, 8)
     assert found.subjects == 3
-    chosen = fingerprint(Cohort(tuple(subjects)), keys, make_config({"imaging.spacing_mm": [2.5, 1, 4]}))
+    chosen = fingerprint(
+        Cohort(tuple(subjects)), keys, imaging_protocol(make_config({"imaging.spacing_mm": [2.5, 1, 4]}))
+    )
     assert chosen.spacing_mm == (2.5, 1, 4)
     assert chosen.median_shape == (8, 12, 4)
 
 
 def test_only_the_named_subjects_count(make_subject: Callable, make_config: Callable) -> None:
     subjects = (make_subject("a"), make_subject("b", affine=np.diag([4.0, 4.0, 5.0, 1.0])))
-    assert fingerprint(Cohort(subjects), ["CENTER-b"], make_config()).spacing_mm == (5, 4, 4)
+    assert fingerprint(Cohort(subjects), ["CENTER-b"], imaging_protocol(make_config())).spacing_mm == (
+        5,
+        4,
+        4,
+    )
 
 
 def test_faulty_subjects_are_left_out_unless_all_are(
     make_subject: Callable, make_config: Callable, brain_image: np.ndarray
 ) -> None:
     subjects = (make_subject("a"), make_subject("b", DWI=brain_image * np.nan))
-    assert fingerprint(Cohort(subjects), ["CENTER-a", "CENTER-b"], make_config()).subjects == 1
+    assert (
+        fingerprint(Cohort(subjects), ["CENTER-a", "CENTER-b"], imaging_protocol(make_config())).subjects == 1
+    )
     with pytest.raises(CohortError, match="NaN"):
-        fingerprint(Cohort(subjects), ["CENTER-b"], make_config())
+        fingerprint(Cohort(subjects), ["CENTER-b"], imaging_protocol(make_config()))

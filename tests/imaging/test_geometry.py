@@ -1,3 +1,5 @@
+"""Grids compared."""
+
 from __future__ import annotations
 
 import numpy as np

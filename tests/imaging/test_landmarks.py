@@ -1,3 +1,5 @@
+"""Landmarks of intensities, learnt from training subjects only."""
+
 from __future__ import annotations
 
 import json
@@ -7,6 +9,7 @@ import numpy as np
 
 from study.cohort.records import Cohort
 from study.imaging.landmarks import learn_landmarks
+from study.workflow.protocol import imaging_protocol
 
 NATIVE_MM = (5.0, 2.0, 2.0)
 PERCENTILES = [1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99]
@@ -18,7 +21,7 @@ def test_landmarks_are_the_mean_percentiles_of_brains_on_a_scale_of_100(
     squared = brain_image**2 * 100
     subjects = (make_subject("a"), make_subject("b", DWI=squared, ADC=None))
     config = make_config({"imaging.normalisation": "nyul"})
-    found = learn_landmarks(Cohort(subjects), ["CENTER-a", "CENTER-b"], config, NATIVE_MM)
+    found = learn_landmarks(Cohort(subjects), ["CENTER-a", "CENTER-b"], imaging_protocol(config), NATIVE_MM)
     assert json.loads(json.dumps(found)) == found
     expected = []
     for image in (brain_image, squared):
@@ -33,14 +36,17 @@ def test_only_the_named_subjects_are_learnt_from(
 ) -> None:
     config = make_config({"imaging.normalisation": "nyul"})
     subjects = (make_subject("train"), make_subject("test"))
-    first = learn_landmarks(Cohort(subjects), ["CENTER-train"], config, NATIVE_MM)
+    first = learn_landmarks(Cohort(subjects), ["CENTER-train"], imaging_protocol(config), NATIVE_MM)
     changed = (subjects[0], make_subject("test", DWI=brain_image**3, ADC=brain_image**2))
-    assert learn_landmarks(Cohort(changed), ["CENTER-train"], config, NATIVE_MM) == first
-    assert learn_landmarks(Cohort(changed), ["CENTER-test"], config, NATIVE_MM) != first
+    assert learn_landmarks(Cohort(changed), ["CENTER-train"], imaging_protocol(config), NATIVE_MM) == first
+    assert learn_landmarks(Cohort(changed), ["CENTER-test"], imaging_protocol(config), NATIVE_MM) != first
 
 
 def test_without_nyul_nothing_is_learnt(make_subject: Callable, make_config: Callable) -> None:
-    assert learn_landmarks(Cohort((make_subject(),)), ["CENTER-one"], make_config(), NATIVE_MM) == {}
+    assert (
+        learn_landmarks(Cohort((make_subject(),)), ["CENTER-one"], imaging_protocol(make_config()), NATIVE_MM)
+        == {}
+    )
 
 
 def test_absent_modalities_and_faulty_subjects_are_left_out(
@@ -49,6 +55,6 @@ def test_absent_modalities_and_faulty_subjects_are_left_out(
     config = make_config({"imaging.normalisation": "nyul", "cohort.modalities": ["DWI", "ADC", "B0"]})
     good, faulty = make_subject("a"), make_subject("b", DWI=brain_image * np.nan)
     keys = ["CENTER-a", "CENTER-b"]
-    found = learn_landmarks(Cohort((good, faulty)), keys, config, NATIVE_MM)
+    found = learn_landmarks(Cohort((good, faulty)), keys, imaging_protocol(config), NATIVE_MM)
     assert set(found) == {"DWI", "ADC"}
-    assert found == learn_landmarks(Cohort((good,)), ["CENTER-a"], config, NATIVE_MM)
+    assert found == learn_landmarks(Cohort((good,)), ["CENTER-a"], imaging_protocol(config), NATIVE_MM)

@@ -21,7 +21,8 @@ from study.imaging.prepared import Prepared
 from study.imaging.read import read_mask
 from study.imaging.resample import resample
 from study.imaging.volume import Grid, Volume
-from study.preparation import lesion_notes
+from study.workflow import notes
+from study.workflow.protocol import imaging_protocol
 
 AFFINE = np.diag([2.0, 2.0, 5.0, 1.0])  # of DWI, ADC and lesion, 14×12×8 voxels
 FINE = np.array(
@@ -64,7 +65,7 @@ def thrombus_config(make_config: Callable) -> Callable[..., Config]:
 
 
 def prepare(subject: Subject, config: Config) -> Prepared:
-    return prepare_subject(subject, config, NATIVE_MM)
+    return prepare_subject(subject, imaging_protocol(config), NATIVE_MM)
 
 
 def test_the_middle_of_the_mask_lies_in_voxels_of_the_grid_that_is_predicted_on(
@@ -107,7 +108,7 @@ def test_where_lesions_are_the_target_none_is_looked_for(
     make_patient: Callable, thrombus_config: Callable
 ) -> None:
     config = thrombus_config(cohort__target="lesion", imaging__reference="DWI")
-    prepared = prepare_subject(make_patient(), config, (5.0, 2.0, 2.0))
+    prepared = prepare_subject(make_patient(), imaging_protocol(config), (5.0, 2.0, 2.0))
     assert prepared.lesion is None
     assert prepared.target is not None
 
@@ -144,7 +145,7 @@ def test_a_mask_that_does_not_fit_is_a_problem_with_a_remedy(
     assert problem.file == subject.masks["lesion"]
     assert what in problem.what
     assert problem.remedy
-    (told,) = check_cohort(Cohort((subject,)), thrombus_config()).problems
+    (told,) = check_cohort(Cohort((subject,)), imaging_protocol(thrombus_config())).problems
     assert told.what == problem.what
     assert prepare(subject, thrombus_config(lesion__source="none")).lesion is None
 
@@ -158,7 +159,7 @@ def test_a_mask_on_a_grid_of_its_own_that_fits_is_taken(
     write_nifti("one/lesion.nii.gz", mask, np.diag([3.0, 3, 4, 1]))
     prepared = prepare(subject, thrombus_config())
     assert prepared.lesion == pytest.approx(((24 + 1.25) / 2.5, 15.5, 12.5))
-    assert not check_cohort(Cohort((subject,)), thrombus_config()).problems
+    assert not check_cohort(Cohort((subject,)), imaging_protocol(thrombus_config())).problems
 
 
 def test_a_lesion_follows_the_images_that_are_registered(
@@ -173,7 +174,7 @@ def test_a_lesion_follows_the_images_that_are_registered(
     assert prepare(subject, config).lesion == expected
     model = config.with_values({"lesion.source": "model", "lesion.path": "bundle"})
     found = LesionCenter.of(read_mask(subject.masks["lesion"], "one"))
-    assert prepare_subject(subject, model, NATIVE_MM, lesion=found).lesion == expected
+    assert prepare_subject(subject, imaging_protocol(model), NATIVE_MM, lesion=found).lesion == expected
 
 
 @dataclass
@@ -193,7 +194,11 @@ class Finder:
 
 def fill(config: Config, finder: Finder | None, *subjects: Subject) -> PreparedCohort:
     keys = [subject.key for subject in subjects]
-    return prepare_cohort(Cohort(subjects), keys, config, NATIVE_MM, lesion_model=finder)
+    skip = config.cohort.on_error == "skip"
+    protocol = imaging_protocol(config)
+    return prepare_cohort(
+        Cohort(subjects), keys, protocol, config.cache_root, NATIVE_MM, lesion_model=finder, skip_faulty=skip
+    )
 
 
 def test_the_cache_keeps_it_and_depends_on_the_mask(
@@ -261,12 +266,12 @@ def test_a_model_is_given_where_the_configuration_asks_for_one_and_only_there(
 def test_a_note_counts_who_has_no_lesion(make_patient: Callable, thrombus_config: Callable) -> None:
     config = thrombus_config()
     subjects = (make_patient("a"), make_patient("b", lesion=None), make_patient("c", lesion=None))
-    assert lesion_notes(fill(config, None, *subjects), config) == [
+    assert notes.without_lesion(fill(config, None, *subjects), config) == [
         "no lesion: near_lesion is skipped for 2 subjects"
     ]
-    assert not lesion_notes(fill(config, None, subjects[0]), config)
+    assert not notes.without_lesion(fill(config, None, subjects[0]), config)
     none = thrombus_config(lesion__source="none")
-    assert not lesion_notes(fill(none, None, *subjects), none)
+    assert not notes.without_lesion(fill(none, None, *subjects), none)
 
 
 @pytest.mark.parametrize(

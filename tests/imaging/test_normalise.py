@@ -1,3 +1,5 @@
+"""Intensities normalised."""
+
 from __future__ import annotations
 
 import numpy as np

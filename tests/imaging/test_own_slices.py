@@ -14,6 +14,8 @@ from study.config import Config
 from study.imaging.cache import prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.prepare import prepare_subject
+from study.imaging.prepared import Prepared
+from study.workflow.protocol import imaging_protocol
 
 FINE_MM = (2.5, 2.0, 2.0)
 THICK = np.diag([2.0, 2.0, 5.0, 1.0])
@@ -51,12 +53,21 @@ def subject(write_nifti: Callable, dwi: np.ndarray) -> Subject:
     return Subject("one", "one", "CENTER", "CENTER-one", images, masks)
 
 
+def prepare(subject: Subject, config: Config) -> Prepared:
+    return prepare_subject(subject, imaging_protocol(config), FINE_MM)
+
+
+def prepare_cached(subject: Subject, config: Config) -> Prepared:
+    protocol, cohort = imaging_protocol(config), Cohort((subject,))
+    return prepare_cohort(cohort, [subject.key], protocol, config.cache_root, FINE_MM)[subject.key]
+
+
 def standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(dtype=np.float64)) / values.std(dtype=np.float64)
 
 
 def test_own_slices_are_those_of_the_file(subject: Subject, config: Config, dwi: np.ndarray) -> None:
-    prepared = prepare_subject(subject, config, FINE_MM)
+    prepared = prepare(subject, config)
     assert prepared.own is not None
     assert prepared.own.channels == (0, 2)
     assert prepared.own.image.shape == (
@@ -72,8 +83,8 @@ def test_own_slices_are_those_of_the_file(subject: Subject, config: Config, dwi:
 
 
 def test_the_thick_stack_spans_more_of_the_brain(subject: Subject, config: Config, dwi: np.ndarray) -> None:
-    prepared = prepare_subject(subject, config, FINE_MM)
-    plain = prepare_subject(subject, config.with_values({"imaging.own_slices": []}), FINE_MM)
+    prepared = prepare(subject, config)
+    plain = prepare(subject, config.with_values({"imaging.own_slices": []}))
     np.testing.assert_array_equal(prepared.image, plain.image)
     window = prepared.window((2, 0, 0), (3, 6, 8))  # SWAN at 15, 17.5 and 20 mm; DWI around 16.25 mm
     np.testing.assert_array_equal(window[1], plain.image[1, 2:5])
@@ -94,18 +105,18 @@ def test_a_family_has_the_slices_of_its_first_member(
     adc = write_nifti("ADC.nii.gz", np.random.default_rng(2).uniform(0.5, 1.5, (14, 12, 10)), other)
     both = replace(subject, images={**subject.images, "ADC": adc})
     alone = replace(subject, images={"SWAN": subject.images["SWAN"], "ADC": adc})
-    prepared = prepare_subject(both, config, FINE_MM)
+    prepared = prepare(both, config)
     assert prepared.own is not None
     assert prepared.own.grid.spacing_mm[0] == pytest.approx(5)
     assert prepared.own.image.any(axis=(1, 2, 3)).all()
-    prepared = prepare_subject(alone, config, FINE_MM)
+    prepared = prepare(alone, config)
     assert prepared.own is not None
     assert prepared.own.grid.spacing_mm[0] == pytest.approx(4)
     assert not prepared.own.image[0].any()
 
 
 def test_without_any_of_them_windows_show_zeros(subject: Subject, config: Config) -> None:
-    prepared = prepare_subject(replace(subject, images={"SWAN": subject.images["SWAN"]}), config, FINE_MM)
+    prepared = prepare(replace(subject, images={"SWAN": subject.images["SWAN"]}), config)
     assert prepared.own is None
     window = prepared.window((0, 0, 0), (4, 6, 8))
     assert not window[[0, 2]].any()
@@ -127,7 +138,7 @@ def test_a_tilted_modality_is_sampled_along_the_slices_of_the_reference(
     slope = 500 + place[..., 0] - 2 * place[..., 1] + 3 * place[..., 2]
     dwi = write_nifti("tilted.nii.gz", slope.astype(np.float32), affine)
     tilted = replace(subject, images={**subject.images, "DWI": dwi})
-    prepared = prepare_subject(tilted, config, FINE_MM)
+    prepared = prepare(tilted, config)
     assert prepared.own is not None
     grid = prepared.own.grid
     assert grid.spacing_mm[0] == pytest.approx(5 / np.cos(angle))
@@ -139,9 +150,8 @@ def test_a_tilted_modality_is_sampled_along_the_slices_of_the_reference(
 
 
 def test_own_slices_are_cached_with_their_place(subject: Subject, config: Config) -> None:
-    cohort = Cohort((subject,))
-    direct = prepare_subject(subject, config, FINE_MM)
-    opened = prepare_cohort(cohort, [subject.key], config, FINE_MM)[subject.key]
+    direct = prepare(subject, config)
+    opened = prepare_cached(subject, config)
     assert opened.own is not None
     assert direct.own is not None
     assert isinstance(opened.own.image, np.memmap)
@@ -153,7 +163,7 @@ def test_own_slices_are_cached_with_their_place(subject: Subject, config: Config
         {"imaging.own_slices": []},
         {"imaging.in_plane_crop": [4, 4]},
     ):
-        prepare_cohort(cohort, [subject.key], config.with_values(values), FINE_MM)
+        prepare_cached(subject, config.with_values(values))
     assert len(list(config.cache_root.glob("*/*/grid.json"))) == 4
 
 
@@ -169,8 +179,8 @@ def test_a_crop_lies_around_the_brain_s_centre(
     subject: Subject, config: Config, size: tuple[int, int], first: tuple[int, int], shape: tuple[int, int]
 ) -> None:
     whole = config.with_values({"imaging.crop_margin_mm": 1000.0})
-    full = prepare_subject(subject, whole, FINE_MM).image  # the whole scan
-    prepared = prepare_subject(subject, config.with_values({"imaging.in_plane_crop": size}), FINE_MM)
+    full = prepare(subject, whole).image  # the whole scan
+    prepared = prepare(subject, config.with_values({"imaging.in_plane_crop": size}))
     assert prepared.image.shape == (3, 8, *shape)
     np.testing.assert_allclose(
         prepared.grid.affine @ [0, 0, 0, 1], [2 * first[1], 2 * first[0], 10, 1], atol=1e-9
@@ -186,7 +196,7 @@ def test_a_crop_lies_around_the_brain_s_centre(
 
 
 def test_outside_of_a_crop_nothing_is_predicted(subject: Subject, config: Config) -> None:
-    prepared = prepare_subject(subject, config.with_values({"imaging.in_plane_crop": (4, 6)}), FINE_MM)
+    prepared = prepare(subject, config.with_values({"imaging.in_plane_crop": (4, 6)}))
     expected = np.zeros((16, 12, 14), np.float32)
     expected[4:12, 4:8, 4:10] = 1
     np.testing.assert_array_equal(prepared.to_native(np.ones(prepared.grid.shape)), expected)
@@ -199,22 +209,20 @@ def test_target_outside_of_a_crop_is_measured(
     thrombus[5:7, 4:6, 8] = 1  # 4 voxels of 10 mm³
     path = write_nifti("thrombus.nii.gz", thrombus, np.diag([2.0, 2.0, 2.5, 1.0]))
     subject = replace(subject, masks={"thrombus": path})
-    assert prepare_subject(subject, config, FINE_MM).outside_ml == 0
-    small = prepare_subject(subject, config.with_values({"imaging.in_plane_crop": (2, 2)}), FINE_MM)
+    assert prepare(subject, config).outside_ml == 0
+    small = prepare(subject, config.with_values({"imaging.in_plane_crop": (2, 2)}))
     assert small.outside_ml == pytest.approx(0.03)  # rows 5, 6 and columns 6, 7 hold one of the four
     assert small.target is not None
     assert small.target.sum() == 1
-    cached = prepare_cohort(
-        Cohort((subject,)), [subject.key], config.with_values({"imaging.in_plane_crop": (2, 2)}), FINE_MM
-    )
-    assert cached[subject.key].outside_ml == small.outside_ml
+    cached = prepare_cached(subject, config.with_values({"imaging.in_plane_crop": (2, 2)}))
+    assert cached.outside_ml == small.outside_ml
 
 
 def test_networks_are_planned_for_the_crop(subject: Subject, config: Config) -> None:
-    found = fingerprint(Cohort((subject,)), [subject.key], config)
+    found = fingerprint(Cohort((subject,)), [subject.key], imaging_protocol(config))
     assert (found.median_shape, found.spacing_mm) == ((8, 6, 8), FINE_MM)
     cropped = config.with_values({"imaging.in_plane_crop": (4, 20)})
-    found = fingerprint(Cohort((subject,)), [subject.key], cropped)
+    found = fingerprint(Cohort((subject,)), [subject.key], imaging_protocol(cropped))
     assert (found.median_shape, found.spacing_mm) == ((8, 4, 20), FINE_MM)
 
 
@@ -227,5 +235,5 @@ def test_the_centre_is_that_of_mass(subject: Subject, config: Config, write_nift
     swan = np.asarray(nib.load(subject.images["SWAN"]).dataobj) + 1
     images = {"SWAN": write_nifti("full.nii.gz", swan, np.diag([2.0, 2.0, 2.5, 1.0]))}
     other = replace(subject, images=images, masks={"brain": path})
-    prepared = prepare_subject(other, config.with_values({"imaging.in_plane_crop": (1, 1)}), FINE_MM)
+    prepared = prepare(other, config.with_values({"imaging.in_plane_crop": (1, 1)}))
     np.testing.assert_allclose(prepared.grid.affine @ [0, 0, 0, 1], [8, 8, 10, 1], atol=1e-9)

@@ -1,3 +1,5 @@
+"""One subject from files to arrays: crop, grids, units, normalisation, and what is refused."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import pytest
 from study.config import Imaging
 from study.errors import CohortError, Problem
 from study.imaging.prepare import prepare_images, prepare_subject
+from study.workflow.protocol import imaging_protocol
 
 AFFINE = np.diag([2.0, 2.0, 5.0, 1.0])
 NATIVE_MM = (5.0, 2.0, 2.0)
@@ -18,7 +21,7 @@ NATIVE_MM = (5.0, 2.0, 2.0)
 def problems_of(subject: object, config: object) -> dict[str, str]:
     """What is wrong, by file name (without its ending)."""
     with pytest.raises(CohortError) as caught:
-        prepare_subject(subject, config, NATIVE_MM)  # type: ignore[arg-type]
+        prepare_subject(subject, imaging_protocol(config), NATIVE_MM)  # type: ignore[arg-type]
     assert all(problem.remedy for problem in caught.value.problems)
     return {_role(problem): problem.what for problem in caught.value.problems}
 
@@ -30,7 +33,7 @@ def _role(problem: Problem) -> str:
 def test_the_box_around_the_brain_is_cut_out_and_normalised(
     make_subject: Callable, make_config: Callable, brain_image: np.ndarray
 ) -> None:
-    prepared = prepare_subject(make_subject(), make_config(), NATIVE_MM)
+    prepared = prepare_subject(make_subject(), imaging_protocol(make_config()), NATIVE_MM)
     box = brain_image[3:11, 3:9, 2:6].T.astype(np.float64)
     assert prepared.image.shape == (2, 4, 6, 8)
     assert prepared.image.dtype == np.float32
@@ -43,7 +46,7 @@ def test_the_box_around_the_brain_is_cut_out_and_normalised(
 
 
 def test_the_target_lies_where_it_was_drawn(make_subject: Callable, make_config: Callable) -> None:
-    prepared = prepare_subject(make_subject(), make_config(), NATIVE_MM)
+    prepared = prepare_subject(make_subject(), imaging_protocol(make_config()), NATIVE_MM)
     expected = np.zeros((4, 6, 8), np.uint8)
     expected[1:3, 1:3, 2:4] = 1
     np.testing.assert_array_equal(prepared.target, expected)
@@ -56,16 +59,16 @@ def test_the_target_lies_where_it_was_drawn(make_subject: Callable, make_config:
 
 def test_a_margin_is_added_up_to_the_edge_of_the_scan(make_subject: Callable, make_config: Callable) -> None:
     config = make_config({"imaging.crop_margin_mm": 4.0})
-    assert prepare_subject(make_subject(), config, NATIVE_MM).grid.shape == (6, 10, 12)
+    assert prepare_subject(make_subject(), imaging_protocol(config), NATIVE_MM).grid.shape == (6, 10, 12)
     config = make_config({"imaging.crop_margin_mm": 1000.0})
-    assert prepare_subject(make_subject(), config, NATIVE_MM).grid.shape == (8, 12, 14)
+    assert prepare_subject(make_subject(), imaging_protocol(config), NATIVE_MM).grid.shape == (8, 12, 14)
 
 
 def test_voxels_outside_the_brain_are_zero(make_subject: Callable, make_config: Callable) -> None:
     brain = np.zeros((14, 12, 8), np.uint8)
     brain[4:10, 4:8, 3:5] = 1
     config = make_config({"imaging.crop_margin_mm": 5.0})
-    prepared = prepare_subject(make_subject(brain=brain), config, NATIVE_MM)
+    prepared = prepare_subject(make_subject(brain=brain), imaging_protocol(config), NATIVE_MM)
     assert prepared.grid.shape == (4, 10, 12)
     outside = np.ones(prepared.grid.shape, bool)
     outside[1:3, 3:7, 3:9] = False
@@ -75,14 +78,14 @@ def test_voxels_outside_the_brain_are_zero(make_subject: Callable, make_config: 
 
 def test_absent_modalities_stay_zero(make_subject: Callable, make_config: Callable) -> None:
     config = make_config({"cohort.modalities": ["B0", "ADC", "DWI"]})
-    prepared = prepare_subject(make_subject(), config, NATIVE_MM)
+    prepared = prepare_subject(make_subject(), imaging_protocol(config), NATIVE_MM)
     assert prepared.present == (False, True, True)
     assert not prepared.image[0].any()
     assert prepared.image[1].any()
 
 
 def test_a_subject_without_a_mask_has_no_target(make_subject: Callable, make_config: Callable) -> None:
-    prepared = prepare_subject(make_subject(lesion=None), make_config(), NATIVE_MM)
+    prepared = prepare_subject(make_subject(lesion=None), imaging_protocol(make_config()), NATIVE_MM)
     assert prepared.target is None
     assert prepared.native_target is None
     assert prepared.foreground.shape == (0, 3)
@@ -90,7 +93,7 @@ def test_a_subject_without_a_mask_has_no_target(make_subject: Callable, make_con
 
 def test_an_empty_mask_is_a_target_without_foreground(make_subject: Callable, make_config: Callable) -> None:
     empty = np.zeros((14, 12, 8), np.uint8)
-    prepared = prepare_subject(make_subject(lesion=empty), make_config(), NATIVE_MM)
+    prepared = prepare_subject(make_subject(lesion=empty), imaging_protocol(make_config()), NATIVE_MM)
     assert prepared.target is not None
     assert not prepared.target.any()
     assert prepared.foreground.shape == (0, 3)
@@ -111,7 +114,7 @@ def test_many_foreground_voxels_are_drawn_from_all(make_config: Callable, write_
 
 def test_a_probability_returns_to_the_native_grid(make_subject: Callable, make_config: Callable) -> None:
     for spacing_mm, least in ((NATIVE_MM, 0.999), ((2.5, 1.0, 1.0), 0.999)):
-        prepared = prepare_subject(make_subject(), make_config(), spacing_mm)
+        prepared = prepare_subject(make_subject(), imaging_protocol(make_config()), spacing_mm)
         assert prepared.target is not None
         back = prepared.to_native(prepared.target.astype(np.float32))
         assert back.shape == prepared.native.shape
@@ -122,7 +125,7 @@ def test_a_probability_returns_to_the_native_grid(make_subject: Callable, make_c
 
 def test_a_native_mask_returns_to_the_prepared_grid(make_subject: Callable, make_config: Callable) -> None:
     for spacing_mm in (NATIVE_MM, tuple(side / 3 for side in NATIVE_MM)):
-        prepared = prepare_subject(make_subject(), make_config(), spacing_mm)
+        prepared = prepare_subject(make_subject(), imaging_protocol(make_config()), spacing_mm)
         assert prepared.native_target is not None
         mask = prepared.from_native(prepared.native_target == 1)
         assert mask.dtype == np.bool_
@@ -133,8 +136,10 @@ def test_a_native_mask_returns_to_the_prepared_grid(make_subject: Callable, make
 def test_the_unit_of_adc_does_not_matter(
     make_subject: Callable, make_config: Callable, brain_image: np.ndarray, scale: float
 ) -> None:
-    usual = prepare_subject(make_subject(), make_config(), NATIVE_MM)
-    other = prepare_subject(make_subject("two", ADC=brain_image * scale), make_config(), NATIVE_MM)
+    usual = prepare_subject(make_subject(), imaging_protocol(make_config()), NATIVE_MM)
+    other = prepare_subject(
+        make_subject("two", ADC=brain_image * scale), imaging_protocol(make_config()), NATIVE_MM
+    )
     np.testing.assert_allclose(other.image[1], usual.image[1], atol=1e-4)
 
 
@@ -143,8 +148,8 @@ def test_negative_voxels_count_as_zero(
 ) -> None:
     zero, negative = brain_image.copy(), brain_image.copy()
     zero[5, 5, 3], negative[5, 5, 3] = 0, -0.2
-    one = prepare_subject(make_subject(ADC=zero), make_config(), NATIVE_MM)
-    other = prepare_subject(make_subject("two", ADC=negative), make_config(), NATIVE_MM)
+    one = prepare_subject(make_subject(ADC=zero), imaging_protocol(make_config()), NATIVE_MM)
+    other = prepare_subject(make_subject("two", ADC=negative), imaging_protocol(make_config()), NATIVE_MM)
     np.testing.assert_allclose(one.image[1], other.image[1], atol=1e-5)
 
 
@@ -163,7 +168,7 @@ def test_a_modality_on_its_own_grid_follows_its_header(make_config: Callable, wr
 
 
 def test_orientation_does_not_matter(make_subject: Callable, make_config: Callable) -> None:
-    usual = prepare_subject(make_subject(), make_config(), NATIVE_MM)
+    usual = prepare_subject(make_subject(), imaging_protocol(make_config()), NATIVE_MM)
     flip = np.diag([-1.0, 1, 1, 1])
     flip[0, 3] = 13  # x runs from right to left, the voxels stay where they are
     subject = make_subject("two")
@@ -172,7 +177,7 @@ def test_orientation_does_not_matter(make_subject: Callable, make_config: Callab
 
         image = nib.load(path)
         nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj)[::-1].copy(), AFFINE @ flip), path)
-    flipped = prepare_subject(subject, make_config(), NATIVE_MM)
+    flipped = prepare_subject(subject, imaging_protocol(make_config()), NATIVE_MM)
     np.testing.assert_allclose(flipped.image, usual.image, atol=1e-4)
     np.testing.assert_array_equal(flipped.target, usual.target)
 
@@ -203,8 +208,10 @@ def test_a_mask_that_fits_another_modality_says_which(
     subject = replace(subject, images={**subject.images, "SWAN": swan}, masks={"thrombus": thrombus})
     values = {"cohort.modalities": ["DWI", "ADC", "SWAN"], "cohort.target": "thrombus"}
     with pytest.raises(CohortError, match=r"it fits SWAN: set imaging\.reference=SWAN"):
-        prepare_subject(subject, make_config(values), NATIVE_MM)
-    chosen = prepare_subject(subject, make_config(values | {"imaging.reference": "SWAN"}), NATIVE_MM)
+        prepare_subject(subject, imaging_protocol(make_config(values)), NATIVE_MM)
+    chosen = prepare_subject(
+        subject, imaging_protocol(make_config(values | {"imaging.reference": "SWAN"})), NATIVE_MM
+    )
     assert chosen.native.shape == (16, 24, 28)
     assert chosen.target is not None
 
@@ -234,7 +241,7 @@ def test_a_mask_with_noise_in_its_header_and_no_qform_is_accepted(
     noisy = nib.Nifti1Image(np.asanyarray(image.dataobj), AFFINE + np.r_[np.full((3, 4), 1e-7), [[0] * 4]])
     noisy.header["qform_code"] = 0
     nib.save(noisy, subject.masks["lesion"])
-    prepared = prepare_subject(subject, make_config(), NATIVE_MM)
+    prepared = prepare_subject(subject, imaging_protocol(make_config()), NATIVE_MM)
     assert prepared.target is not None
     assert prepared.target.sum() == 8
 
@@ -254,14 +261,14 @@ def test_an_image_or_brain_mask_without_signal_is_refused(
 
 def test_the_reference_is_the_first_present_modality(make_subject: Callable, make_config: Callable) -> None:
     config = make_config({"cohort.modalities": ["DWI", "ADC"], "imaging.reference": "DWI"})
-    prepared = prepare_subject(make_subject(DWI=None), config, NATIVE_MM)
+    prepared = prepare_subject(make_subject(DWI=None), imaging_protocol(config), NATIVE_MM)
     assert prepared.present == (False, True)
     assert prepared.native.shape == (8, 12, 14)
 
 
 def test_loose_files_are_prepared_as_in_a_cohort(make_subject: Callable, make_config: Callable) -> None:
     subject, config = make_subject(), make_config()
-    inside = prepare_subject(subject, config, (4.0, 2.0, 2.0))
+    inside = prepare_subject(subject, imaging_protocol(config), (4.0, 2.0, 2.0))
     loose = prepare_images(subject.images, ("DWI", "ADC"), config.imaging, (4.0, 2.0, 2.0))
     np.testing.assert_array_equal(loose.image, inside.image)
     assert loose.target is None
@@ -270,12 +277,14 @@ def test_loose_files_are_prepared_as_in_a_cohort(make_subject: Callable, make_co
 def test_nyul_maps_gain_away_and_needs_landmarks(make_subject: Callable, make_config: Callable) -> None:
     config = make_config({"imaging.normalisation": "nyul"})
     with pytest.raises(ValueError, match="landmarks"):
-        prepare_subject(make_subject(), config, NATIVE_MM)
+        prepare_subject(make_subject(), imaging_protocol(config), NATIVE_MM)
     with pytest.raises(CohortError, match="no training subject has ADC"):
-        prepare_subject(make_subject(), config, NATIVE_MM, {"DWI": range(13)})
+        prepare_subject(make_subject(), imaging_protocol(config), NATIVE_MM, {"DWI": range(13)})
     bent = [value**2 for value in range(13)]
-    prepared = prepare_subject(make_subject(), config, NATIVE_MM, {"DWI": bent, "ADC": bent})
+    prepared = prepare_subject(
+        make_subject(), imaging_protocol(config), NATIVE_MM, {"DWI": bent, "ADC": bent}
+    )
     np.testing.assert_allclose(prepared.image[0], prepared.image[1], atol=1e-4)
     assert abs(float(prepared.image[0].mean())) < 1e-5
-    plain = prepare_subject(make_subject(), make_config(), NATIVE_MM)
+    plain = prepare_subject(make_subject(), imaging_protocol(make_config()), NATIVE_MM)
     assert not np.allclose(prepared.image, plain.image, atol=0.01)

@@ -1,3 +1,5 @@
+"""NIfTI files that are read, and those that are refused."""
+
 from __future__ import annotations
 
 import gzip

@@ -14,12 +14,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from study.cohort.phantom.roster import entries
-from study.cohort.phantom.simulate import simulate
-from study.cohort.phantom.write import write_image
 from study.config import Config, Imaging, Phantom
 from study.errors import CohortError, ConfigError
-from study.forecast import forecast
 from study.imaging import register
 from study.imaging.check import check_cohort
 from study.imaging.prepare import prepare_images
@@ -27,8 +23,13 @@ from study.imaging.read import read_volume
 from study.imaging.register import find_motions, find_rigid, motion_size, moved, mutual_information
 from study.imaging.scan import Scan, read_scan
 from study.imaging.volume import Grid, Volume
-from study.preparation import prepare_study
-from study.results import StudyFolder
+from study.phantoms.roster import phantom_roster
+from study.phantoms.simulate import simulate
+from study.phantoms.write import write_image
+from study.records import StudyFolder
+from study.workflow.forecast import forecast
+from study.workflow.preparation import prepare_study
+from study.workflow.protocol import imaging_protocol
 
 MODALITIES = ("DWI", "ADC", "B0", "SWAN", "PHASE")
 MOTION_DEG, MOTION_MM = (6.0, -4.0, 3.0), (5.0, -7.0, 4.0)
@@ -37,9 +38,9 @@ MOTION_DEG, MOTION_MM = (6.0, -4.0, 3.0), (5.0, -7.0, 4.0)
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """All files of one simulated patient of MATAR."""
-    entry = entries(Phantom(centers=("MATAR",), subjects_per_center=1))[0]
+    subject = phantom_roster(Phantom(centers=("MATAR",), subjects_per_center=1))[0]
     folder = tmp_path_factory.mktemp("phantom")
-    simulated = simulate(entry, Phantom())
+    simulated = simulate(subject, Phantom())
     files = {}
     for name, (data, affine) in {**simulated.images, **simulated.masks}.items():
         files[name] = folder / f"{name}.nii.gz"
@@ -271,7 +272,7 @@ def test_without_ants_nothing_begins(
     for begin in (
         lambda: prepare_study(config, folder),
         lambda: forecast(config),
-        lambda: check_cohort(None, config),  # type: ignore[arg-type]
+        lambda: check_cohort(None, imaging_protocol(config)),  # type: ignore[arg-type]
     ):
         with pytest.raises(ConfigError, match=r"pip install 'fadeout\[registration\]'"):
             begin()

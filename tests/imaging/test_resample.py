@@ -1,3 +1,5 @@
+"""Volumes from one grid to another."""
+
 from __future__ import annotations
 
 import numpy as np

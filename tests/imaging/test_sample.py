@@ -1,3 +1,5 @@
+"""Patches of a prepared subject."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from study.cohort.records import SubjectFacts
 from study.imaging.prepared import Prepared
 from study.imaging.sample import sample_empty_patch, sample_patch
 from study.imaging.volume import Grid
@@ -17,7 +20,7 @@ from study.imaging.windows import OwnSlices
 def prepared(image: Any, target: Any) -> Prepared:
     foreground = np.argwhere(np.asarray(target)).astype(np.int16)
     grid = Grid(tuple(image.shape[1:]), np.eye(4))
-    return Prepared("key", image, (True,) * len(image), target, foreground, grid, grid, None)
+    return Prepared(SubjectFacts("key"), image, (True,) * len(image), target, foreground, grid, grid, None)
 
 
 def numbered(shape: tuple[int, int, int], foreground: list[tuple[int, int, int]]) -> Prepared:
@@ -125,7 +128,7 @@ def test_only_the_patch_is_read() -> None:
     image, target = Watched(np.ones((3, 20, 20, 20), np.float32)), Watched(np.ones((20, 20, 20), np.uint8))
     grid = Grid((20, 20, 20), np.eye(4))
     foreground = np.array([[3, 3, 3]], np.int16)
-    subject = Prepared("key", image, (True,) * 3, target, foreground, grid, grid, None)  # type: ignore[arg-type]
+    subject = Prepared(SubjectFacts("key"), image, (True,) * 3, target, foreground, grid, grid, None)  # type: ignore[arg-type]
     sample_patch(subject, (4, 5, 6), True, np.random.default_rng(0))
     assert image.read == 3 * 120
     assert target.read == 120
@@ -151,7 +154,14 @@ def test_the_same_generator_gives_the_same_patch() -> None:
 def test_a_subject_without_target_is_refused() -> None:
     grid = Grid((4, 4, 4), np.eye(4))
     subject = Prepared(
-        "key", np.ones((1, 4, 4, 4), np.float32), (True,), None, np.empty((0, 3), np.int16), grid, grid, None
+        SubjectFacts("key"),
+        np.ones((1, 4, 4, 4), np.float32),
+        (True,),
+        None,
+        np.empty((0, 3), np.int16),
+        grid,
+        grid,
+        None,
     )
     with pytest.raises(ValueError, match=r"key: .* target"):
         sample_patch(subject, (2, 2, 2), False, np.random.default_rng(0))
@@ -213,7 +223,7 @@ def test_a_target_of_more_voxels_than_are_listed_is_counted_whole() -> None:
     foreground = np.argwhere(target)[:10_000].astype(np.int16)  # as prepared: no more are listed
     image = np.arange(1, target.size + 1, dtype=np.float32).reshape(1, *target.shape)
     grid = Grid(target.shape, np.eye(4))
-    subject = Prepared("key", image, (True,), target, foreground, grid, grid, None)
+    subject = Prepared(SubjectFacts("key"), image, (True,), target, foreground, grid, grid, None)
     starts, shown = places(subject, (2, 30, 30), 5)
     assert (starts, shown) == ({(0, 0, 0)}, {0})
 
@@ -226,7 +236,8 @@ def test_own_slices_are_sampled_around_the_patch() -> None:
     target[4, 0, 0] = 1
     image = np.broadcast_to(np.arange(9, dtype=np.float32)[:, None, None], grid.shape)
     subject = Prepared(
-        "key", np.stack([image, image]), (True, True), target, np.argwhere(target).astype(np.int16), grid, grid,
+        SubjectFacts("key"), np.stack([image, image]), (True, True), target, np.argwhere(target).astype(np.int16),
+        grid, grid,
         None, own=OwnSlices(thick, (0,), own),
     )  # fmt: skip
     patch, shown = sample_patch(subject, (3, 2, 2), True, np.random.default_rng(0))

@@ -1,3 +1,5 @@
+"""Units of values, and values that are refused."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from study.cohort.records import SubjectFacts
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices, Windows, own_grid
@@ -34,7 +35,9 @@ def subject(grid: Grid, own: Grid) -> Prepared:
     """SWAN on its grid, DWI on both: 2 modalities, DWI second."""
     image = np.concatenate([heights(grid), -heights(grid)])
     slices = OwnSlices(heights(own), (1,), own)
-    return Prepared("key", image, (True, True), None, np.empty((0, 3)), grid, grid, None, own=slices)
+    return Prepared(
+        SubjectFacts("key"), image, (True, True), None, np.empty((0, 3)), grid, grid, None, own=slices
+    )
 
 
 def slices_of(window: NDArray[Any]) -> list[list[float]]:
@@ -76,7 +79,7 @@ def test_rows_and_columns_are_the_same_in_all_modalities() -> None:
     grid, own = at(0, 1, 6), at(0, 2, 3)
     image, thick = (rng.normal(size=(1, *one.shape)).astype(np.float32) for one in (grid, own))
     prepared = Prepared(
-        "key", np.concatenate([image, image]), (True, True), None, np.empty((0, 3)), grid, grid, None,
+        SubjectFacts("key"), np.concatenate([image, image]), (True, True), None, np.empty((0, 3)), grid, grid, None,
         own=OwnSlices(thick, (1,), own),
     )  # fmt: skip
     window = prepared.window((2, -1, 2), (1, 3, 4))  # at 2 mm: own slice 1
@@ -101,7 +104,7 @@ def test_every_voxel_is_the_one_at_its_place(
     rng = np.random.default_rng(0)
     image, thick = rng.normal(size=(2, *grid.shape)), rng.normal(size=(1, *own.shape))
     prepared = Prepared(
-        "key", image.astype(np.float32), (True, True), None, np.empty((0, 3)), grid, grid, None,
+        SubjectFacts("key"), image.astype(np.float32), (True, True), None, np.empty((0, 3)), grid, grid, None,
         own=OwnSlices(thick.astype(np.float32), (1,), own),
     )  # fmt: skip
     window = prepared.window(start, size)
@@ -152,7 +155,15 @@ def test_a_choice_of_modalities_keeps_their_slices() -> None:
     image = np.stack([heights(grid)[0] + 1000 * i for i in range(3)])
     thick = np.stack([heights(own)[0] + 1000 * i for i in (4, 5)])
     prepared = Prepared(
-        "key", image, (True,) * 3, None, np.empty((0, 3)), grid, grid, None, own=OwnSlices(thick, (2, 0), own)
+        SubjectFacts("key"),
+        image,
+        (True,) * 3,
+        None,
+        np.empty((0, 3)),
+        grid,
+        grid,
+        None,
+        own=OwnSlices(thick, (2, 0), own),
     )
     whole = prepared.window((3, 0, 0), (3, *PLANE))
     for chosen in ([0, 1, 2], [2, 1], [0], [1, 0]):

@@ -1,3 +1,5 @@
+"""Masks and volumes written as NIfTI."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable
@@ -8,11 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from studies import chains, complete, fit
 
 from study.config import Config
-from study.results import Row, StudyFolder, write_json, write_rows
-from study.tracking.history import Finished, History
+from study.evaluation.rows import ResultRow
+from study.records import Finished, StudyFolder
+from study.tracking.history import History
 from study.tracking.records import RunRecord, metric_name, study_record, trial_record
+
+FIT_NUMBERS = (
+    "crossfit_score",
+    "fitted_score",
+    "default_score",
+    "gain",
+    "gain_low",
+    "gain_high",
+    "within_noise",
+    "subjects",
+    "trials",
+    "exhaustive",
+    "tried",
+)
 
 
 def _ended(folder: StudyFolder) -> History:
@@ -44,12 +59,6 @@ def test_epochs_become_points_with_their_own_times(config: Config, folder: Study
     assert record.points[0].time_ms == 1_700_000_001_000
 
 
-def test_a_line_that_is_being_written_waits(config: Config, folder: StudyFolder) -> None:
-    with folder.trial(0).epochs.open("a") as file:
-        file.write('{"epoch": 5, "time')
-    assert len(_series(trial_record(config, folder, 0, None, running=True), "train_loss")) == 4
-
-
 def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config, folder: StudyFolder) -> None:
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
     found = {point.key: round(point.value, 4) for point in record.points if point.key.startswith("test_dice")}
@@ -59,7 +68,7 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
         "test_dice/ISLES/all": 0.63,
     }
     assert {point.key for point in record.points if point.key.startswith(("crossfit", "fitted"))} == {
-        "crossfit/crossfit_score",
+        *(f"crossfit/{name}" for name in FIT_NUMBERS),
         "fitted/threshold",
         "fitted/remove_small.voxels",
         "fitted/remove_small.ml",
@@ -67,25 +76,42 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
         "fitted_missing/threshold",
     }
     assert set(record.pictures) == {"training_curves.png", "postprocessing.png", "overlays/ISLES.png"}
-    assert record.documents["postprocessing.json"]["curves"]["postprocessing.threshold"][1] == [0.4, 0.5]
+    (curve,) = record.documents["postprocessing.json"]["curves"]
+    assert (curve["path"], curve["points"][1]) == ("postprocessing.threshold", [0.4, 0.5])
+
+
+@pytest.mark.parametrize(("state", "drawn"), [("pruned", False), ("complete", True)])
+def test_a_pruned_trial_has_its_curves_as_metrics_alone(
+    config: Config, folder: StudyFolder, state: str, drawn: bool
+) -> None:
+    folder.trial(0).result.write(complete(0, 0.61).model_copy(update={"state": state}))
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    assert ("training_curves.png" in record.pictures) is drawn
+    assert len(_series(record, "train_loss")) == 4
 
 
 def test_a_post_processing_that_is_applied_later_comes_after_the_first(
     config: Config, folder: StudyFolder
 ) -> None:
-    write_json(folder.trial(0).result, {**(folder.trial(0).read_result() or {}), "applied": 2})
+    fits = folder.trial(0).fits
+    for threshold in (0.7, 0.3):
+        number = fits.add(fit(fitted=chains(threshold)), {})
+    fits.apply(number)
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=False)
-    assert _series(record, "fitted/threshold") == [(4 + 2, 0.4)]
+    assert _series(record, "fitted/threshold") == [(4 + 2, 0.3)]
     assert _series(record, "crossfit/crossfit_score") == [(4, 0.5)]
 
 
 def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: StudyFolder) -> None:
     finished = [
-        Finished(2, "complete", 0.5, 10),
-        Finished(0, "pruned", 0.9, 20),
-        Finished(1, "failed", None, 30),
-        Finished(3, "complete", 0.4, 40),
-        Finished(1, "complete", 0.6, 50),
+        Finished(trial=trial, state=state, value=value, time_ms=time_ms)
+        for trial, state, value, time_ms in (
+            (2, "complete", 0.5, 10),
+            (0, "pruned", 0.9, 20),
+            (1, "failed", None, 30),
+            (3, "complete", 0.4, 40),
+            (1, "complete", 0.6, 50),
+        )
     ]
     record = study_record(config, folder, finished, running=True)
     assert _series(record, "best_value") == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5), (5, 0.6)]
@@ -100,13 +126,13 @@ def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFol
 
 
 def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
-    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[Row]]
+    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[ResultRow]]
 ) -> None:
     known = [replace(row, occlusion="distal" if row.seen else "proximal") for row in make_rows(0, 0.6)]
     control = replace(
         known[0], split="control", subject="CHSF-0009", dice=1.0, detected=math.nan, false_positives=5
     )
-    write_rows(folder.trial(0).rows, [*known, control])
+    folder.trial(0).rows.write([*known, control])
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
     found = {point.key: point.value for point in record.points}
     assert found["test_dice/CHSF/all"] == pytest.approx(0.62)  # without the control scan
@@ -144,34 +170,34 @@ def test_a_study_that_stopped_too_early_is_not_called_complete(config: Config, f
     assert study_record(config, folder, finished, running=False).state == "interrupted"
 
 
-def test_only_keys_leave_splits_and_plan(config: Config, folder: StudyFolder) -> None:
-    write_json(folder.splits, {**json.loads(folder.splits.read_text()), "patients": ["Jane Roe"]})
+def test_only_keys_and_sizes_leave_what_was_prepared(config: Config, folder: StudyFolder) -> None:
     record = study_record(config, folder, [], running=True)
-    assert set(record.documents["splits.json"]) == {"train", "validation", "test", "unseen"}
-    assert set(record.documents["plan.json"]) == {"spacing_mm", "median_shape"}
+    assert set(record.documents["splits.json"]) == {"train", "validation", "test", "unseen", "control"}
+    assert set(record.documents["sizes.json"]) == {"spacing_mm", "median_shape"}
 
 
 def test_the_order_of_ended_trials_is_kept_whatever_happens_to_file_times(folder: StudyFolder) -> None:
-    os.utime(folder.trial(1).result, (1, 1))
+    os.utime(folder.trial(1).result.path, (1, 1))
     first = _ended(folder)
-    assert [event.trial for event in first.finished] == [1, 0]
-    os.utime(folder.trial(0).result, (0, 0))
+    assert [event.trial for event in first.finished] == [0, 1]
+    os.utime(folder.trial(0).result.path, (0, 0))
     again = _ended(folder)
     assert (again.finished, again.study_id) == (first.finished, first.study_id)
 
 
 def test_a_failed_trial_that_succeeds_later_is_a_new_event(folder: StudyFolder) -> None:
     before = _ended(folder)
-    write_json(folder.trial(1).result, {"state": "complete", "value": 0.7})
+    folder.trial(1).result.write(complete(1, 0.7))
     after = _ended(folder)
     assert after.finished[:2] == before.finished
     assert [(event.trial, event.state) for event in after.finished[2:]] == [(1, "complete")]
 
 
 def test_a_value_that_is_no_number_is_noted_once(folder: StudyFolder) -> None:
-    write_json(folder.trial(1).result, {"state": "failed", "value": float("nan")})
-    _ended(folder)
-    assert len(_ended(folder).finished) == 2
+    folder.trial(1).result.write(complete(1, math.nan))
+    first = _ended(folder).finished
+    assert [(event.trial, event.value) for event in first] == [(0, 0.61), (1, None)]
+    assert _ended(folder).finished == first
 
 
 def test_metric_names_hold_only_what_mlflow_takes() -> None:

@@ -12,6 +12,7 @@ def test_every_setting_that_holds_a_file_is_known() -> None:
         "transfer.source",
         "lesion.path",
         "cohort.path",
+        "cohort.pseudonym_key",
         "cohort.phantom.root",
         "cohort.isles2022.root",
         "cohort.nnunet.root",

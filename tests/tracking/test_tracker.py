@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from studies import pruned
 
 from study import sync
 from study.config import Config
 from study.errors import StudyError
-from study.results import Row, StudyFolder, read_json, write_json, write_rows
-from study.tracking import Tracker, send_missing, tracking_uri
+from study.evaluation.rows import ResultRow
+from study.machine.files import read_json
+from study.records import StudyFolder
+from study.tracking import make_tracker, send_missing, tracking_uri
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,7 +40,7 @@ def _quick_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def _client(config: Config, folder: StudyFolder) -> Any:
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri(config, folder))
+    return MlflowClient(tracking_uri(config.tracking, folder))
 
 
 def _content(config: Config, folder: StudyFolder) -> dict[str, Any]:
@@ -81,11 +84,11 @@ class Tracked:
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory, make_study: Any) -> Tracked:
     config, folder = make_study(tmp_path_factory.mktemp("a folder with spaces"))
-    tracker = Tracker(config, folder)
+    tracker = make_tracker(config, folder)
     tracker.begin()
     tracker.trial_changed(0)
     tracker.trial_changed(1)
-    assert tracker.finish()
+    assert tracker.finish(120)
     return Tracked(config, folder, _content(config, folder))
 
 
@@ -102,7 +105,7 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
     assert set(files) == {
         "config.json",
         "splits.json",
-        "plan.json",
+        "sizes.json",
         "cross_center.json",
         "overlays/ISLES.png",
     }
@@ -128,11 +131,11 @@ def test_the_cross_center_table_can_be_loaded_as_a_table(tracked: Tracked) -> No
 
 
 def test_the_table_by_occlusion_can_be_loaded_as_a_table(
-    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[Row]]
+    config: Config, folder: StudyFolder, make_rows: Callable[[int, float], list[ResultRow]]
 ) -> None:
     known = [replace(row, occlusion="distal") for row in make_rows(0, 0.6)]
     control = replace(known[0], split="control", subject="CHSF-0009", detected=math.nan, false_positives=5)
-    write_rows(folder.trial(0).rows, [*known, control])
+    folder.trial(0).rows.write([*known, control])
     assert send_missing(config, folder) == (2, 2)
     run, _, data, *_ = _content(config, folder)["0"]
     assert data.metrics["test_dice/unseen_centers/distal/all"] == pytest.approx(0.62)
@@ -145,7 +148,7 @@ def test_the_table_by_occlusion_can_be_loaded_as_a_table(
     assert line["dice"] is None  # a control scan has no Dice
 
 
-def test_sent_twice_is_stored_once(tracked: Tracked, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sending_twice_stores_once(tracked: Tracked, capsys: pytest.CaptureFixture[str]) -> None:
     study = tracked.config.study
     arguments = [f"study.name={study.name}", f"study.root={study.root}"]
     sync.main(arguments)
@@ -176,14 +179,14 @@ def test_a_moved_study_says_what_to_do(tracked: Tracked, tmp_path: Path) -> None
 
 
 def test_a_study_grows_while_it_runs(config: Config, folder: StudyFolder) -> None:
-    folder.trial(1).result.unlink()
-    tracker = Tracker(config, folder)
+    folder.trial(1).result.path.unlink()
+    tracker = make_tracker(config, folder)
     tracker.begin()
     tracker.trial_changed(1)
-    assert tracker.finish()
+    assert tracker.finish(120)
     before = _content(config, folder)
     assert (before["none"][1], before["1"][1]) == ("KILLED", "KILLED")
-    write_json(folder.trial(1).result, {"state": "pruned", "value": 0.2, "epochs": 4})
+    folder.trial(1).result.write(pruned(1, 0.2))
     assert send_missing(config, folder) == (2, 1)
     after = _content(config, folder)
     assert (after["none"][1], after["1"][1]) == ("FINISHED", "FINISHED")
@@ -198,20 +201,20 @@ def test_a_study_goes_on_without_mlflow_and_is_sent_later(
     with socket.socket() as port:  # bound and never listening: connections are refused
         port.bind(("127.0.0.1", 0))
         away = config.with_values({"tracking.uri": f"http://me:word@127.0.0.1:{port.getsockname()[1]}"})
-        tracker = Tracker(away, folder)
+        tracker = make_tracker(away, folder)
         tracker.begin()
         tracker.trial_changed(0)
         with caplog.at_level(logging.WARNING, "study.tracking"):
-            assert not tracker.finish()
-        with pytest.raises(StudyError, match="does not take the study"):
+            assert not tracker.finish(120)
+        with pytest.raises(StudyError, match="refuses the study"):
             send_missing(away, folder)
     (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("study.")]
     assert f"python -m study.sync study.name=tiny study.root={config.study.root}" in message
     assert "word" not in message
-    assert read_json(folder.path / "tracking.json")["failure"]
+    assert folder.tracking.read().failure
     assert send_missing(config, folder) == (2, 2)
     assert set(_content(config, folder)) == {"none", "0", "1"}
-    assert read_json(folder.path / "tracking.json")["failure"] is None
+    assert folder.tracking.read().failure is None
 
 
 def test_a_running_study_is_not_sent_by_another_process(config: Config, folder: StudyFolder) -> None:
@@ -222,8 +225,8 @@ def test_a_running_study_is_not_sent_by_another_process(config: Config, folder: 
 
 
 def test_tracking_can_be_switched_off(config: Config, folder: StudyFolder) -> None:
-    tracker = Tracker(config.with_values({"tracking.enabled": False}), folder)
+    tracker = make_tracker(config.with_values({"tracking.enabled": False}), folder)
     tracker.begin()
     tracker.trial_changed(0)
-    assert tracker.finish()
+    assert tracker.finish(120)
     assert not (folder.path / "mlflow.db").exists()

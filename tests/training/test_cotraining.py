@@ -8,17 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from training_cases import course_of, ingredients_of
 
 from models import Plan, build_model
-from models.head import DynamicHead
-from models.unet_planning import UNetPlan
-from study.composition import compose
-from study.config import Config, validate
+from models.parts.head import DynamicHead
+from models.parts.unet_planning import UNetPlan
+from study.commandline.composition import compose
+from study.config import Cotraining, Model, Trainer
 from study.errors import ConfigError
 from study.training.batches import Batch
-from study.training.cotraining import cotraining_objective
+from study.training.cotraining import cotrained
+from study.training.criteria import training_recipe
 from study.training.losses import segmentation_loss
-from study.training.objectives import training_objective
+from study.training.recipe import Criterion, Loss
 from study.training.ssim import structural_similarity
 
 MODALITIES = ("DWI", "ADC", "B0")
@@ -35,21 +37,21 @@ PLAN = UNetPlan(
 )
 
 
-def config_of(**values: object) -> Config:
-    return validate({"study": {"name": "test"}}).with_values({"cotraining.enabled": True, **values})
+def criterion_of(network: nn.Module, loss: Loss, **weights: float) -> Criterion:
+    return cotrained(ingredients_of(network, loss, **weights)).criterion
 
 
 def small_batch() -> Batch:
     torch.manual_seed(0)
-    owned = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+    present = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
     factors = torch.tensor([[1.0, 0.0, 1.0], [1.0, 0.3, 0.0], [1.0, 1.0, 1.0]])
-    image = torch.randn(3, 3, *SIZE) * owned[:, :, None, None, None]
+    image = torch.randn(3, 3, *SIZE) * present[:, :, None, None, None]
     target = (torch.rand(3, *SIZE) < 0.3).to(torch.uint8)
-    return Batch(image, target, owned, factors, factors, (factors < owned).float())
+    return Batch(image, target, present, factors, factors, (factors < present).float())
 
 
 class Stub(nn.Module):
-    """A convolution, spoilt in place, and logits at one or two resolutions; remembers what it was asked."""
+    """A convolution whose output is changed in place, and logits at one or two resolutions; records its inputs."""
 
     def __init__(self, heads: int = 1) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class Stub(nn.Module):
 
 
 def total(logits: Tensor | list[Tensor], target: Tensor) -> Tensor:
-    """A loss that is easy to do by hand."""
+    """A loss that is easy to compute by hand."""
     heads = [logits] if isinstance(logits, Tensor) else logits
     assert all(len(head) == len(target) for head in heads)
     return torch.stack([(i + 1) * head.square().mean() for i, head in enumerate(heads)]).sum() + target.sum()
@@ -75,14 +77,8 @@ def total(logits: Tensor | list[Tensor], target: Tensor) -> Tensor:
 @pytest.mark.parametrize("heads", [1, 2])
 def test_the_loss_is_alpha_full_plus_beta_reduced_minus_gamma_similarity(heads: int) -> None:
     network, batch = Stub(heads), small_batch()
-    config = config_of(
-        **{
-            "cotraining.full_weight": 0.7,
-            "cotraining.reduced_weight": 1.3,
-            "cotraining.similarity_weight": 0.2,
-        }
-    )
-    value = cotraining_objective(config, network, total)(network, batch)
+    weights = {"full_weight": 0.7, "reduced_weight": 1.3, "similarity_weight": 0.2}
+    value = criterion_of(network, total, **weights)(network, batch)
     full, reduced = network.first(batch.image), network.first(batch.reduced)
     losses = []
     for features in (full.relu(), reduced.relu()):
@@ -96,30 +92,29 @@ def test_the_loss_is_alpha_full_plus_beta_reduced_minus_gamma_similarity(heads: 
 
 def test_the_network_sees_both_inputs_once_each_with_its_code() -> None:
     network, batch = Stub(), small_batch()
-    objective = cotraining_objective(config_of(), network, total)
+    criterion = criterion_of(network, total)
     network.asked.clear()
-    objective(network, batch)
+    criterion(network, batch)
     [(x, present)] = network.asked
     assert torch.equal(x, torch.cat((batch.image, batch.reduced)))
-    assert torch.equal(present, torch.cat((batch.owned, batch.code)))
+    assert torch.equal(present, torch.cat((batch.present, batch.code)))
 
 
 def test_where_nothing_was_dropped_the_pair_is_the_same() -> None:
     network, batch = Stub(), small_batch()
-    batch = replace(batch, factors=torch.ones(3, 3), code=batch.owned)
-    config = config_of(**{"cotraining.similarity_weight": 0.5})
-    value = cotraining_objective(config, network, total)(network, batch)
+    batch = replace(batch, factors=torch.ones(3, 3), code=batch.present)
+    value = criterion_of(network, total, similarity_weight=0.5)(network, batch)
     torch.testing.assert_close(value, 2 * total(network.first(batch.image).relu(), batch.target) - 0.5)
 
 
 def test_with_instance_normalisation_one_pass_equals_two() -> None:
     torch.manual_seed(0)
     network, batch = build_model("nnunet", PLAN).train(), small_batch()
-    loss = segmentation_loss(config_of().trainer)
-    value = cotraining_objective(config_of(), network, loss)(network, batch)
+    loss = segmentation_loss(Trainer())
+    value = criterion_of(network, loss)(network, batch)
     features = [network.encoder[0][0][0](x) for x in (batch.image, batch.reduced)]
     expected = (
-        loss(network(batch.image, batch.owned), batch.target)
+        loss(network(batch.image, batch.present), batch.target)
         + loss(network(batch.reduced, batch.code), batch.target)
         - 0.05 * structural_similarity(*features)
     )
@@ -130,10 +125,9 @@ def test_with_a_dynamic_head_features_are_what_it_makes_of_each_code() -> None:
     torch.manual_seed(0)
     network, batch = DynamicHead(Stub(), Plan(MODALITIES, 2, SIZE), "paper"), small_batch()
     nn.init.normal_(network.scales.weight)
-    weights = {"cotraining.full_weight": 0.0, "cotraining.reduced_weight": 0.0}
-    value = cotraining_objective(config_of(**weights), network, total)(network, batch)
+    value = criterion_of(network, total, full_weight=0.0, reduced_weight=0.0)(network, batch)
     features = []
-    for image, code in ((batch.image, batch.owned), (batch.reduced, batch.code)):
+    for image, code in ((batch.image, batch.present), (batch.reduced, batch.code)):
         scales = network.scales(code)
         kernels = scales[:, :6].reshape(3, 2, 3, 1, 1, 1) * network.convolution.weight
         biases = scales[:, 6:] * network.convolution.bias
@@ -155,10 +149,11 @@ def alone(tmp_path: Path) -> Iterator[None]:
 def test_distributed_training_gets_a_finite_gradient_for_every_parameter(head: str | None) -> None:
     torch.manual_seed(0)
     network, batch = build_model("nnunet", PLAN, head).train(), small_batch()
-    loss = segmentation_loss(config_of().trainer)
-    objective, model = cotraining_objective(config_of(), network, loss), DistributedDataParallel(network)
+    criterion = criterion_of(network, segmentation_loss(Trainer()))
+    model = DistributedDataParallel(network)
     for _ in range(2):  # the second iteration complains if a parameter was left out in the first
-        objective(model, batch).backward()
+        criterion(model, batch).backward()
+    assert list(network.parameters())
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -167,10 +162,10 @@ def test_distributed_training_gets_a_finite_gradient_for_every_parameter(head: s
 
 def test_nothing_stays_hooked_to_the_network() -> None:
     network = Stub()
-    objective = cotraining_objective(config_of(), network, total)
-    objective(network, small_batch())
+    criterion = criterion_of(network, total)
+    criterion(network, small_batch())
     with pytest.raises(RuntimeError):
-        objective(network, replace(small_batch(), image=torch.zeros(3, 2, *SIZE)))
+        criterion(network, replace(small_batch(), image=torch.zeros(3, 2, *SIZE)))
     assert not any(module._forward_hooks for module in network.modules())
 
 
@@ -178,13 +173,12 @@ def test_training_makes_features_of_both_inputs_alike() -> None:
     torch.manual_seed(0)
     network = DynamicHead(Stub(), Plan(MODALITIES, 2, SIZE), "identity")
     batch = small_batch()
-    config = config_of(**{"cotraining.full_weight": 0.0, "cotraining.reduced_weight": 0.0})
-    objective = cotraining_objective(config, network, total)
+    criterion = criterion_of(network, total, full_weight=0.0, reduced_weight=0.0)
     optimizer = torch.optim.Adam(network.scales.parameters(), 0.02)
     values = []
     for _ in range(40):
         optimizer.zero_grad()
-        value = objective(network, batch)
+        value = criterion(network, batch)
         value.backward()
         optimizer.step()
         values.append(value.item() / -0.05)
@@ -201,12 +195,12 @@ def test_training_makes_features_of_both_inputs_alike() -> None:
 def test_networks_that_cannot_be_cotrained_are_refused(plan: Plan, first: nn.Module, reason: str) -> None:
     network = Stub()
     network.plan, network.first = plan, first
-    config = config_of(**{"model.name": "urn", "modality_dropout.keep_at_least": 2})
+    model, course = Model(name="urn"), course_of()
     message = rf"cotraining.enabled: urn cannot be co-trained: {reason}; use cotraining.enabled=false, or"
     with pytest.raises(ValueError, match=message):
-        cotraining_objective(config, network, total)
+        cotrained(ingredients_of(network, total, course, model))
     with pytest.raises(ConfigError, match=message):
-        training_objective(config, network)
+        training_recipe(course, model, Cotraining(enabled=True), network)
 
 
 @pytest.mark.parametrize(

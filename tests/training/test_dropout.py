@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from study.config import ModalityDropout
-from study.training.dropout import POLICIES, sample_dropout
+from study.config.parts import PARTS
+from study.training.dropout import sample_dropout
 
 DRAWS = 4000
 CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 6: 22.46, 7: 24.32}  # chi-square at 0.001, by degrees of freedom
@@ -34,7 +34,7 @@ def counted(
 
 
 def assert_follows(counts: Counter[Subset], probabilities: Mapping[Subset, float]) -> None:
-    """Pearson's chi-square test by its formula."""
+    """Pearson's chi-square test, from its formula."""
     assert sum(probabilities.values()) == pytest.approx(1)
     assert set(counts) <= set(probabilities)
     expected = {subset: DRAWS * p for subset, p in probabilities.items()}
@@ -50,10 +50,6 @@ def by_size(modalities: int, sizes: Sequence[float]) -> dict[Subset, float]:
         for subsets in [list(combinations(range(modalities), size))]
         for subset in subsets
     }
-
-
-def test_every_policy_of_the_configuration_exists() -> None:
-    assert set(POLICIES) == set(get_args(ModalityDropout.model_fields["policy"].annotation))
 
 
 def test_bernoulli_drops_each_modality_on_its_own() -> None:
@@ -151,7 +147,7 @@ def test_without_noise_a_dropped_modality_is_multiplied_by_g() -> None:
 
 @run_with(deadline=None)
 @given(
-    policy=st.sampled_from(sorted(POLICIES)),
+    policy=st.sampled_from(sorted(PARTS["policies"])),
     draw=st.sampled_from(["per_modality", "jointly"]),
     flags=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6),
     q=st.floats(0, 1),

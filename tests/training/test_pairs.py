@@ -1,4 +1,4 @@
-"""Pairs: of each patient drawn a patch with the target and one without."""
+"""Sampling in pairs: a patch with the target and one without, of the same patient."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from training_cases import course_of
 
-from study.config import Config, validate
+from study.cohort.records import SubjectFacts
+from study.config import ModalityDropout, validate
 from study.errors import ConfigError
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.training.batches import Samples, batches
+from study.training.course import Course
 from study.training.ranks import Ranks
 
 CENTERS = {"A-0": "A", "A-1": "A", "A-2": "A", "B-3": "B"}
@@ -21,16 +24,25 @@ PATCH = (3, 4, 4)
 
 
 def subject(number: int, key: str, target: np.ndarray | None = None) -> Prepared:
-    """Its voxels hold the subject's number in thousands and their slice, so that a patch tells where it is from."""
+    """Voxels hold 1000 times the subject's number plus their slice, so that a patch shows where it was cut."""
     if target is None:
         target = np.zeros(GRID.shape, np.uint8)
         target[5:7, 1, number] = 1
     image = np.zeros((1, *GRID.shape), np.float32) + 1000 * (number + 1)
     image += np.arange(12, dtype=np.float32)[:, None, None]
-    return Prepared(key, image, (True,), target, np.argwhere(target).astype(np.int16), GRID, GRID, target)
+    return Prepared(
+        SubjectFacts(key, CENTERS[key]),
+        image,
+        (True,),
+        target,
+        np.argwhere(target).astype(np.int16),
+        GRID,
+        GRID,
+        target,
+    )
 
 
-def configured(**trainer: Any) -> Config:
+def configured(**trainer: Any) -> Course:
     settings = {
         "epochs": 4,
         "iterations_per_epoch": 25,
@@ -38,23 +50,17 @@ def configured(**trainer: Any) -> Config:
         "augmentation": "none",
         "sampling": "pairs",
     }
-    return validate(
-        {
-            "study": {"name": "s", "seed": 3},
-            "cohort": {"modalities": ["SWAN"]},
-            "modality_dropout": {"droppable": []},
-            "trainer": settings | trainer,
-        }
-    )
+    dropout = ModalityDropout(droppable=())
+    return course_of(seed=3, modalities=("SWAN",), dropout=dropout, **settings | trainer)
 
 
-def samples_of(config: Config, world: int = 1, **others: np.ndarray) -> Samples:
+def samples_of(course: Course, world: int = 1, **others: np.ndarray) -> Samples:
     made = [subject(n, key, others.get(key.replace("-", "_"))) for n, key in enumerate(CENTERS)]
-    return Samples(config, made, CENTERS, PATCH, (), world)
+    return Samples(course, made, PATCH, world)
 
 
 def drawn(samples: Samples, number: int) -> tuple[int, int, int]:
-    """Subject, first slice, and voxels of target of a sample."""
+    """Subject, first slice and number of target voxels of a sample."""
     image, target, *_ = samples[number]
     first = int(image[0, 0, 0, 0])
     return first // 1000 - 1, first % 1000, int(target.sum())
@@ -122,4 +128,4 @@ def test_an_odd_batch_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"trainer\.batch_size: must be even with trainer\.sampling=pairs, got 3"
     ):
-        configured(batch_size=3)
+        validate({"study": {"name": "s"}, "trainer": {"sampling": "pairs", "batch_size": 3}})

@@ -13,7 +13,7 @@ from study.training.ssim import structural_similarity
 
 
 def reference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Voxel by voxel, over the window's 11 voxels along each axis; beyond the border there are zeros."""
+    """The SSIM voxel by voxel, over a window of 11 voxels along each axis, with zeros beyond the border."""
     values = []
     for x, y in zip(first.reshape(-1, *first.shape[2:]), second.reshape(-1, *second.shape[2:]), strict=True):
         for centre in np.ndindex(x.shape):
@@ -35,7 +35,7 @@ def reference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 
 
 def maps(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two that are alike in part."""
+    """Two maps that are partly alike."""
     rng = np.random.default_rng(0)
     first = rng.normal(0.3, 1.0, shape)
     return torch.tensor(first), torch.tensor(0.6 * first + rng.normal(0.1, 0.5, shape))

@@ -16,8 +16,9 @@ import pytest
 
 from study.config import Config, validate
 from study.errors import ConfigError, StudyError
-from study.results import StudyFolder
+from study.records import FailedTrial, StudyFolder
 from study.tuning import run_search
+from study.workflow.searching import search_plan
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -46,8 +47,9 @@ def stored(folder: StudyFolder) -> list[optuna.trial.FrozenTrial]:
 
 
 @pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+def _importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Workers find this folder and the project, wherever pytest was started."""
+    monkeypatch.setenv("FAKE_NOTES", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -58,90 +60,92 @@ def test_weak_trials_are_pruned_and_every_end_reaches_database_and_listener(tmp_
     heard: list[tuple[int, str]] = []
 
     def listen(number: int) -> None:
-        result = folder.trial(number).read_result()
-        heard.append((number, result["state"] if result else "running"))
+        result = folder.trial(number).result.read_if_there()
+        heard.append((number, result.state if result else "running"))
         if number == 2:
             raise OSError("tracking is away")
 
-    run_search(config, folder, listen, run_trial=fake_trials.fake_trial)
+    run_search(search_plan(config), folder, listen, run_trial=fake_trials.fake_trial)
 
     trials = stored(folder)
     assert [trial.number for trial in trials] == list(range(6))
     assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
     for trial in trials:
-        result = folder.trial(trial.number).read_result()
-        assert result is not None
-        assert result["state"].upper() == trial.state.name
+        result = folder.trial(trial.number).result.read()
+        assert result.state.upper() == trial.state.name
         assert trial.value == pytest.approx(trial.params["trainer.learning_rate"])
-        assert list(trial.intermediate_values) == list(range(1, result["epochs"] + 1))
-        assert (trial.number, result["state"]) in heard
+        assert list(trial.intermediate_values) == list(range(1, result.epochs + 1))
+        assert (trial.number, result.state) in heard
         # A report returns after the scheduler has judged it: no epoch is trained beyond the rung.
-        assert result["epochs"] == (4 if result["state"] == "complete" else 2)
+        assert result.epochs == (4 if result.state == "complete" else 2)
     assert not (folder.path / ".tune").exists()
     heard.clear()
     run_search(
-        config, folder, listen, run_trial=fake_trials.fake_trial
+        search_plan(config), folder, listen, run_trial=fake_trials.fake_trial
     )  # nothing remains: Ray is not started
     assert heard == []
 
 
-def test_a_failing_trial_is_told_failed_and_a_dying_one_continues_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_failing_trial_is_recorded_as_failed_and_a_dying_one_continues_from_its_checkpoint(
+    tmp_path: Path,
+) -> None:
     config = make_config(tmp_path, study={"trials": 4}, tuning={"scheduler": "none"})
     folder = prepared(config)
-    run_search(config, folder, lambda number: None, run_trial=fake_trials.fails_or_dies_once)
+    run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fails_or_dies_once)
     assert [trial.state.name for trial in stored(folder)] == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]
-    failed = folder.trial(3).read_result()
-    assert failed is not None
-    assert failed["error"] == "TrainingError: trial 3: the loss is not finite"
-    starts = (folder.trial(1).path / "starts").read_text().split("\n")
+    failed = folder.trial(3).result.read()
+    assert isinstance(failed, FailedTrial)
+    assert failed.error == "TrainingError: trial 3: the loss is not finite"
+    starts = (tmp_path / "starts-1").read_text().split("\n")
     assert [line.split()[1] for line in starts if line] == ["0", "2"]  # a new process, from epoch 2
-    assert [line["epoch"] for line in folder.trial(1).read_epochs()] == [1, 2, 3, 4]
+    assert [epoch.epoch for epoch in folder.trial(1).training.epochs.read()] == [1, 2, 3, 4]
 
 
 def test_a_killed_driver_goes_on_and_each_trial_exists_once(tmp_path: Path) -> None:
     config = make_config(tmp_path, study={"trials": 5}, tuning={"scheduler": "none"}, trainer={"epochs": 6})
     folder = prepared(config)
-    (folder.path / "config.json").write_text(config.model_dump_json())
+    folder.config.write(config)
     driver = subprocess.Popen(
         [sys.executable, str(HERE / "fake_driver.py"), str(tmp_path)],
         env={**os.environ, "FAKE_EPOCH_S": "0.4"},
     )
     try:
         deadline = time.monotonic() + 240
-        while not (any(t.result.is_file() for t in folder.trials()) and _running_beyond_first_epoch(folder)):
+        while not (any(t.result.exists for t in folder.trials()) and _running_beyond_first_epoch(folder)):
             assert time.monotonic() < deadline
             assert driver.poll() is None
             time.sleep(0.02)
     finally:
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait()
-    finished = {t.number: t.result.stat().st_mtime_ns for t in folder.trials() if t.result.is_file()}
+    finished = {t.number: t.result.path.stat().st_mtime_ns for t in folder.trials() if t.result.exists}
     interrupted = [t.number for t in stored(folder) if t.state.name == "RUNNING" and t.number not in finished]
     parameters = {t.number: t.params for t in stored(folder)}
     assert interrupted
 
-    run_search(config, folder, lambda number: None, run_trial=fake_trials.fake_trial)
+    run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fake_trial)
 
     trials = stored(folder)
     assert [(t.number, t.state.name) for t in trials] == [(number, "COMPLETE") for number in range(5)]
     for number, modified in finished.items():
-        assert folder.trial(number).result.stat().st_mtime_ns == modified
-        assert len((folder.trial(number).path / "starts").read_text().splitlines()) == 1
+        assert folder.trial(number).result.path.stat().st_mtime_ns == modified
+        assert len((tmp_path / f"starts-{number}").read_text().splitlines()) == 1
     for number, values in parameters.items():
         assert trials[number].params == values
     for trial in trials:
-        assert [line["epoch"] for line in folder.trial(trial.number).read_epochs()] == [1, 2, 3, 4, 5, 6]
+        epochs = folder.trial(trial.number).training.epochs.read()
+        assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5, 6]
         assert list(trial.intermediate_values) == [1, 2, 3, 4, 5, 6]
 
 
 def _running_beyond_first_epoch(folder: StudyFolder) -> bool:
-    return any(not t.result.is_file() and len(t.read_epochs()) >= 2 for t in folder.trials())
+    return any(not t.result.exists and len(t.training.epochs.read()) >= 2 for t in folder.trials())
 
 
-def test_a_terminated_driver_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_terminated_driver_says_how_to_continue(tmp_path: Path) -> None:
     config = make_config(tmp_path, study={"trials": 50}, tuning={"scheduler": "none"})
     folder = prepared(config)
-    (folder.path / "config.json").write_text(config.model_dump_json())
+    folder.config.write(config)
     driver = subprocess.Popen(
         [sys.executable, str(HERE / "fake_driver.py"), str(tmp_path)],
         env={**os.environ, "FAKE_EPOCH_S": "0.4"},
@@ -154,12 +158,12 @@ def test_a_terminated_driver_says_how_to_go_on(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         with pytest.raises(StudyError, match="another process runs 's'"):
-            run_search(config, folder, lambda number: None)
+            run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fake_trial)
         driver.send_signal(signal.SIGTERM)
         _, said = driver.communicate(timeout=120)
     finally:
         driver.kill()
-    assert "go on with the same command and resume=true" in said
+    assert "continue with the same command and resume=true" in said
     assert driver.returncode == 130
 
 
@@ -170,7 +174,7 @@ def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: 
             tmp_path / name, study={"concurrency": 1, "trials": 8}, tuning={"startup_trials": 3}
         )
         folder = prepared(config)
-        run_search(config, folder, lambda number: None, run_trial=fake_trials.fake_trial)
+        run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fake_trial)
         found.append([(t.state.name, t.value, t.params) for t in stored(folder)])
     assert found[0] == found[1]
     assert len({value for _, value, _ in found[0]}) == 8
@@ -179,14 +183,31 @@ def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: 
 def test_two_workers_train_as_one_group_and_stop_together(tmp_path: Path) -> None:
     config = make_config(tmp_path, trainer={"workers": 2}, study={"trials": 3, "concurrency": 1})
     folder = prepared(config)
-    run_search(config, folder, lambda number: None, run_trial=fake_trials.sums_ranks)
-    results = [folder.trial(number).read_result() for number in range(3)]
-    assert [result["sum"] if result else None for result in results] == [3.0, 3.0, 3.0]
-    assert [t.state.name for t in stored(folder)] == [r["state"].upper() if r else None for r in results]
+    run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.sums_ranks)
+    results = [folder.trial(number).result.read() for number in range(3)]
+    assert {getattr(result, "device", None) for result in results} == {"2 ranks with the sum 3"}
+    assert [t.state.name for t in stored(folder)] == [result.state.upper() for result in results]
     assert "PRUNED" in {t.state.name for t in stored(folder)}
+
+
+def test_a_group_that_loses_a_process_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    config = make_config(
+        tmp_path,
+        trainer={"workers": 2},
+        study={"trials": 1, "concurrency": 1},
+        tuning={"scheduler": "none"},
+    )
+    folder = prepared(config)
+    run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.loses_a_rank_once)
+    assert [trial.state.name for trial in stored(folder)] == ["COMPLETE"]
+    assert [epoch.epoch for epoch in folder.trial(0).training.epochs.read()] == [1, 2, 3, 4]
+    starts = [line.split()[1] for line in (tmp_path / "starts-0").read_text().splitlines()]
+    assert starts == ["0", "2"]
 
 
 def test_more_gpus_than_there_are_is_said_at_once(tmp_path: Path) -> None:
     config = make_config(tmp_path, trainer={"gpus_per_worker": 64.0})
     with pytest.raises(ConfigError, match=r"trainer.gpus_per_worker: a trial needs 1 × 64, Ray has"):
-        run_search(config, prepared(config), lambda number: None, run_trial=fake_trials.fake_trial)
+        run_search(
+            search_plan(config), prepared(config), lambda number: None, run_trial=fake_trials.fake_trial
+        )

@@ -1,0 +1,1 @@
+"""The unified representation network (Lau et al. 2019)."""

@@ -1,0 +1,28 @@
+"""Reader for the simulated cohort: phantoms need not be on disk to be listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from study.cohort.records import Entry
+from study.config import CohortConfig
+from study.phantoms import PhantomSubject, phantom_files, phantom_folder, phantom_roster
+
+
+def list_phantoms(cohort: CohortConfig) -> list[Entry]:
+    """Every phantom that `cohort.phantom` asks for, with the files that it has or will have."""
+    folder = phantom_folder(cohort.phantom, cohort.phantom.root or Path())
+    return [_entry(subject, folder) for subject in phantom_roster(cohort.phantom)]
+
+
+def _entry(subject: PhantomSubject, folder: Path) -> Entry:
+    files = phantom_files(subject, folder)
+    return Entry(
+        id=subject.id,
+        patient=subject.patient,
+        center=subject.center,
+        images=files.images,
+        masks=files.masks,
+        occlusion=subject.occlusion,
+        control=subject.control,
+    )

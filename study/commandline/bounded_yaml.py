@@ -1,0 +1,121 @@
+"""Limits for YAML that users bring along, checked before it is built.
+
+An alias costs a few bytes and stands for all of what it names: nine lines of aliases of aliases make a billion values.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from study.errors import ConfigError
+
+__all__ = ["BOUNDED", "UNFORESEEN", "check_yaml", "load_yaml", "register_bounded_files"]
+
+MOST_BYTES = 10**6  # of a file; the largest of ours has 2,000
+MOST_VALUES = 10_000  # with all aliases written out
+DEEPEST = 50  # levels
+LONGEST = 4_000  # characters of a value; Python refuses numbers of more than 4,300 digits
+# What Hydra, OmegaConf and YAML raise besides their own errors: `trainer=null`, `!!int ""`, a name that is too long.
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError)
+BOUNDED = "bounded"  # the scheme of a folder whose files Hydra reads within these limits
+
+
+def load_yaml(path: Path) -> Any:
+    """The plain content of a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML, or exceeds a limit; names the file.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    text = _read(path)
+    check_yaml(text, str(path))
+    try:
+        return OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
+    except (YAMLError, OmegaConfBaseException, *UNFORESEEN) as error:
+        raise ConfigError([f"{path}: is not YAML; {' '.join(str(error).split())}"]) from None
+
+
+def check_yaml(text: str, where: str) -> None:
+    """Raise ConfigError if YAML makes more than users write by hand; `where` names its file in the error.
+
+    Text that is no YAML passes: whoever reads it says what is wrong.
+    """
+    from yaml import YAMLError
+
+    try:
+        fault = _fault(text)
+    except (YAMLError, *UNFORESEEN):
+        return
+    if fault:
+        raise ConfigError([f"{where}: {fault}; write it out, or remove it"])
+
+
+def _fault(text: str) -> str | None:
+    """The limit that YAML exceeds; it is read as events, without recursion and without building anything."""
+    import yaml
+
+    sizes: dict[str, int] = {}  # of what an anchor names, aliases written out
+    within: list[
+        tuple[str | None, int]
+    ] = []  # anchors of the open collections, and the count at their beginning
+    count = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            within.append((event.anchor, count))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = within.pop()
+            if anchor:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                return f"*{event.anchor} stands for something that it is a part of, or for nothing"
+            count += sizes[event.anchor]
+        elif isinstance(event, yaml.ScalarEvent):
+            if event.anchor:
+                sizes[event.anchor] = 1
+            if len(event.value) > LONGEST:
+                return f"a value has more than {LONGEST} characters"
+        count += isinstance(event, yaml.CollectionStartEvent | yaml.ScalarEvent)
+        if len(within) > DEEPEST:
+            return f"it is nested more than {DEEPEST} levels deep"
+        if count > MOST_VALUES:
+            return f"it holds more than {MOST_VALUES} values, counting what aliases (*) stand for"
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError([f"{path}: is larger than {MOST_BYTES} bytes; give a file of settings"])
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}); correct the path"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8; save it as text"]) from None
+
+
+@cache
+def register_bounded_files() -> None:
+    """Teach Hydra the scheme `bounded://`: folders like those of `file://`, whose files are checked first."""
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.config_source import ConfigResult
+
+    class BoundedConfigSource(FileConfigSource):  # type: ignore[misc]
+        """A folder of the user's own choices."""
+
+        @staticmethod
+        def scheme() -> str:
+            return BOUNDED
+
+        def load_config(self, config_path: str) -> ConfigResult:
+            file = Path(self.path) / self._normalize_file_name(config_path)
+            check_yaml(_read(file), str(file))
+            return super().load_config(config_path)
+
+    Plugins.instance().register(BoundedConfigSource)

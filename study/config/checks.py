@@ -1,0 +1,137 @@
+"""What sections demand of each other. Every check raises ValueError that begins with the path to change."""
+
+from __future__ import annotations
+
+from models import MODELS, find_model
+from study.config.cohort import CohortConfig
+from study.config.imaging import Imaging
+from study.config.lesion import Lesion
+from study.config.modalities import join_modalities, split_modalities
+from study.config.modality_dropout import ModalityDropout
+from study.config.model import Model
+from study.config.objective import Objective
+from study.config.study import Study
+from study.config.technique import Cotraining
+from study.config.trainer import Trainer
+
+
+def check_droppable(dropout: ModalityDropout, cohort: CohortConfig) -> None:
+    """What is dropped is a modality of the cohort, and some can be kept."""
+    if unknown := sorted(set(dropout.droppable) - set(cohort.modalities)):
+        raise ValueError(
+            f"modality_dropout.droppable: {', '.join(unknown)} is not among "
+            f"cohort.modalities ({', '.join(cohort.modalities)})"
+        )
+    if dropout.keep_at_least > len(cohort.modalities):
+        raise ValueError(
+            f"modality_dropout.keep_at_least: must be at most the {len(cohort.modalities)} modalities, "
+            f"got {dropout.keep_at_least}"
+        )
+
+
+def check_imaging(imaging: Imaging, cohort: CohortConfig) -> None:
+    """The reference and the modalities in slices of their own are modalities of the cohort, and not the same."""
+    own, modalities = imaging.own_slices, cohort.modalities
+    if imaging.reference is not None and imaging.reference not in modalities:
+        raise ValueError(
+            f"imaging.reference: {imaging.reference} is not among cohort.modalities ({', '.join(modalities)})"
+        )
+    if wrong := [name for name in own if name not in modalities or own.count(name) > 1]:
+        raise ValueError(
+            f"imaging.own_slices: must name modalities of the cohort, each once ({', '.join(modalities)}), "
+            f"got {', '.join(own)}; take out {wrong[0]}"
+        )
+    if imaging.reference in own:
+        raise ValueError(
+            f"imaging.own_slices: {imaging.reference} is imaging.reference, whose slices are predicted "
+            "on; take it out, or choose another reference"
+        )
+
+
+def check_pseudonym_key(cohort: CohortConfig, study: Study) -> None:
+    """The key that tells who is who does not lie among the files that may be passed on."""
+    if cohort.pseudonym_key is not None and cohort.pseudonym_key.is_relative_to(study.root):
+        raise ValueError(
+            f"cohort.pseudonym_key: {cohort.pseudonym_key} lies in study.root, whose folders may be passed on; "
+            "choose a place outside of it"
+        )
+
+
+def check_pairs(trainer: Trainer) -> None:
+    """Pairs fill a batch without remainder."""
+    if trainer.sampling == "pairs" and trainer.batch_size % 2:
+        raise ValueError(
+            f"trainer.batch_size: must be even with trainer.sampling=pairs, got {trainer.batch_size}; "
+            "set another one, or trainer.sampling=patches"
+        )
+
+
+def check_criterion(trainer: Trainer, model: Model, cotraining: Cotraining) -> None:
+    """A criterion that belongs to a network or to a technique goes with that alone; any other one replaces it."""
+    if trainer.criterion is None:
+        return
+    needed = find_model(model.name).criterion or "supervised"
+    if cotraining.enabled and trainer.criterion != "cotraining":
+        raise ValueError(
+            f"trainer.criterion: must be cotraining with cotraining.enabled=true, got {trainer.criterion}; "
+            "leave one of them out"
+        )
+    tied = {"supervised", "cotraining", *(spec.criterion for spec in MODELS.values())}
+    if not cotraining.enabled and trainer.criterion != needed and trainer.criterion in tied:
+        hint = "set cotraining.enabled=true" if trainer.criterion == "cotraining" else "leave it out"
+        raise ValueError(
+            f"trainer.criterion: {model.name} is trained with {needed}, got {trainer.criterion}; {hint}"
+        )
+
+
+def check_lesion(lesion: Lesion, cohort: CohortConfig) -> None:
+    """A model of lesions is named where one is used, and only there."""
+    source, path = lesion.source, lesion.path
+    if source == "model" and cohort.target == "lesion":
+        raise ValueError(
+            "lesion.source: model finds lesions for cohort.target=thrombus, and the target is lesion; "
+            "leave lesion.source and lesion.path out"
+        )
+    if source == "model" and path is None:
+        raise ValueError("lesion.path: lesion.source=model needs a study's folder or a bundle")
+    if source != "model" and path is not None:
+        raise ValueError(
+            f"lesion.path: it is read with lesion.source=model only, and that is {source}; "
+            "set it, or leave lesion.path out"
+        )
+
+
+def check_fewest_modalities(inputs: tuple[str, ...], model: Model, dropout: ModalityDropout) -> None:
+    """The network can be trained on as few modalities as it may be given."""
+    fewest = find_model(model.name).fewest_modalities
+    if len(inputs) < fewest:
+        raise ValueError(
+            f"model.name: {model.name} needs {fewest} modalities at least, got {join_modalities(inputs)}; "
+            "add to cohort.modalities, or choose another model"
+        )
+    if dropout.droppable and model.inputs is None and dropout.keep_at_least < fewest:
+        raise ValueError(
+            f"modality_dropout.keep_at_least: {model.name} cannot be trained on fewer than {fewest} modalities; "
+            f"set it to {fewest}, got {dropout.keep_at_least}"
+        )
+
+
+def check_inputs(model: Model, cohort: CohortConfig) -> None:
+    """An independent model is built for modalities of the cohort, in the cohort's order."""
+    if model.inputs is None:
+        return
+    named = split_modalities(model.inputs)
+    if named != tuple(name for name in cohort.modalities if name in named):
+        raise ValueError(
+            f"model.inputs: must be some of {join_modalities(cohort.modalities)}, in this order, joined by +, "
+            f"got {model.inputs}"
+        )
+
+
+def check_leaks(objective: Objective, cohort: CohortConfig) -> None:
+    """The objective reads no unseen center."""
+    if leaked := sorted(set(objective.centers or ()) & set(cohort.unseen)):
+        raise ValueError(
+            f"objective.centers: {', '.join(leaked)} is unseen (cohort.unseen); "
+            "the objective may read only validation subjects of seen centers"
+        )

@@ -1,0 +1,42 @@
+"""Section `evaluation`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from study.config.known import known
+from study.config.section import Count, Section
+
+Blending = Literal["gaussian_logits", "mean_probability"]
+
+
+class Evaluation(Section):
+    """How a trained network is judged."""
+
+    subsets: Literal["droppable", "all"] = Field(
+        "droppable",
+        description="modalities that are given: all, and all but a droppable one in turn; or every non-empty subset",
+    )
+    metrics: tuple[Annotated[str, known("metrics")], ...] = Field(
+        (), description="metrics of installed packages, a column of rows each, beside our own"
+    )
+    empty_dice: Literal["nan", "one"] = Field(
+        "one", description="Dice where reference and prediction are empty"
+    )
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="of neighbouring windows")
+    blending: Blending = Field("gaussian_logits", description="of overlapping windows")
+    windows_per_batch: Count = Field(4, description="windows that are predicted at once")
+    postprocessing_trials: Annotated[int, Field(ge=0)] = Field(
+        200, description="settings that the search of the post-processing proposes; 0: keep the defaults"
+    )
+    postprocessing_sampler: Literal["tpe", "nsga2"] = Field(
+        "tpe", description="how it proposes them, where it cannot try them all"
+    )
+    postprocessing_per_subset: bool = Field(
+        False, description="settings of their own for subjects that lack a modality"
+    )
+    bootstrap: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        2000, description="resamples for confidence intervals"
+    )

@@ -1,0 +1,44 @@
+"""Section `imaging`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from study.config.section import Count, LocalPath, NotNegative, Positive, Section
+
+MOST_VOXELS = 512**3  # a head at 0.35 mm; 0.6 GB as float32, of which preparing needs a few copies
+
+
+class Imaging(Section):
+    """From files to the arrays that all trials share."""
+
+    spacing_mm: tuple[Positive, Positive, Positive] | None = Field(
+        None, description="[slices, rows, columns]; null: planned from the training subjects as nnU-Net does"
+    )
+    reference: str | None = Field(
+        None,
+        description="modality on whose grid predictions are made; null: the first of cohort.modalities that is "
+        "present",
+    )
+    registration: Literal["headers", "rigid"] = Field(
+        "headers",
+        description="position of diffusion images: as in their headers, or registered to the reference (needs "
+        "antspyx)",
+    )
+    normalisation: Literal["zscore", "nyul"] = Field("zscore", description="of intensities inside the brain")
+    crop_margin_mm: NotNegative = Field(4.0, description="kept around the brain")
+    in_plane_crop: tuple[Count, Count] | None = Field(
+        None,
+        description="rows and columns, in voxels, around the brain's centre of mass; null: the box around the brain",
+    )
+    own_slices: tuple[str, ...] = Field(
+        (),
+        description="modalities that recurrent networks see in slices of their own spacing, around the same position",
+    )
+    most_voxels: Count = Field(
+        MOST_VOXELS,
+        description="of one scan, as stored or as prepared; a larger one is refused before it takes any memory",
+    )
+    cache: LocalPath | None = Field(None, description="folder of prepared subjects; null: <study.root>/cache")

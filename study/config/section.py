@@ -1,0 +1,23 @@
+"""What all sections share: their base class, and types of fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+LocalPath = Annotated[
+    Path, AfterValidator(lambda path: path.expanduser().absolute())
+]  # never tracked nor exported
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration; a key that it does not know is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)

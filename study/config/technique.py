@@ -1,0 +1,41 @@
+"""Sections `head`, `cotraining` and `transfer`: what a technique adds to the network and the training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from study.config.section import LocalPath, NotNegative, Section
+
+
+class Head(Section):
+    """ModDrop+'s dynamic head: scales of the first convolution's filters (Liu 2022, section 2.2)."""
+
+    kind: Literal["none", "dynamic"] = Field(
+        "none", description="dynamic: filters depend on the modalities given"
+    )
+    code: Literal["binary", "gradual"] = Field(
+        "binary", description="what a fading modality counts as: 1 until it is gone, or its g(t)"
+    )
+    init: Literal["identity", "paper"] = Field(
+        "identity", description="the head begins as no head at all, or as in the paper"
+    )
+
+
+class Cotraining(Section):
+    """ModDrop++'s intra-subject co-training (Liu 2022, section 2.3)."""
+
+    enabled: bool = Field(False, description="train on the full and the reduced image of each subject")
+    full_weight: NotNegative = Field(1.0, description="α, of the loss of the full image")
+    reduced_weight: NotNegative = Field(1.0, description="β, of the loss of the reduced image")
+    similarity_weight: NotNegative = Field(
+        0.05, description="γ, of the similarity of both images' features; 0.02 in the published code"
+    )
+
+
+class Transfer(Section):
+    """Start from the weights of a finished study or of a bundle (Vargas-Ibarra, Table 7)."""
+
+    source: LocalPath | None = Field(None, description="folder of a study, or a bundle; null: start anew")
+    trial: Annotated[int, Field(ge=0)] | None = Field(None, description="of a study; null: its winner")

@@ -1,0 +1,38 @@
+"""Section `tuning`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from study.config.addresses import Address
+from study.config.known import known
+from study.config.own_settings import SettingsByName
+from study.config.section import Section
+
+
+class Tuning(Section):
+    """The search over settings that cost a training each."""
+
+    sampler: Annotated[str, known("samplers")] = Field("tpe", description="how settings are proposed")
+    startup_trials: Annotated[int, Field(ge=0)] = Field(
+        5, description="trials at random before sampler=tpe learns from them"
+    )
+    scheduler: Annotated[str, known("schedulers")] = Field(
+        "asha", description="how trials that fall behind are stopped"
+    )
+    first_rung: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.34, description="fraction of the epochs after which trials are first compared"
+    )
+    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+        2.0, description="one in so many trials goes on at a rung, and rungs are so many times apart"
+    )
+    storage: Address | None = Field(
+        None,
+        description="URL of a database, such as postgresql://user@host/name; null: SQLite in the study's folder",
+    )
+    max_failures: Annotated[int, Field(ge=0)] = Field(2, description="restarts of one trial after a crash")
+    settings: Annotated[Any, SettingsByName((("sampler", "samplers"), ("scheduler", "schedulers")))] = Field(
+        {}, description="own settings of parts of installed packages, by the part's name"
+    )

@@ -1,0 +1,1 @@
+"""The machine that a study runs on: atomic files, processes, device and precision."""

@@ -1,0 +1,118 @@
+"""Maps a function over many subjects, on all CPUs; its processes never outlive the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+from study.errors import FadeoutError
+from study.machine.interrupts import uninterrupted
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+# Fewer items run in this process: starting others takes about as long as preparing two subjects.
+WORTH_A_POOL = 3
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def map_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Results in the order of items; the first exception is raised and cancels items that have not begun.
+
+    Processes are spawned, so that they share no threads, locks or device with this one. Each uses one
+    thread: threads of several processes on the same CPUs would more than halve their speed.
+
+    An interrupt ends them at once, in the middle of an item. So does the death of this process, even by SIGKILL.
+    """
+    workers = min(available_cpus(), len(items))
+    if len(items) < WORTH_A_POOL or workers < 2:
+        return [function(item) for item in items]
+    context = multiprocessing.get_context("spawn")
+    with _lifeline() as (held, watched), _one_thread():
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=(watched,))
+        try:
+            with uninterrupted(), _born_deaf():
+                futures = [pool.submit(function, item) for item in items]
+            return [future.result() for future in futures]
+        except BrokenProcessPool:
+            raise FadeoutError(
+                f"one of {workers} processes died, most likely for lack of memory; "
+                "close other programs, or allow fewer CPUs (taskset -c 0)"
+            ) from None
+        except KeyboardInterrupt:
+            held.close()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with_parent(worker: int = 0) -> None:
+    """End this process, in the middle of anything, once the process that asked for it is gone.
+
+    Args:
+        worker: its number; not read (torch's data loader gives it to what it runs in each of its processes).
+    """
+    if (parent := multiprocessing.parent_process()) is not None:
+        _end_after(parent.join)
+
+
+@contextmanager
+def _lifeline() -> Iterator[tuple[Connection, Connection]]:
+    """A pipe: the end that this process holds, and the end that others watch.
+
+    The system closes the first one when this process dies, however it does. A watcher then reads an end of file.
+    """
+    watched, held = multiprocessing.Pipe(duplex=False)
+    with watched, held:
+        yield held, watched
+
+
+def _end_with(watched: Connection) -> None:
+    """Begin a process of a pool: Ctrl-C is for the process that holds the other end, and ends this one through it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _end_after(lambda: watched.poll(None))
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    def watch() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+@contextmanager
+def _born_deaf() -> Iterator[None]:
+    """Block Ctrl-C in processes that are started in this block, until `_end_with`: they would print a traceback."""
+    resource_tracker.ensure_running()  # multiprocessing starts it with the first process, and unblocks Ctrl-C then
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit processes started in this block to one thread, unless the user sets the variables."""
+    added = [name for name in ONE_THREAD if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

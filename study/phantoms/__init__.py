@@ -1,0 +1,37 @@
+"""Simulated stroke patients: procedural brains, MR physics, six centers (each explained in its module).
+
+Read in this order: centers (who), roster (which files), brain, shapes, cortex and anatomy (healthy brains), tissue and
+physics (signals), vessels, lesions and distractors (pathology), acquisition and distortion (scanners), session,
+diffusion and susceptibility (images), simulate (one subject), write (files).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from study.config import Phantom
+from study.phantoms.roster import PhantomFiles, PhantomSubject, phantom_files, phantom_folder, phantom_roster
+
+__all__ = [
+    "PhantomFiles",
+    "PhantomSubject",
+    "phantom_files",
+    "phantom_folder",
+    "phantom_roster",
+    "simulate_phantoms",
+]
+
+
+def simulate_phantoms(settings: Phantom, root: Path) -> None:
+    """Write every phantom that does not exist yet, in parallel; does nothing when the cohort is complete.
+
+    Args:
+        settings: which phantoms, and how they are simulated.
+        root: folder of all simulated cohorts; this one gets a folder of its own in it (`phantom_folder`).
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; subjects that are complete stay.
+    """
+    from study.phantoms.write import write_cohort
+
+    write_cohort(settings, phantom_folder(settings, root))

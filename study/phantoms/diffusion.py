@@ -1,0 +1,121 @@
+"""B0, DWI and ADC of a session: signals, echo-planar distortion, resolution, noise, and stored values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from study.phantoms.acquisition import (
+    VoxelGrid,
+    averaged,
+    coil_bias,
+    factors_for,
+    fine_affine,
+    sampled,
+)
+from study.phantoms.centers import ADC_UNIT
+from study.phantoms.distortion import echo_planar
+from study.phantoms.physics import apparent_diffusion, diffusion, rician, spin_echo
+from study.phantoms.session import Session, Simulation, center_of_mass_mm, largest
+from study.phantoms.shapes import Field
+
+
+def add_diffusion(
+    simulation: Simulation, session: Session, grid: VoxelGrid, rng: np.random.Generator
+) -> None:
+    """Add the center's diffusion images (of B0, DWI and ADC), the brain mask and the lesion mask."""
+    scan, stroke, lattice = session.acquisition, session.stroke, session.brain.lattice
+    maps = list(_signals(session, rng))
+    if stroke is not None:
+        maps.append(stroke.amount * (1 - session.brain.fluid))
+    maps = echo_planar(
+        maps, session.brain, session.air_ppm, scan.field_t, scan.readout_ms, scan.phase_encoding
+    )
+    moved = session.shift_mm + rng.normal(0, 0.3, 3)  # the patient between B0 and DWI
+    places = [session.shift_mm, moved, moved]
+    b0, dwi, *lesion_share = (
+        _voxels(volume, session, grid, place) for volume, place in zip(maps, places[: len(maps)], strict=True)
+    )
+    inside = (
+        sampled(
+            lattice.spread(-session.brain.inside, -6),
+            lattice,
+            session.shift_mm,
+            grid.box_affine,
+            grid.box_shape,
+        )
+        > 0
+    )
+    b0, dwi = _blurred(b0, grid, scan.psf_mm), _blurred(dwi, grid, scan.psf_mm)
+    level = float(np.median(dwi[inside]))
+    grain = max(0.0, 0.5 * (scan.psf_mm * 1.7 / float(grid.spacing_mm[0]) - 1))
+    b0 = rician(b0, level / scan.snr, rng, grain)
+    logs = sum(
+        np.log(rician(dwi, level / scan.snr, rng, grain) + np.float32(1e-9)) for _ in range(scan.directions)
+    )
+    scale = 0.4 * scan.gain / level
+    _store(simulation, session, b0 * scale * inside, np.exp(logs / scan.directions) * scale * inside, grid)
+    simulation.masks["brain"] = (grid.embed(inside), grid.affine)
+    lesion = largest(lesion_share[0] * inside) if lesion_share else np.zeros(grid.box_shape, bool)
+    simulation.masks["lesion"] = (grid.embed(lesion), grid.affine)
+    if stroke is not None:
+        simulation.truth["lesion"] |= {
+            "mask_ml": float(lesion.sum()) * float(np.prod(grid.spacing_mm)) / 1000,
+            "position_mm": center_of_mass_mm(lesion, grid),
+        }
+
+
+def _signals(session: Session, rng: np.random.Generator) -> tuple[Field, Field]:
+    """B0 and DWI `[n]` at the brain's voxels, from the signals of parenchyma and fluid."""
+    brain, scan, water = session.brain, session.acquisition, session.tissues["fluid"]
+    pd, t1, t2, adc = (
+        brain.parenchyma({name: float(getattr(tissue, kind)) for name, tissue in session.tissues.items()})
+        for kind in ("pd", "t1_ms", "t2_ms", "adc")
+    )
+    solid = spin_echo(pd, t1, t2 * session.changes.t2, scan.te_ms, scan.tr_ms)
+    water_pd, water_t1, water_t2 = np.array([[water.pd], [water.t1_ms], [water.t2_ms]], np.float32)
+    fluid = spin_echo(water_pd, water_t1, water_t2, scan.te_ms, scan.tr_ms)
+    pulsation = np.maximum(0.9, 1 + 0.12 * brain.lattice.noise(25, rng))
+    solid_weighted = diffusion(solid, adc * session.changes.adc, scan.b_s_per_mm2)
+    fluid_weighted = diffusion(fluid, np.float32(water.adc) * pulsation, scan.b_s_per_mm2)
+    sensitivity = coil_bias(brain, scan.bias, rng)
+    b0 = (solid + brain.fluid * (fluid - solid)) * sensitivity
+    dwi = (solid_weighted + brain.fluid * (fluid_weighted - solid_weighted)) * sensitivity
+    return np.asarray(b0, np.float32), np.asarray(dwi, np.float32)
+
+
+def _voxels(volume: Field, session: Session, grid: VoxelGrid, shift_mm: npt.NDArray[np.float64]) -> Field:
+    """A map on the whole lattice, averaged over the voxels in a grid's box."""
+    factors = factors_for(grid, session.brain.lattice)
+    size = tuple(n * factor for n, factor in zip(grid.box_shape, factors, strict=True))
+    fine = sampled(volume, session.brain.lattice, shift_mm, fine_affine(grid, factors), size)
+    return np.asarray(averaged(fine, factors))
+
+
+def _blurred(image: Field, grid: VoxelGrid, psf_mm: float) -> Field:
+    """The image at its acquired resolution: standard deviation `psf_mm` in plane and 0.35 slices across."""
+    own = grid.spacing_mm / np.sqrt(12)
+    wanted = np.array([psf_mm, psf_mm, 0.35 * grid.spacing_mm[2]])
+    sigma = np.sqrt(np.maximum(wanted**2 - own**2, 0)) / grid.spacing_mm
+    return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), np.float32)
+
+
+def _store(simulation: Simulation, session: Session, b0: Field, dwi: Field, grid: VoxelGrid) -> None:
+    """Add the images in the center's data types and units."""
+    adc = apparent_diffusion(b0, dwi, session.acquisition.b_s_per_mm2)
+    unit = ADC_UNIT[session.acquisition.adc_unit]
+    stored: dict[str, npt.NDArray[Any]] = {
+        "DWI": np.rint(dwi).clip(0, 32767).astype(np.int16),
+        "B0": np.rint(b0).clip(0, 32767).astype(np.int16),
+        "ADC": np.rint(np.maximum(adc, 0) * unit).astype(np.int16),
+    }
+    if unit <= 1:  # values too small for integers
+        stored["ADC"] = (np.maximum(adc, 0) * np.float32(unit)).astype(np.float32)
+    if session.subject.center == "ISLES":  # research export: floating point, nothing clipped
+        stored = {"DWI": dwi, "B0": b0, "ADC": adc * np.float32(unit)}
+    for name in session.subject.modalities:
+        if name in stored:
+            simulation.images[name] = (grid.embed(stored[name]), grid.affine)

@@ -1,0 +1,100 @@
+"""One phantom, from its line in the roster to images, masks and truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from study.config import Phantom
+from study.phantoms.acquisition import draw_acquisition, draw_grid, draw_rotation
+from study.phantoms.anatomy import build_brain, draw_person
+from study.phantoms.brain import Brain
+from study.phantoms.centers import CENTERS, Center
+from study.phantoms.diffusion import add_diffusion
+from study.phantoms.distortion import air_field
+from study.phantoms.distractors import draw_changes
+from study.phantoms.lesions import Stroke, draw_stroke, lesion_volume_ml
+from study.phantoms.roster import PhantomSubject
+from study.phantoms.session import Session, Simulation
+from study.phantoms.susceptibility import add_susceptibility
+from study.phantoms.tissue import tissues
+
+_CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
+_STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built
+
+
+def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
+    """Simulate one phantom; it depends only on the settings, its center and its number."""
+    center, size, random = CENTERS[subject.center], settings.size, settings.randomisation
+
+    def generator(number: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((settings.seed, _CENTER_NUMBER[subject.center], number, purpose))
+
+    body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
+    brain = build_brain(draw_person(body), _STEP_MM[size], body)
+    air = air_field(brain, body)
+    acquisition = draw_acquisition(center, random, rng)
+    table = tissues(acquisition.field_t, rng, 0.04 + 0.10 * random)
+    stroke = _stroke(subject, center, brain, settings.seed, rng)
+    changes, shift = draw_changes(brain, stroke, body), rng.normal(0, (1.5, 6, 8))
+    session = Session(subject, brain, table, stroke, changes, acquisition, air, shift)
+    simulation = Simulation(truth=_truth(session))
+    limits = center.small_grids if size == "small" else center.full_grids
+    for add, limit in ((add_diffusion, limits[0]), (add_susceptibility, limits[1])):
+        rotation = draw_rotation(center.tilt_deg, rng)
+        grid = draw_grid(brain, limit, rotation, center.orientation, shift, random, rng)
+        if add is add_diffusion or subject.susceptibility:
+            add(simulation, session, grid, rng)
+    return simulation
+
+
+def _stroke(
+    subject: PhantomSubject, center: Center, brain: Brain, seed: int, rng: np.random.Generator
+) -> Stroke | None:
+    """The subject's stroke; annotated subjects get one rank of the center's volumes each, others repeat a rank."""
+    if subject.kind == "control":
+        return None
+    rank = subject.rank if subject.rank >= 0 else int(rng.integers(subject.ranks))
+    order = np.random.default_rng((seed, _CENTER_NUMBER[subject.center], 0, 2)).permutation(subject.ranks)
+    volume = lesion_volume_ml(center.lesion_ml, int(order[rank]), subject.ranks)
+    clot = center.thrombus_ml * float(np.exp(rng.normal(-0.06, 0.35)))
+    return draw_stroke(brain, center, volume, clot, rng)
+
+
+def _truth(session: Session) -> dict[str, Any]:
+    subject, stroke = session.subject, session.stroke
+    truth: dict[str, Any] = {
+        "id": subject.id,
+        "patient": subject.patient,
+        "center": subject.center,
+        "kind": subject.kind,
+        "person": asdict(session.brain.person),
+        "midline_mm": session.shift_mm[0],
+        "acquisition": asdict(session.acquisition),
+        "tissues": {name: asdict(tissue) for name, tissue in session.tissues.items()},
+        "distractors": session.changes.truth,
+        "lesion": None,
+        "thrombus": None,
+    }
+    if stroke is not None:
+        truth["lesion"] = {
+            "kind": stroke.kind,
+            "phase": stroke.phase,
+            "side": stroke.side,
+            "site": stroke.site,
+            "adc_ratio": stroke.adc_ratio,
+            "t2_ratio": stroke.t2_ratio,
+            "requested_ml": stroke.requested_ml,
+            "simulated_ml": stroke.simulated_ml,
+            "seeds": stroke.components,
+        }
+    if stroke is not None and stroke.clot is not None:
+        truth["thrombus"] = {
+            "site": stroke.site,
+            "side": stroke.side,
+            "requested_ml": stroke.clot_ml,
+            "radius_mm": stroke.clot_radius_mm,
+        }
+    return truth

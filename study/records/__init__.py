@@ -1,0 +1,69 @@
+"""The files of a study on disk: what each holds; written atomically, validated when read.
+
+Only this package opens the files. Each is an attribute of its folder and has a type::
+
+    folder = StudyFolder.find(Path("studies"), "gradual")
+    folder.prepared.read().splits.train
+    folder.trial(3).result.read()
+
+::
+
+    <study.root>/<study.name>/
+      config.json              the resolved configuration
+      prepared.json            splits, facts of the subjects, cache addresses, spacing, landmarks, adopted network
+      subjects.csv             key, id, patient, center, files: private, never tracked or exported
+      start.json  start.safetensors   weights that trials start from (transfer.source)
+      summary.json             how the trials ended, and which one won
+      tracking.json            identity of the study in MLflow, and why the last sending failed
+      finished.jsonl           one line per trial that ended, in that order
+      optuna.db                the search, unless tuning.storage is another database or nothing is searched
+      mlflow.db  mlartifacts/  the default MLflow store, if MLflow tracks the study
+      .lock  tracking.lock     held by the process that drives the study, and by the one that sends it to MLflow
+      .tune/                   files of Ray Tune while the search runs
+      trials/0003/
+        parameters.json        the values that the search chose, by dotted path
+        epochs.jsonl           one line per epoch
+        checkpoint.pt          state after the last epoch: a digest, then model, optimiser, random states
+        checkpoint-before.pt   the checkpoint before it, in case that one is damaged
+        pretraining.jsonl  pretraining.pt  pretraining-before.pt   the same for the first of two trainings
+                               (model.unified.pretraining_epochs)
+        weights.safetensors    the trained network
+        probabilities/         kept validation probabilities, <key>_<subset>.npz
+        postprocessing.json    the post-processing that the trial fitted, with curves
+        postprocessing-1.json  postprocessing-1.png   a later fit by study.postprocess, and its figure
+        postprocessing-applied.json   number of the fit in force, if not the trial's own
+        rows.parquet           one row per test subject and availability subset
+        evaluation-own.parquet      rows of study.evaluate on the study's own test subjects
+        evaluation-cohort.parquet   rows of study.evaluate on another cohort
+        overlays.npz           one slice per center with reference and prediction
+        result.json            how the trial ended; written last
+"""
+
+from __future__ import annotations
+
+from study.records.files import StoredFile, content_digest
+from study.records.folders import StudyFolder, TrialFolder
+from study.records.prepared import PreparedStudy, PreparedSubject
+from study.records.ranking import Ranking, complete_trial, find_winner
+from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, TrialResult
+from study.records.summary import Summary
+from study.records.tracking import Finished, TrackingHistory
+
+__all__ = [
+    "CompleteTrial",
+    "FailedTrial",
+    "Finished",
+    "PreparedStudy",
+    "PreparedSubject",
+    "PrunedTrial",
+    "Ranking",
+    "StoredFile",
+    "StudyFolder",
+    "Summary",
+    "TrackingHistory",
+    "TrialFolder",
+    "TrialResult",
+    "complete_trial",
+    "content_digest",
+    "find_winner",
+]

@@ -1,0 +1,125 @@
+"""The kept probabilities of a trial: one `.npz` for each validation subject and availability subset."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.cohort.availability import Availability
+from study.evaluation.components import Mask
+from study.evaluation.kept import LEVELS, KeptCase
+from study.machine.arrays import Arrays, read_arrays
+from study.machine.files import atomic
+from study.machine.untrusted import UnreadableError
+from study.records import losses
+from study.records.files import StoredFile, refuse_link
+
+KINDS = {
+    **dict.fromkeys(("key", "center", "modalities", "given", "removed"), "U"),
+    **dict.fromkeys(("spacing_mm", "lesion"), "f"),
+    **dict.fromkeys(("corner", "shape"), "iu"),
+    **dict.fromkeys(("levels", "reference"), "u"),
+}
+"""NumPy's kinds of the arrays of a file."""
+MOST_BYTES = 2**28  # of one file's arrays: two for each voxel of the box, an eighth for each of the image
+
+
+class KeptFolder:
+    """The probabilities that a trial keeps for the search of its post-processing.
+
+    Attributes:
+        path: the folder, for messages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, case: KeptCase) -> Path:
+        """Write one case atomically; returns its file.
+
+        The mask is stored as bits, and lower and upper bytes of the levels are stored separately, which makes the
+        file a sixth smaller.
+        """
+        refuse_link(self.path)
+        path = self.path / f"{case.key}_{case.availability.given_text}.npz"
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                key=np.array(case.key),
+                center=np.array(case.center),
+                modalities=_names(case.availability.modalities),
+                given=_names(case.availability.given),
+                removed=_names(case.availability.removed),
+                spacing_mm=np.array(case.spacing_mm),
+                levels=np.stack([case.levels % 256, case.levels // 256]).astype(np.uint8),
+                corner=np.array([side.start for side in case.box]),
+                shape=np.array(case.reference.shape),
+                reference=np.packbits(case.reference),
+                lesion=np.array([] if case.lesion is None else case.lesion, dtype=np.float64),
+            )
+        return path
+
+    def read(self) -> list[KeptCase]:
+        """All cases in the order of file names; cases of one subject share its reference. Empty if none is kept.
+
+        Raises:
+            StudyError: a file is damaged, or is a link.
+        """
+        refuse_link(self.path)
+        references: dict[str, Mask] = {}
+        cases = (_read(path) for path in sorted(self.path.glob("*.npz")))
+        return [replace(case, reference=references.setdefault(case.key, case.reference)) for case in cases]
+
+
+def _read(path: Path) -> KeptCase:
+    with StoredFile(path, losses.KEPT).opened() as file:
+        stored = read_arrays(file, MOST_BYTES)
+        try:
+            return _case(stored)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise UnreadableError(str(error)) from None
+
+
+def _case(stored: Arrays) -> KeptCase:
+    """The case that a file holds; raises UnreadableError, or what NumPy raises, if its arrays do not fit together."""
+    for name, kinds in KINDS.items():
+        if stored[name].dtype.kind not in kinds:
+            raise UnreadableError(f"{name} holds {stored[name].dtype}")
+    lower, upper = stored["levels"]
+    levels = upper.astype(np.uint16)
+    levels *= 256
+    levels += lower
+    depth, rows, columns = (int(side) for side in stored["shape"])
+    shape, corner = (depth, rows, columns), [int(side) for side in stored["corner"]]
+    box = tuple(slice(a, a + n) for a, n in zip(corner, levels.shape, strict=True))
+    if any(not 0 <= side.start <= side.stop <= n for side, n in zip(box, shape, strict=True)):
+        raise UnreadableError("its box lies outside of the image")
+    if levels.size and levels.max() >= len(LEVELS):
+        raise UnreadableError("it holds probabilities above 1")
+    bits = stored["reference"]
+    if min(shape) < 0 or bits.size != math.ceil(math.prod(shape) / 8):
+        raise UnreadableError("its reference has another size than its image")
+    given = [tuple(map(str, stored[name])) for name in ("modalities", "given", "removed")]
+    return KeptCase(
+        key=str(stored["key"]),
+        center=str(stored["center"]),
+        availability=Availability(*given),
+        spacing_mm=_three(stored["spacing_mm"]),
+        levels=levels,
+        box=box,
+        reference=np.unpackbits(bits, count=math.prod(shape)).view(np.bool_).reshape(shape),
+        lesion=_three(stored["lesion"]) if stored["lesion"].size else None,
+    )
+
+
+def _names(names: tuple[str, ...]) -> NDArray[np.str_]:
+    return np.array(names, dtype=np.str_)
+
+
+def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    depth, rows, columns = (float(value) for value in values)
+    return depth, rows, columns

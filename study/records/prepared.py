@@ -1,0 +1,79 @@
+"""The result of preparing a study: use and cache entry of each subject, and the basis for planning networks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from study.cohort.records import Splits, SubjectFacts
+from study.records.files import Record
+
+FILE_NAME = r"^[^./\x00-\x1f][^/\x00-\x1f]{0,200}$"  # leads to no other folder
+
+
+class PreparedSubject(Record):
+    """One subject of the cohort.
+
+    Attributes:
+        facts: what is known about the subject.
+        address: of the subject's entry in the cache; None if the subject is not used.
+    """
+
+    facts: SubjectFacts
+    address: Annotated[str, Field(pattern=FILE_NAME)] | None = None
+
+    @field_validator("facts")
+    @classmethod
+    def _key_names_a_file(cls, facts: SubjectFacts) -> SubjectFacts:
+        if not re.fullmatch(FILE_NAME, facts.key):
+            raise ValueError(f"key must be a part of file names, got {facts.key!r:.100}")
+        return facts
+
+
+class AdoptedNetwork(Record):
+    """A network trained elsewhere (study.adopt), which brings its own plan.
+
+    Attributes:
+        model: name of the network.
+        plan: output of `Plan.to_dict`.
+    """
+
+    model: str
+    plan: dict[str, Any]
+
+
+class PreparedStudy(Record):
+    """The record that `prepare_study` writes for every trial.
+
+    Attributes:
+        splits: subject keys by use.
+        subjects: of the whole cohort.
+        skipped: number of subjects left out because of problems, with cohort.on_error=skip.
+        spacing_mm: of resampled scans, [slices, rows, columns].
+        median_shape: voxels of the median training subject at that spacing.
+        landmarks: per modality, for imaging.normalisation=nyul.
+        cohort_hash: identifies the data without naming subjects.
+        adopted: a network trained elsewhere; None if networks are planned.
+    """
+
+    splits: Splits
+    subjects: tuple[PreparedSubject, ...]
+    skipped: int
+    spacing_mm: tuple[float, float, float]
+    median_shape: tuple[int, int, int]
+    landmarks: dict[str, tuple[float, ...]]
+    cohort_hash: str
+    adopted: AdoptedNetwork | None = None
+
+    @property
+    def used(self) -> tuple[PreparedSubject, ...]:
+        """The subjects used for training, validation or testing."""
+        used = set(self.splits.used)
+        return tuple(subject for subject in self.subjects if subject.facts.key in used)
+
+    @property
+    def facts(self) -> dict[str, SubjectFacts]:
+        """The facts by subject key (the pseudonym)."""
+        return {subject.facts.key: subject.facts for subject in self.subjects}

@@ -1,0 +1,81 @@
+"""The result of a trial: complete, pruned or failed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from study.records.files import Record
+
+
+class SynthesisMean(Record):
+    """Quality of a synthesised modality on test subjects (Lau 2019, table 2).
+
+    Attributes:
+        center: of the subjects.
+        given: modalities given to the network, such as `DWI+ADC`.
+        modality: the synthesised one.
+        psnr_db: mean over subjects.
+    """
+
+    center: str
+    given: str
+    modality: str
+    psnr_db: float
+
+
+class _Ended(Record):
+    """Fields of every result.
+
+    Attributes:
+        trial: number.
+        epochs: number of finished epochs.
+        seconds: wall-clock time spent by the last process that ran the trial.
+    """
+
+    trial: int
+    epochs: int
+    seconds: float
+
+
+class CompleteTrial(_Ended):
+    """A trial that finished its training and was judged.
+
+    Attributes:
+        value: the objective; nan if it is undefined.
+        device: product name of the GPU, or cpu.
+        synthesis: empty for networks that synthesise no modality.
+    """
+
+    state: Literal["complete"] = "complete"
+    value: float
+    device: str
+    synthesis: tuple[SynthesisMean, ...] = ()
+
+
+class PrunedTrial(_Ended):
+    """A trial that the scheduler stopped early.
+
+    Attributes:
+        value: the objective at its last validation.
+        device: product name of the GPU, or cpu.
+    """
+
+    state: Literal["pruned"] = "pruned"
+    value: float
+    device: str
+
+
+class FailedTrial(_Ended):
+    """A trial that ended with an error.
+
+    Attributes:
+        error: the reason, without names of subjects or files.
+    """
+
+    state: Literal["failed"] = "failed"
+    error: str
+
+
+TrialResult = Annotated[CompleteTrial | PrunedTrial | FailedTrial, Field(discriminator="state")]

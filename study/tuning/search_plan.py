@@ -1,0 +1,34 @@
+"""What a search runs: how many trials of what, chosen how, on which resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces import SearchSpace
+from study.config import Study, Trainer, Tuning
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """One search.
+
+    Attributes:
+        study: name, seed, number of trials and how many run at a time.
+        trainer: epochs, validation and the resources of one trial.
+        tuning: sampler, scheduler, database.
+        space: what is sampled for each trial; post-processing settings are excluded.
+        cluster: local, auto, or the address of a cluster.
+        cache: folder of the prepared subjects on the driver's machine.
+        settings: the full configuration as plain values, which each trial's process receives unread.
+    """
+
+    study: Study
+    trainer: Trainer
+    tuning: Tuning
+    space: SearchSpace
+    cluster: str
+    cache: Path
+    settings: Mapping[str, Any]

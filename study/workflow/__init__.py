@@ -1,0 +1,1 @@
+"""Combines the other packages into whole studies: preparation, trials, evaluation, export."""

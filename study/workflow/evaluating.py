@@ -1,0 +1,155 @@
+"""Scores a trained network again: on the test subjects of its study, or on another cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from study.cohort.records import Cohort, Splits
+from study.commandline.progress import Say
+from study.config import CohortConfig, Config, validate
+from study.machine.runtime import Runtime
+from study.records import StudyFolder, TrialFolder, find_winner
+from study.records.rows import RowsFile
+from study.workflow.networks import load_network
+from study.workflow.opening import StudyData, as_seen, open_study
+
+if TYPE_CHECKING:
+    from study.imaging.prepared import Prepared
+    from study.workflow.judging import Scored
+
+OWN, OTHER = "own", "cohort"
+
+
+def evaluate_trial(
+    folder: StudyFolder,
+    trial: int | None,
+    say: Say,
+    *,
+    subsets: str | None = None,
+    cohort: Mapping[str, Any] | None = None,
+) -> tuple[Config, TrialFolder, RowsFile]:
+    """Score a trial's network, center by center and availability subset by availability subset.
+
+    Args:
+        folder: of the study.
+        trial: number; None selects the winner.
+        say: receives remarks on the cohort.
+        subsets: `evaluation.subsets`; None keeps the study's.
+        cohort: the configuration section of another cohort; None selects the study's own test subjects.
+
+    Returns:
+        The configuration of the evaluation, the trial, and the file with the new rows.
+
+    Raises:
+        StudyError: no such complete trial.
+        ConfigError: the settings do not fit, or the device is not available.
+        CohortError: problems with the scans.
+    """
+    chosen = find_winner(folder) if trial is None else folder.trial(trial)
+    config = folder.trial_config(chosen)
+    if subsets is not None:
+        config = config.with_values({"evaluation.subsets": subsets})
+    if cohort is not None:
+        config = _with_cohort(config, cohort)
+    rows = chosen.evaluation(OWN if cohort is None else OTHER)
+    _score(config, folder, chosen, rows, say, elsewhere=cohort is not None)
+    return config, chosen, rows
+
+
+def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
+    """The study's configuration with another cohort, limited to the modalities that its network knows.
+
+    Stand-ins and pseudonyms are those of the study unless the other section sets its own.
+    """
+    known = config.model_dump(mode="json")
+    kept = {name: known["cohort"][name] for name in ("modalities", "target")}
+    aliases = other.get("modality_aliases", known["cohort"]["modality_aliases"])
+    if isinstance(aliases, Mapping):
+        aliases = {name: others for name, others in aliases.items() if name in kept["modalities"]}
+    names = {name: known["cohort"][name] for name in ("pseudonymise", "pseudonym_key")}
+    return validate(known | {"cohort": {**names, **other, **kept, "modality_aliases": aliases}})
+
+
+def _score(
+    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, say: Say, *, elsewhere: bool
+) -> None:
+    from study.workflow.judging import to_score
+
+    data = open_study(folder, config)
+    network, chains = load_network(config, data.plan, trial), trial.fits.chains
+    runtime = Runtime.choose(config.trainer.device, config.trainer.precision)
+    judge = data.judge(runtime)
+    groups = _elsewhere(data, say) if elsewhere else to_score(data, config.cohort.unseen)
+    network.to(runtime.device)
+    out.write(
+        [
+            judge.row(trial.number, split, seen, one, availability, one.to_native(probability), chains)
+            for split, seen, subjects in groups
+            for one, availability, probability in judge.predictions(network, subjects)
+        ]
+    )
+
+
+def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
+    """The subjects of the configured cohort that are scored, in the order of the rows."""
+    from study.cohort import load_cohort
+    from study.cohort.remarks import remarks
+    from study.imaging.cache import prepare_cohort
+    from study.workflow import notes
+    from study.workflow.judging import Scored
+    from study.workflow.lesion_model import find_lesion_model
+    from study.workflow.protocol import imaging_protocol
+
+    config, known = data.config, data.prepared
+    cohort = load_cohort(config.cohort, config.phantom_root)
+    trained_at = {subject.facts.center for subject in data.of(data.splits.train)}
+    seen, unseen = _uses(cohort, config.cohort, lambda center: center in trained_at)
+    splits = Splits((), (), seen.test, unseen.test, (*seen.control, *unseen.control))
+    for remark in remarks(cohort, splits, config.cohort):
+        say(remark)
+    cached = prepare_cohort(
+        cohort,
+        splits.used,
+        imaging_protocol(config),
+        config.cache_root,
+        known.spacing_mm,
+        known.landmarks,
+        find_lesion_model(config),
+        skip_faulty=config.cohort.on_error == "skip",
+    )
+    for note in notes.without_lesion(cached, config):
+        say(note)
+
+    def prepared(keys: Sequence[str]) -> list[Prepared]:
+        return [as_seen(cached[key], data.plan) for key in keys if key in cached.entries]
+
+    return [
+        Scored("test", True, prepared(seen.test)),
+        Scored("test", False, prepared(unseen.test)),
+        Scored("control", True, prepared(seen.control)),
+        Scored("control", False, prepared(unseen.control)),
+    ]
+
+
+class _Uses(NamedTuple):
+    """Keys of the subjects that are scored: test subjects, and control scans."""
+
+    test: tuple[str, ...]
+    control: tuple[str, ...]
+
+
+def _uses(cohort: Cohort, section: CohortConfig, is_seen: Callable[[str], bool]) -> tuple[_Uses, _Uses]:
+    """Who is scored at seen and at unseen centers: subjects with a reference, control scans unless excluded."""
+    from study.cohort.remarks import set_apart
+
+    annotated = [one for one in cohort.subjects if section.target in one.masks]
+    controls = {one.key for one in annotated if set_apart(one, section)}
+
+    def at(seen: bool) -> _Uses:
+        keys = [one.key for one in annotated if is_seen(one.center) is seen]
+        test = tuple(key for key in keys if key not in controls)
+        kept = tuple(key for key in keys if key in controls) if section.controls != "exclude" else ()
+        return _Uses(test, kept)
+
+    return at(True), at(False)

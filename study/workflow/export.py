@@ -1,0 +1,108 @@
+"""Exports a finished trial as a bundle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from models import Plan, plugin_package
+from study.config import Config
+from study.config.parts import part_package
+from study.deployment.bundle import Contents, build_network, write_bundle
+from study.deployment.card import model_card
+from study.deployment.manifest import Inference, Manifest, Preparation
+from study.evaluation.chains import Chains
+from study.records import PreparedStudy, StudyFolder, complete_trial, find_winner
+from study.records.fits import OWN
+from study.workflow.networks import check_weights, plan_prepared
+
+PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
+
+
+def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> int:
+    """Write the bundle of a trial, by default of the winner; returns the number of the trial.
+
+    Raises:
+        StudyError: the trial is not complete, or `out` exists.
+        BundleError: weights and plan differ.
+    """
+    contents = trial_contents(folder, trial)
+    build_network(contents)
+    write_bundle(out, contents.manifest, contents.weights, contents.card)
+    return contents.manifest.trial
+
+
+def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
+    """The contents of the bundle of a trial, by default of the winner.
+
+    Raises:
+        StudyError: the trial is not complete, or a file of it is damaged.
+    """
+    number = find_winner(folder).number if trial is None else trial
+    chosen = complete_trial(folder, number)
+    config, prepared = folder.trial_config(chosen), folder.prepared.read()
+    network = plan_prepared(config, prepared)
+    check_weights(config, network, chosen)
+    manifest = _manifest(config, prepared, network, number, chosen.fits.chains)
+    card = model_card(
+        manifest,
+        config.cohort,
+        config.evaluation,
+        chosen.rows.read(),
+        _subjects(prepared),
+        seed=config.study.seed,
+        searched_again=chosen.fits.applied != OWN,
+    )
+    return Contents(manifest, chosen.weights.read(), card, f"trial {number}")
+
+
+def _manifest(
+    config: Config, prepared: PreparedStudy, network: Plan, number: int, chains: Chains
+) -> Manifest:
+    return Manifest(
+        study=config.study.name,
+        trial=number,
+        target=config.cohort.target,
+        modalities=config.cohort.modalities,
+        modality_aliases=config.cohort.modality_aliases,
+        droppable=config.modality_dropout.droppable,
+        drop_probability=config.modality_dropout.drop_probability,
+        model=config.model.name,
+        network=network.to_dict(),
+        head=config.head.init if config.head.kind == "dynamic" else None,
+        preparation=Preparation(
+            spacing_mm=prepared.spacing_mm,
+            reference=config.imaging.reference,
+            registration=config.imaging.registration,
+            normalisation=config.imaging.normalisation,
+            crop_margin_mm=config.imaging.crop_margin_mm,
+            in_plane_crop=config.imaging.in_plane_crop,
+            own_slices=config.imaging.own_slices if network.sees_stacks else (),
+            landmarks=prepared.landmarks,
+        ),
+        inference=Inference(
+            overlap=config.evaluation.overlap,
+            blending=config.evaluation.blending,
+            windows_per_batch=config.evaluation.windows_per_batch,
+            precision=config.trainer.precision,
+        ),
+        postprocessing=chains,
+        requires=_requirements(config.model.name, chains),
+        versions={name: metadata.version(name) for name in PACKAGES},
+        files={},
+    )
+
+
+def _requirements(model: str, chains: Chains) -> dict[str, str]:
+    """Versions of the plug-in packages that the network and the post-processing steps come from."""
+    steps = {step for chain in (chains.full, chains.missing) if chain is not None for step in chain.steps}
+    packages = [plugin_package(model), *(part_package("steps", step) for step in sorted(steps))]
+    return dict(package for package in packages if package is not None)
+
+
+def _subjects(prepared: PreparedStudy) -> dict[str, Counter[str]]:
+    """Number of subjects by center, for each use."""
+    facts = prepared.facts
+    return {use: Counter(facts[key].center for key in keys) for use, keys in asdict(prepared.splits).items()}

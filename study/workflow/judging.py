@@ -1,0 +1,144 @@
+"""Judges a trained network: kept probabilities, post-processing, test rows, overlays, synthesis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from models import Synthesiser, find_model
+from study.cohort.availability import Availability
+from study.evaluation.chains import Chains
+from study.evaluation.cross_center import Judge
+from study.evaluation.kept import KeptCase, keep
+from study.evaluation.rows import ResultRow
+from study.evaluation.synthesis import synthesis_psnr
+from study.imaging.prepared import Prepared
+from study.records import TrialFolder
+from study.records.overlays import Overlay
+from study.records.results import SynthesisMean
+from study.workflow.opening import StudyData
+from study.workflow.postprocessing import fit_postprocessing
+
+
+class Scored(NamedTuple):
+    """Subjects that are scored together.
+
+    Attributes:
+        split: test, or control for control scans.
+        seen: whether their centers took part in training.
+        subjects: in the order of the rows.
+    """
+
+    split: Literal["test", "control"]
+    seen: bool
+    subjects: Sequence[Prepared]
+
+
+def judge_trial(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
+) -> tuple[SynthesisMean, ...]:
+    """Judge a trained network; writes its weights, kept probabilities, fit, rows and overlays to the trial's folder.
+
+    The post-processing is fitted on validation subjects; test subjects are scored once, after all choices are made.
+
+    Returns:
+        How well the network synthesises modalities; empty for networks that do not.
+    """
+    fit = fit_postprocessing(_keep_validation(folder, data, judge, network), data.config)
+    folder.fits.own.write(fit)
+    rows = _test(folder, data, judge, network, fit.best)
+    folder.weights.save(network.state_dict())
+    folder.rows.write(rows)
+    return _synthesis(data, judge, network)
+
+
+def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
+    """The test subjects of a study in the order of its rows: seen centers, unseen centers, then control scans."""
+    controls: dict[bool, list[Prepared]] = {True: [], False: []}  # by whether the center is seen
+    for prepared in data.of(data.splits.control):
+        controls[prepared.facts.center not in unseen].append(prepared)
+    return [
+        Scored("test", True, data.of(data.splits.test)),
+        Scored("test", False, data.of(data.splits.unseen)),
+        Scored("control", True, controls[True]),
+        Scored("control", False, controls[False]),
+    ]
+
+
+def _keep_validation(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
+) -> list[KeptCase]:
+    """Predict the validation subjects on their native grids, and keep the probabilities."""
+    folder.forget_kept()
+    kept = []
+    references: dict[str, NDArray[np.bool_]] = {}  # shared by all subsets of a subject
+    for prepared, availability, probability in judge.predictions(network, data.of(data.splits.validation)):
+        case = keep(
+            prepared.to_native(probability),
+            references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
+            key=prepared.key,
+            center=prepared.facts.center,
+            availability=availability,
+            spacing_mm=prepared.native.spacing_mm,
+            lesion=prepared.lesion,
+        )
+        folder.kept.write(case)
+        kept.append(case)
+    return kept
+
+
+def _test(
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, chains: Chains
+) -> list[ResultRow]:
+    """Score test subjects and control scans once; no choice depends on these rows."""
+    rows: list[ResultRow] = []
+    pictures: dict[str, tuple[int, Overlay]] = {}  # by center: size of the reference, and the overlay
+    for split, seen, subjects in to_score(data, data.config.cohort.unseen):
+        for prepared, availability, probability in judge.predictions(network, subjects):
+            native = prepared.to_native(probability)
+            rows.append(judge.row(folder.number, split, seen, prepared, availability, native, chains))
+            center, size = prepared.facts.center, len(prepared.foreground)
+            shown = center in pictures and pictures[center][0] >= size
+            if split == "test" and not availability.removed and not shown:
+                mask = prepared.from_native(judge.mask(prepared, availability, native, chains))
+                pictures[center] = size, _overlay(prepared, availability, mask)
+    folder.overlays.write([picture for _, picture in pictures.values()])
+    return rows
+
+
+def _overlay(prepared: Prepared, availability: Availability, mask: NDArray[np.bool_]) -> Overlay:
+    """The slice with the largest area of the reference."""
+    target = np.asarray(prepared.target)
+    at = int(np.argmax(target.sum((1, 2)))) if target.any() else target.shape[0] // 2
+    return Overlay(
+        center=prepared.facts.center,
+        given=availability.given_text,
+        modalities=availability.modalities,
+        image=np.asarray(prepared.image[:, at], np.float16),
+        reference=target[at].astype(bool),
+        prediction=mask[at],
+    )
+
+
+def _synthesis(data: StudyData, judge: Judge, network: nn.Module) -> tuple[SynthesisMean, ...]:
+    """Mean PSNR of each synthesised modality on test subjects, by center and subset; empty without synthesis."""
+    if not find_model(data.config.model.name).synthesises:
+        return ()
+    synthesiser = cast(Synthesiser, network)
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for prepared in data.of((*data.splits.test, *data.splits.unseen)):
+        for one in synthesis_psnr(synthesiser, prepared.image, judge.subsets(prepared), judge.runtime):
+            if math.isfinite(one.psnr_db):
+                place = (prepared.facts.center, one.availability.given_text, one.modality)
+                groups.setdefault(place, []).append(one.psnr_db)
+    return tuple(_means(groups.items()))
+
+
+def _means(groups: Iterable[tuple[tuple[str, str, str], list[float]]]) -> Iterable[SynthesisMean]:
+    for (center, given, modality), values in sorted(groups):
+        yield SynthesisMean(center=center, given=given, modality=modality, psnr_db=float(np.mean(values)))

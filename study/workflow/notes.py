@@ -1,0 +1,53 @@
+"""Notes for the user on a prepared cohort, one per line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+
+from models import Plan
+from study.cohort.records import Cohort, Splits
+from study.config import Config
+from study.imaging.cache import PreparedCohort
+
+
+def uses(splits: Splits, cohort: Cohort) -> list[str]:
+    """The number of subjects for each use, by center."""
+    lines = []
+    for use, keys in asdict(splits).items():
+        counts = Counter(cohort[key].center for key in keys)
+        listed = ", ".join(f"{center} {number}" for center, number in sorted(counts.items()))
+        if listed or use != "control":
+            lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
+    return lines
+
+
+def outside(cached: PreparedCohort, config: Config) -> list[str]:
+    """The volume of the target outside of the crop, which no network sees."""
+    lost = [ml for key in cached if (ml := cached[key].outside_ml) > 0]
+    if not lost:
+        return []
+    what = "box around the brain" if config.imaging.in_plane_crop is None else "imaging.in_plane_crop"
+    return [
+        f"{config.cohort.target} outside of the {what}, neither trained on nor found: "
+        f"{sum(lost):.3g} mL in {len(lost)} of {len(cached)} subjects"
+    ]
+
+
+def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
+    """The number of subjects without a lesion for the step `near_lesion`; empty if no lesion is configured."""
+    if config.lesion_source == "none":
+        return []
+    lacking = sum(cached[key].lesion is None for key in cached)
+    return [f"no lesion: near_lesion is skipped for {lacking} subjects"] if lacking else []
+
+
+def planned(skipped: int, spacing_mm: tuple[float, float, float], plan: Plan, config: Config) -> list[str]:
+    """The number of skipped subjects, and the planned spacing, network and patch."""
+    spacing = " x ".join(f"{value:.3g}" for value in spacing_mm)
+    patch = " x ".join(map(str, plan.patch_size))
+    lines = [f"skipped because of problems: {skipped} subjects"] if skipped else []
+    return [
+        *lines,
+        f"spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)",
+    ]

@@ -1,0 +1,121 @@
+"""Opens a prepared study for a trial in any process: its subjects, the plan of its network, its judge."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from models import Plan
+from study.cohort.records import Splits, SubjectFacts
+from study.config import Config
+from study.errors import ConfigError
+from study.imaging.cache import entry_folder
+from study.imaging.prepared import Prepared
+from study.imaging.stored import open_prepared
+from study.machine.runtime import Runtime
+from study.records import PreparedStudy, StudyFolder
+from study.workflow.networks import plan_prepared
+
+if TYPE_CHECKING:
+    from study.evaluation.cross_center import Judge
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The data of a trial; arrays are memory-mapped and shared through the page cache.
+
+    Attributes:
+        config: of the trial.
+        splits: subject keys by use.
+        plan: of the trial's network.
+        prepared: the record of the study's preparation.
+        subjects: prepared subjects by key.
+    """
+
+    config: Config
+    splits: Splits
+    plan: Plan
+    prepared: PreparedStudy
+    subjects: Mapping[str, Prepared]
+
+    def of(self, keys: Sequence[str]) -> list[Prepared]:
+        """The subjects with these keys, in this order."""
+        return [self.subjects[key] for key in keys]
+
+    def judge(self, runtime: Runtime) -> Judge:
+        """The judge, which runs the trial's network on subjects and scores it."""
+        from study.evaluation.cross_center import Judge
+
+        config = self.config
+        droppable = config.modality_dropout.droppable
+        return Judge(config.cohort.modalities, droppable, config.evaluation, self.plan.patch_size, runtime)
+
+
+def open_study(folder: StudyFolder, config: Config) -> StudyData:
+    """Open what `prepare_study` wrote, for a trial in any process of this machine.
+
+    Args:
+        folder: of the study.
+        config: of the trial. An independent model (`Config.narrowed`) gets only its own modalities, and only the
+            subjects that have all of them.
+
+    Raises:
+        ConfigError: the network does not fit the cohort, or too few subjects have the model's modalities.
+        CohortError: a subject is not in the cache.
+        StudyError: the study has not been prepared.
+    """
+    prepared = folder.prepared.read()
+    splits = prepared.splits
+    subjects = {
+        one.facts.key: open_prepared(entry_folder(config.cache_root, one.address or ""), one.facts)
+        for one in prepared.used
+    }
+    if config.model.inputs is not None:
+        subjects = _narrowed(subjects, folder.config.read().cohort.modalities, config.cohort.modalities)
+        gone = set(splits.used) - set(subjects)
+        splits = without(splits, gone, f"model.inputs: {config.model.inputs}")
+    plan = plan_prepared(config, prepared)
+    seen = {key: as_seen(subject, plan) for key, subject in subjects.items()}
+    return StudyData(config, splits, plan, prepared, seen)
+
+
+def as_seen(subject: Prepared, plan: Plan) -> Prepared:
+    """A subject as the network sees it: all modalities on one grid, unless it takes each on its own slices."""
+    return subject if plan.sees_stacks else replace(subject, own=None)
+
+
+def without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
+    """The splits without some subjects.
+
+    Raises:
+        ConfigError: no subject is left to train or to validate on; the text begins with the reason.
+    """
+    kept = Splits(
+        *(
+            tuple(key for key in keys if key not in gone)
+            for keys in (splits.train, splits.validation, splits.test, splits.unseen, splits.control)
+        )
+    )
+    if not (kept.train and kept.validation):
+        raise ConfigError([f"{reason}: too few subjects are left, none to train or to validate on"])
+    return kept
+
+
+def _narrowed(
+    subjects: Mapping[str, Prepared], modalities: Sequence[str], inputs: Sequence[str]
+) -> dict[str, Prepared]:
+    """The subjects that have all inputs of an independent model, reduced to them; other modalities are withheld."""
+    places = [modalities.index(name) for name in inputs]
+    return {
+        key: replace(subject.select(places), facts=_withholding(subject, modalities, inputs))
+        for key, subject in subjects.items()
+        if all(subject.present[place] for place in places)
+    }
+
+
+def _withholding(subject: Prepared, modalities: Sequence[str], inputs: Sequence[str]) -> SubjectFacts:
+    """The subject's facts, with present modalities that are not inputs marked as withheld."""
+    present = zip(modalities, subject.present, strict=True)
+    withheld = tuple(name for name, there in present if there and name not in inputs)
+    return replace(subject.facts, withheld=withheld)

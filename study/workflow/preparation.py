@@ -1,0 +1,213 @@
+"""Prepares a study from its configuration: subjects, splits, spacing, cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models import Plan
+from search_spaces.space import SearchSpace
+from study.cohort import cohort_hash, load_cohort, split_cohort
+from study.cohort.pseudonyms import key_file, read_key
+from study.cohort.records import Cohort, Splits
+from study.cohort.remarks import remarks
+from study.config import Config
+from study.errors import ConfigError, StudyError
+from study.imaging.cache import PreparedCohort, prepare_cohort
+from study.imaging.fingerprint import fingerprint
+from study.imaging.landmarks import learn_landmarks
+from study.imaging.lesion import LesionModel
+from study.imaging.register import require_registration
+from study.records import PreparedStudy, PreparedSubject, StudyFolder
+from study.records.prepared import AdoptedNetwork
+from study.records.weights import Start
+from study.workflow import notes
+from study.workflow.networks import check_network, check_start, plan_network, plan_prepared
+from study.workflow.opening import without
+from study.workflow.protocol import imaging_protocol
+
+
+def prepare_study(
+    config: Config,
+    folder: StudyFolder,
+    start: Start | None = None,
+    lesion_model: LesionModel | None = None,
+    adopted: AdoptedNetwork | None = None,
+    check: Callable[[Plan], object] | None = None,
+) -> list[str]:
+    """Read all scans, split, plan, fill the cache, and only then make the study's folder.
+
+    A resumed study keeps its splits and the basis for planning networks; missing entries of its cache are restored.
+
+    Args:
+        config: of the study.
+        folder: of the study.
+        start: weights that its trials start from.
+        lesion_model: finds lesions if lesion.source=model.
+        adopted: a network trained elsewhere; None if the study trains its own.
+        check: raises if the plan of the network is unsuitable, before any file of the study is written; None checks
+            the networks that the configuration and its search space describe.
+
+    Returns:
+        Notes for the user, one per line.
+
+    Raises:
+        CohortError: every problem of every subject, unless `cohort.on_error=skip`.
+        ConfigError: splits, networks or weights do not fit the cohort; the configuration asks for registration and
+            ANTs is not installed.
+        StudyError: a resumed study's scans have changed.
+    """
+    if config.imaging.registration == "rigid":
+        require_registration()
+    known = folder.prepared.read() if folder.config.exists else None
+    if known is not None and config.cohort.pseudonymise:
+        read_key(key_file(config.cohort))  # a new one would give every subject another name
+    cohort = load_cohort(config.cohort, config.phantom_root)
+    if known is not None:
+        _check_same_subjects(known, cohort, folder)
+    base = _base(cohort, config) if known is None else _Base.of(known)
+    cached = prepare_cohort(
+        cohort,
+        base.splits.used,
+        imaging_protocol(config),
+        config.cache_root,
+        base.spacing_mm,
+        base.landmarks,
+        lesion_model,
+        skip_faulty=config.cohort.on_error == "skip",
+    )
+    said = remarks(cohort, base.splits, config.cohort)
+    splits = without(base.splits, cached.skipped, "cohort.on_error: skipping the faulty subjects")
+    if known is None:
+        known = _prepared(base, splits, cohort, cached, adopted)
+        if check is not None:
+            check(plan_prepared(config, known))
+        else:
+            _check_networks(config, base, cached, start)
+        _write(config, folder, cohort, known, start)
+    else:
+        _check_same_scans(known, cached, folder)
+    plan = plan_prepared(config, known)
+    lines = [
+        *notes.uses(splits, cohort),
+        *said,
+        *notes.outside(cached, config),
+        *notes.without_lesion(cached, config),
+        *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),
+    ]
+    return [f"  {line}" for line in lines]
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What is fixed before any scan is prepared."""
+
+    splits: Splits
+    spacing_mm: tuple[float, float, float]
+    median_shape: tuple[int, int, int]
+    landmarks: dict[str, tuple[float, ...]]
+
+    @classmethod
+    def of(cls, known: PreparedStudy) -> _Base:
+        """The base of a study that has been prepared."""
+        return cls(known.splits, known.spacing_mm, known.median_shape, known.landmarks)
+
+
+def _base(cohort: Cohort, config: Config) -> _Base:
+    splits, protocol = split_cohort(cohort, config.cohort, config.objective.centers), imaging_protocol(config)
+    found = fingerprint(cohort, splits.train, protocol)
+    learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm)
+    landmarks = {name: tuple(values) for name, values in learnt.items()}
+    return _Base(splits, found.spacing_mm, found.median_shape, landmarks)
+
+
+def _prepared(
+    base: _Base, splits: Splits, cohort: Cohort, cached: PreparedCohort, adopted: AdoptedNetwork | None
+) -> PreparedStudy:
+    entries = cached.entries
+    return PreparedStudy(
+        splits=splits,
+        subjects=tuple(
+            PreparedSubject(facts=one.facts, address=entries[one.key].name if one.key in entries else None)
+            for one in cohort.subjects
+        ),
+        skipped=cohort.skipped,
+        spacing_mm=base.spacing_mm,
+        median_shape=base.median_shape,
+        landmarks=base.landmarks,
+        cohort_hash=cohort_hash(cohort, splits),
+        adopted=adopted,
+    )
+
+
+def _write(
+    config: Config, folder: StudyFolder, cohort: Cohort, prepared: PreparedStudy, start: Start | None
+) -> None:
+    """Write the study's folder; the configuration comes last, since its presence marks the study as existing."""
+    if start is not None:
+        folder.start.write(start)
+    folder.subjects.write(cohort)
+    folder.prepared.write(prepared)
+    folder.config.write(config)
+
+
+def _check_same_subjects(known: PreparedStudy, cohort: Cohort, folder: StudyFolder) -> None:
+    """Raise StudyError if a subject that the study uses is not in the cohort any more, or under another name."""
+    absent = [key for key in known.splits.used if key not in cohort]
+    if not absent:
+        return
+    remedy = "restore them, or choose another study.name=…"
+    if any(subject.pseudonymous for subject in cohort.subjects):
+        remedy = "restore the key of the study (cohort.pseudonym_key), or choose another study.name=…"
+    raise StudyError(
+        f"{folder.path}: {len(absent)} of {len(known.splits.used)} subjects of the study "
+        f"({', '.join(absent[:3])}{', …' if len(absent) > 3 else ''}) are not in the cohort; {remedy}"
+    )
+
+
+def _check_same_scans(known: PreparedStudy, cached: PreparedCohort, folder: StudyFolder) -> None:
+    """Raise StudyError if the scans differ from those that the study was prepared with."""
+    addresses = {one.facts.key: one.address for one in known.used}
+    changed = [key for key, entry in cached.entries.items() if addresses.get(key) != entry.name]
+    if changed:
+        raise StudyError(
+            f"{folder.path}: the scans of {len(changed)} subjects ({', '.join(changed[:3])}"
+            f"{', …' if len(changed) > 3 else ''}) differ from those that the study was prepared with; "
+            "restore the files and the version of fadeout, or choose another study.name=…"
+        )
+
+
+def _check_networks(config: Config, base: _Base, cached: PreparedCohort, start: Start | None) -> None:
+    """Plan and check the configured network, and those at the extremes of the search space."""
+    problems: list[str] = []
+    for values in [{}, *SearchSpace.parse(config.search_space, config).probes(config, "model.")]:
+        try:
+            candidate = config.with_values(values).narrowed()
+            plan = plan_network(candidate, base.median_shape, base.spacing_mm)
+            check_network(candidate, plan)
+            _check_slices(plan, cached)
+            if start is not None:
+                check_start(start, candidate, plan)
+        except ConfigError as error:
+            chosen = ", ".join(f"{path}={value}" for path, value in values.items())
+            where = f"search_space with {chosen}: " if values else ""
+            problems += [f"{where}{problem}" for problem in error.problems]
+            if not values:
+                break
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _check_slices(plan: Plan, cached: PreparedCohort) -> None:
+    """Raise ConfigError if a subject has fewer slices than the network's stack needs."""
+    slices = {key: cached[key].grid.shape[0] for key in cached}
+    fewest = min(slices, key=slices.__getitem__)
+    if slices[fewest] < plan.minimum_slices:
+        short = sum(count < plan.minimum_slices for count in slices.values())
+        raise ConfigError(
+            [
+                f"model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices at "
+                f"this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
+                "or choose a finer imaging.spacing_mm"
+            ]
+        )

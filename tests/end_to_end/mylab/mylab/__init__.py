@@ -1,0 +1,1 @@
+"""Parts of a laboratory of its own."""

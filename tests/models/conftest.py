@@ -1,0 +1,1 @@
+"""Reference implementations and small plans that tests of several networks read."""

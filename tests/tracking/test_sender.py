@@ -1,0 +1,173 @@
+"""What is read and sent when a trial changes, with a store that only notes what it is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from studies import complete, epoch, failed, prepared_study, pruned, write_study, write_trial
+
+from study.config import validate
+from study.errors import StudyError
+from study.records import StudyFolder
+from study.records.files import RecordFile, StoredFile
+from study.records.training import EpochsFile
+from study.tracking import sender as module
+from study.tracking.records import Point, RunRecord
+from study.tracking.sender import Sender
+from study.tracking.store import StoredRun
+
+
+class NotingStore:
+    """Runs by name; `sent` lists which were written since it was last cleared."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, StoredRun] = {}
+        self.states: dict[str, str] = {}
+        self.points: Counter[tuple[str, Point]] = Counter()
+        self.sent: list[str] = []
+        self.refused: str | None = None
+
+    def runs(self, tag: str, value: str, key: str, seals: Any) -> dict[str, StoredRun]:
+        return {name: StoredRun(run.id, dict(run.seal)) for name, run in self.made.items()}
+
+    def make(self, tags: Mapping[str, str], name: str, begun_ms: int | None) -> StoredRun:
+        trial = tags["fadeout.trial"]
+        assert trial not in self.made
+        self.made[trial] = StoredRun(trial, new=True)
+        return self.made[trial]
+
+    def write(
+        self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
+    ) -> None:
+        if run.id == self.refused:
+            raise ConnectionError("away")
+        self.states[run.id] = record.state
+        self.points.update((run.id, point) for point in points)
+        self.made[run.id].seal = run.seal = dict(seal)
+        self.sent.append(run.id)
+
+    def take(self) -> list[str]:
+        """What was written since the last time."""
+        sent, self.sent = self.sent, []
+        return sent
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> NotingStore:
+    noting = NotingStore()
+    monkeypatch.setattr(module, "RunStore", lambda tracking, folder: noting)
+    return noting
+
+
+def study(root: Path, trials: int) -> tuple[Sender, StudyFolder]:
+    """A study in which all trials but the last have ended; that one has an epoch."""
+    config = validate({"study": {"name": "s", "root": str(root), "trials": trials}})
+    folder = write_study(config, prepared_study())
+    for number in range(trials - 1):
+        write_trial(folder, pruned(number), epochs=[epoch(1)])
+    last = folder.trial(trials - 1)
+    last.parameters.write({})
+    last.training.epochs.write([epoch(1)])
+    return Sender(config, folder), folder
+
+
+def resumed(folder: StudyFolder) -> Sender:
+    return Sender(folder.config.read(), folder)
+
+
+@pytest.mark.parametrize("trials", [3, 30])
+def test_a_change_reads_and_sends_one_trial_in_a_study_of_any_size(
+    tmp_path: Path, store: NotingStore, monkeypatch: pytest.MonkeyPatch, trials: int
+) -> None:
+    sender, folder = study(tmp_path, trials)
+    assert sender.send((), running=True) == trials
+    assert store.take() == ["none", *map(str, range(trials))]
+    opened: Counter[str] = Counter()
+    for kind, name in ((RecordFile, "read"), (StoredFile, "digest"), (EpochsFile, "read")):
+        monkeypatch.setattr(kind, name, _noting(getattr(kind, name), opened))
+    monkeypatch.setattr(StudyFolder, "trials", None)  # it lists all trials
+
+    folder.trial(1).result.write(complete(1, 0.9))
+    assert sender.send({1}, running=True) == 1
+    assert store.take() == ["none", "1"]
+    assert {name for name in opened if name.isdecimal()} == {"0001"}
+    assert sender.send((), running=True) == 0
+    assert store.take() == []
+
+
+def _noting(method: Any, opened: Counter[str]) -> Any:
+    def noting(self: StoredFile) -> Any:
+        opened[self.path.parent.name] += 1
+        return method(self)
+
+    return noting
+
+
+def test_at_the_end_only_what_had_not_ended_is_sent_again(tmp_path: Path, store: NotingStore) -> None:
+    sender, _ = study(tmp_path, 4)
+    sender.send((), running=True)
+    assert (store.states["2"], store.states["3"]) == ("pruned", "running")
+    store.take()
+    assert sender.send((), running=False) == 1
+    assert store.take() == ["none", "3"]
+    assert store.states["3"] == "interrupted"
+
+
+def test_a_resumed_study_sends_what_the_store_lacks(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 4)
+    sender.send((), running=True)
+    store.take()
+    write_trial(folder, failed(3), epochs=[epoch(1)])  # ended, and the driver was killed before it was sent
+    again = resumed(folder)
+    assert again.send((), running=True) == 1
+    assert store.take() == ["none", "3"]
+    assert store.states["3"] == "failed"
+    assert resumed(folder).send((), running=True) == 0
+    assert store.take() == []
+
+
+def test_what_could_not_be_sent_stays_pending(tmp_path: Path, store: NotingStore) -> None:
+    sender, _ = study(tmp_path, 4)
+    store.refused = "1"
+    with pytest.raises(ConnectionError):
+        sender.send((), running=True)
+    assert store.take() == ["none", "0"]
+    store.refused = None
+    assert sender.send((), running=True) == 3
+    assert store.take() == ["1", "2", "3"]
+
+
+def test_an_end_that_could_not_be_read_at_first_is_sent_later(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 3)
+    sender.send((), running=True)
+    store.take()
+    folder.trial(2).result.path.write_text("{")
+    with pytest.raises(StudyError, match=r"result\.json: damaged"):
+        sender.send({2}, running=True)
+    folder.trial(2).result.write(complete(2, 0.5))
+    assert sender.send((), running=True) == 1
+    assert store.take() == ["none", "2"]
+    assert store.states["2"] == "complete"
+
+
+def test_the_study_s_progress_is_sent_once_by_all_processes_together(
+    tmp_path: Path, store: NotingStore
+) -> None:
+    sender, folder = study(tmp_path, 4)
+    sender.send((), running=True)
+    folder.trial(3).result.write(complete(3, 0.5))
+    sender.send({3}, running=True)
+    again = resumed(folder)
+    folder.trial(2).result.write(complete(2, 0.75))
+    again.send((), running=False)
+    progress = {
+        (point.key, point.step): point.value for (run, point), _ in store.points.items() if run == "none"
+    }
+    assert max(count for (run, _), count in store.points.items() if run == "none") == 1
+    assert [progress["trials_complete", step] for step in range(1, 6)] == [0, 0, 0, 1, 2]
+    assert [progress["trials_pruned", step] for step in range(1, 6)] == [1, 2, 3, 3, 2]
+    assert [progress["best_value", step] for step in (4, 5)] == [0.5, 0.75]

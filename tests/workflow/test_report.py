@@ -1,0 +1,83 @@
+"""What a study says at its end, from rows on disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import result_row
+from studies import complete, prepared_study, write_study, write_trial
+
+from study.config import Config, validate
+from study.errors import StudyError
+from study.evaluation.rows import ResultRow
+from study.records import StudyFolder
+from study.workflow.report import final_report, summarise
+
+ROW = result_row(center="MATAR", subject="MATAR-0001", subset="DWI+SWAN", dice=0.5, false_positives=2)
+
+
+def ended(root: Path, rows: list[ResultRow], target: str) -> tuple[Config, StudyFolder]:
+    """A study whose one trial is complete."""
+    config = validate(
+        {
+            "study": {"name": "s", "root": str(root)},
+            "cohort": {"target": target, "modalities": ["DWI", "SWAN"], "unseen": []},
+            "modality_dropout": {"droppable": ["SWAN"]},
+            "evaluation": {"bootstrap": 20},
+        }
+    )
+    folder = write_study(config, prepared_study())
+    write_trial(folder, complete(0, 0.5), rows=rows)
+    folder.summary.write(summarise(config, folder))
+    return config, folder
+
+
+def test_the_report_tells_thrombi_by_occlusion_and_control_scans(tmp_path: Path) -> None:
+    rows = [
+        replace(ROW, occlusion="distal"),
+        replace(
+            ROW, subject="MATAR-0002", split="control", dice=0.0, detected=float("nan"), false_positives=3
+        ),
+    ]
+    config, folder = ended(tmp_path, rows, "thrombus")
+    said = final_report(config, folder)
+    lines = [line.split() for line in said.splitlines()]
+    assert ["seen", "removed", "distal", "all", "control"] in lines
+    (false_positives,) = [line for line in said.splitlines() if line.startswith("false positives ")]
+    shown = [cell.strip() for cell in false_positives.split("  ") if cell]
+    assert shown == [
+        "false positives", "yes", "nothing", "2.00 (2.00 to 2.00)", "2.00 (2.00 to 2.00)", "3.00 (3.00 to 3.00)"
+    ]  # fmt: skip
+    # The control scan is no test subject: it lowers no Dice.
+    (center,) = [line for line in said.splitlines() if line.startswith("MATAR")]
+    assert center.split()[4:6] == ["1", "0.500"]
+    summary = summarise(config, folder)
+    assert (summary.winner, summary.states) == (0, {"complete": 1})
+
+
+def test_a_damaged_file_of_the_winner_is_named_and_does_not_hide_it(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    folder.trial(0).parameters.path.write_text("{")
+    with pytest.raises(
+        StudyError, match=r"0000/parameters\.json: damaged .*from what MLflow shows of the trial"
+    ):
+        summarise(config, folder)
+
+
+def test_a_single_training_of_an_experiment_compares_nothing(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "thrombus")
+    slices = {"model": {"slices": {"type": "categorical", "choices": [10, 12], "in_turn": True}}}
+    experiment = config.with_values({"search_space": slices})
+    assert final_report(experiment, folder) == final_report(config, folder)
+    folder.trial(0).parameters.write({"model.slices": 12})
+    assert "compared in turn (model.slices)" in final_report(experiment, folder)
+
+
+@pytest.mark.parametrize(("target", "told"), [("lesion", False), ("thrombus", True)])
+def test_where_no_occlusion_is_known_only_a_thrombus_has_the_table(
+    tmp_path: Path, target: str, told: bool
+) -> None:
+    config, folder = ended(tmp_path, [ROW], target)
+    assert ("By occlusion" in final_report(config, folder)) is told
