@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from studies import chains, complete, fit
+from studies import chains, complete, fit, pruned
 
 from study.config import Config
 from study.evaluation.rows import ResultRow
-from study.records import Finished, StudyFolder
+from study.records import Finished, StudyFolder, TrialResult
 from study.tracking.history import History
 from study.tracking.records import RunRecord, metric_name, study_record, trial_record
 
@@ -80,11 +80,11 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
     assert (curve["path"], curve["points"][1]) == ("postprocessing.threshold", [0.4, 0.5])
 
 
-@pytest.mark.parametrize(("state", "drawn"), [("pruned", False), ("complete", True)])
+@pytest.mark.parametrize(("result", "drawn"), [(pruned(0, 0.61), False), (complete(0, 0.61), True)])
 def test_a_pruned_trial_has_its_curves_as_metrics_alone(
-    config: Config, folder: StudyFolder, state: str, drawn: bool
+    config: Config, folder: StudyFolder, result: TrialResult, drawn: bool
 ) -> None:
-    folder.trial(0).result.write(complete(0, 0.61).model_copy(update={"state": state}))
+    folder.trial(0).result.write(result)
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
     assert ("training_curves.png" in record.pictures) is drawn
     assert len(_series(record, "train_loss")) == 4
