@@ -1,20 +1,17 @@
-"""`python -m analysis.compare gradual=studies/gradual none=studies/none`: two studies' winners on the same subjects.
-
-Several runs of one side (other seeds) are joined by commas: `gradual=studies/g0,studies/g1`. Each subject then counts
-with its mean over the runs. Intervals are over subjects; they do not include the spread between seeds, which is shown
-run by run.
-"""
+"""`python -m analysis.compare gradual=studies/gradual none=studies/none`: two studies' winners on the same subjects."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
+from analysis.labelled import LABELS, LabelledStudies
 from analysis.significance import Interval, bootstrap_mean, paired_difference
-from study.commandline import parse_pairs, run_command
+from study.commandline import Command, Given, run_command, say
+from study.commandline.place import GivenPath
 from study.errors import ConfigError
 from study.records import Ranking, StudyFolder
 
@@ -23,7 +20,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESAMPLES = 10_000
-LEGAL = {"out": "a picture of the comparison (PNG)"}
+
+
+class Arguments(LabelledStudies):
+    """Keys of the command itself; all others are labels of sides."""
+
+    out: GivenPath | None = Field(None, description="a picture of the comparison (PNG)")
+
+
+COMMAND = Command(
+    "analysis.compare",
+    Arguments,
+    details="""\
+Several runs of one side (other seeds) are a list: 'gradual=[studies/g0, studies/g1]'. Each subject then counts with its
+mean over the runs. Intervals are over subjects; they do not include the spread between seeds, which is shown run by
+run.""",
+    others=LABELS,
+)
 COLORS = ("#D55E00", "#666666")
 
 
@@ -144,27 +157,21 @@ def figure_of(comparisons: Sequence[Comparison]) -> Figure:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The command; see the top of this file."""
-    if not arguments or "--help" in arguments or "-h" in arguments:
-        sys.stdout.write(f"{__doc__}\n  out=compare.png  {LEGAL['out']}\n")
-        return
-    pairs = parse_pairs(arguments, LEGAL, others=True)
-    out = pairs.pop("out", None)
-    if len(pairs) != 2:
-        raise ConfigError(
-            [f"two sides are compared, label=folder[,folder…]; got {', '.join(pairs) or 'none'}"]
-        )
-    sides = {
-        name: [_winner_rows(Path(path)) for path in folders.split(",")] for name, folders in pairs.items()
-    }
+    """The command; see `--help`."""
+    COMMAND.run(arguments, _compare)
+
+
+def _compare(given: Given[Arguments]) -> None:
+    if len(labels := given.own.labels) != 2:
+        raise ConfigError([f"two sides are compared, each LABEL=folder; got {', '.join(labels) or 'none'}"])
+    sides = {name: [_winner_rows(folder) for folder in runs] for name, runs in given.own.studies().items()}
     comparisons = compare(sides)
-    sys.stdout.write(to_markdown(comparisons) + "\n")
-    if out:
-        figure_of(comparisons).savefig(out, dpi=150)
+    say(to_markdown(comparisons))
+    if given.own.out is not None:
+        figure_of(comparisons).savefig(given.own.out, dpi=150)
 
 
-def _winner_rows(path: Path) -> pd.DataFrame:
-    folder = StudyFolder.find(path.parent, path.name)
+def _winner_rows(folder: StudyFolder) -> pd.DataFrame:
     rows = Ranking(folder).winning_rows()
     return rows[rows["split"] == "test"]
 

@@ -1,48 +1,57 @@
-"""`python -m analysis.systems AttLLSTM=studies/slices by=model.slices`: many systems side by side, by occlusion.
-
-Each label names a finished study and stands for its winner. With `by=` it stands for the best complete trial (by the
-objective, on validation subjects) of each value of a searched setting, or of each combination of several settings
-joined by commas: `by=model.name,model.recurrent.kind`. Several runs of one system (other seeds) are folders joined by
-commas; each subject then counts with its mean over the runs.
-
-Test subjects in whom one sequence stands in for another (cohort.modality_aliases) have a second table of their own.
-"""
+"""`python -m analysis.systems AttLLSTM=studies/slices by=model.slices`: many systems side by side, by occlusion."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
+from analysis.labelled import LABELS, LabelledStudies
 from analysis.tables import occlusion_table
 from analysis.text import OCCLUSION_NOTE, to_markdown
-from study.commandline import parse_pairs, run_command
+from study.commandline import Command, Given, run_command, say
+from study.config.nearest import did_you_mean
 from study.errors import ConfigError
-from study.records import Ranking, StudyFolder
+from study.records import Ranking
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SYSTEM = "system"
 RESAMPLES = 10_000
-LEGAL = {"by": "searched settings whose values are compared, joined by commas"}
+
+
+class Arguments(LabelledStudies):
+    """Keys of the command itself; all others are labels of systems."""
+
+    by: tuple[str, ...] = Field((), description="searched settings whose values are compared")
+
+
+COMMAND = Command(
+    "analysis.systems",
+    Arguments,
+    details="""\
+Each label names a finished study and stands for its winner. With by=… it stands for the best complete trial (by the
+objective, on validation subjects) of each value of a searched setting, or of each combination of several settings:
+'by=[model.name, model.recurrent.kind]'. Several runs of one system (other seeds) are a list of folders; each subject
+then counts with its mean over the runs.
+
+Test subjects in whom one sequence stands in for another (cohort.modality_aliases) have a second table of their own.""",
+    others=LABELS,
+)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The command; see the top of this file."""
-    if not arguments or "--help" in arguments or "-h" in arguments:
-        sys.stdout.write(f"{__doc__}\n  by=model.slices  {LEGAL['by']}\n")
-        return
-    sides = parse_pairs(arguments, LEGAL, others=True)
-    paths = [path for path in sides.pop("by", "").split(",") if path]
-    if not sides:
+    """The command; see `--help`."""
+    COMMAND.run(arguments, _compare)
+
+
+def _compare(given: Given[Arguments]) -> None:
+    if not given.own.labels:
         raise ConfigError(["no study is given; name one as LABEL=folder"])
-    rankings = {
-        label: [Ranking(StudyFolder.find(Path(path).parent, Path(path).name)) for path in joined.split(",")]
-        for label, joined in sides.items()
-    }
-    sys.stdout.write(describe(rows_of_systems(rankings, paths), RESAMPLES, 0) + "\n")
+    rankings = {label: [Ranking(folder) for folder in runs] for label, runs in given.own.studies().items()}
+    say(describe(rows_of_systems(rankings, given.own.by), RESAMPLES, 0))
 
 
 def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[str] = ()) -> pd.DataFrame:
@@ -94,14 +103,11 @@ def _name(label: str, paths: Sequence[str], values: Sequence[object]) -> str:
 
 
 def _check_searched(ranking: Ranking, paths: Sequence[str]) -> None:
-    if not paths:
-        return
-    searched = ranking.searched_settings()
-    if unknown := [path for path in paths if path not in searched]:
-        there = ", ".join(sorted(searched)) or "nothing"
-        raise ConfigError(
-            [f"by: no trial of {ranking.folder.path} searched {', '.join(unknown)}; searched are {there}"]
-        )
+    searched = sorted(ranking.searched_settings()) if paths else []
+    for path in paths:
+        if path not in searched:
+            near = did_you_mean(path, searched) or f"; searched are {', '.join(searched) or 'no settings'}"
+            raise ConfigError([f"by: no trial of {ranking.folder.path} searched {path}{near}"])
 
 
 if __name__ == "__main__":

@@ -5,49 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from study.commandline import parse_pairs, run_command, say, usage
-from study.errors import ConfigError
+from pydantic import Field
+
+from study.commandline import Command, Given, run_command, say
+from study.commandline.place import OfStudy, TrialNumber
+from study.config import Section, Subsets
 
 if TYPE_CHECKING:
     from study.config import Config
     from study.records import TrialFolder
     from study.records.rows import RowsFile
 
-KEYS = {
-    "study.name": "the study; required",
-    "study.root": "folder that holds the studies (default: studies)",
-    "trial": "number of the trial (default: the winner)",
-    "evaluation.subsets": "droppable: each droppable modality removed in turn; all: every non-empty subset",
-    "cohort": "choice of another cohort, with its cohort.… keys (default: the study's own test subjects)",
-    "debug": "true: print the traceback of an error",
-}
-PURPOSE = "Score a trained network, center by center and availability subset by availability subset."
+
+class Evaluation(Section):
+    """How it is judged."""
+
+    subsets: Subsets | None = Field(
+        None,
+        description="droppable: each droppable modality removed in turn; all: every non-empty subset; null: as in the "
+        "study",
+    )
+
+
+class Arguments(OfStudy):
+    """Keys of the command itself."""
+
+    trial: TrialNumber | None = Field(None, description="which trial of the study; null: the winner")
+    evaluation: Evaluation = Evaluation()
+
+
+COMMAND = Command(
+    "study.evaluate",
+    Arguments,
+    ("cohort",),
+    details="It is scored on the study's own test subjects, or on another cohort: cohort=… and its keys.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Evaluate a trial and print the table; rows are written to the trial's folder."""
-    if {"-h", "--help"} & set(arguments):
-        say(usage("study.evaluate", PURPOSE, KEYS))
-        return
-    others = [argument for argument in arguments if argument.startswith(("cohort=", "cohort."))]
-    given = parse_pairs([argument for argument in arguments if argument not in others], KEYS)
-    problems = [] if given.get("study.name") else ["study.name: required and not given"]
-    if not given.get("trial", "0").isdecimal():
-        problems.append(f"trial: must be the number of a trial, got '{given['trial']}'")
-    if problems:
-        raise ConfigError(problems)
+    COMMAND.run(arguments, _evaluate)
 
+
+def _evaluate(given: Given[Arguments]) -> None:
     from study.commandline.composition import compose_section
     from study.records import StudyFolder
     from study.workflow.evaluating import evaluate_trial
 
-    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
+    own, settings = given.own, given.settings
+    with StudyFolder.opened(own.study.root, own.study.name) as folder:
         evaluated = evaluate_trial(
             folder,
-            int(given["trial"]) if "trial" in given else None,
+            own.trial,
             say,
-            subsets=given.get("evaluation.subsets"),
-            cohort=compose_section(others, "cohort") if others else None,
+            subsets=own.evaluation.subsets,
+            cohort=compose_section(settings, "cohort") if settings.pairs else None,
         )
         say(_tables(*evaluated))
 

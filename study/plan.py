@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say
 from study.config import Config
 
-PURPOSE = """Read the training subjects and print the spacing, patch and network planned from them.
-Nothing is trained, and no study is created."""
+COMMAND = Command(
+    "study.plan",
+    OwnKeys,
+    WHOLE,
+    details="The training subjects are read. Nothing is trained, and no study is created.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the plan; see `--help`."""
-    run_configured("study.plan", PURPOSE, arguments, lambda config: say(describe_plan(config)))
+    run_configured(COMMAND, arguments, lambda config, own: say(describe_plan(config)))
 
 
 def describe_plan(config: Config) -> str:

@@ -35,11 +35,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any
+
+from study.config.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import SelectableGroups  # what Python 3.11 gives; gone from 3.12
@@ -185,9 +186,7 @@ def must_be_one_of(names: Sequence[str], given: str) -> str:
     """What is wrong with a name that is none of these, with the nearest one."""
     if not names:
         return f"there is none to choose from, as no installed package adds one, got {given!r}"
-    near = get_close_matches(given, names, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"must be one of {', '.join(names)}, got {given!r}{hint}"
+    return f"must be one of {', '.join(names)}, got {given!r}{did_you_mean(given, names)}"
 
 
 def _is_ours(kind: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from study.config import Blending, Count, Fraction, Section
+from study.config.explaining import explained
 from study.errors import BundleError
 from study.evaluation.chains import Chains
 from study.machine.untrusted import UnreadableError, parse_json
@@ -113,9 +114,8 @@ def from_text(text: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(map(str, first["loc"]))
-        raise BundleError(f"{where}: bundle.json: {path}: {first['msg']}; export the bundle again") from None
+        problem = explained(Manifest, error)[0]
+        raise BundleError(f"{where}: bundle.json: {problem}; export the bundle again") from None
 
 
 def _check_requirements(requires: Any, where: str) -> None:

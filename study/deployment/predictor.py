@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from study.cohort.aliases import find_stand_ins, substitute
 from study.config import Imaging
+from study.config.nearest import did_you_mean
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
 from study.errors import ConfigError
@@ -186,7 +187,10 @@ def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
     """Raise ConfigError unless images are given, all are known to the bundle, and none beside its stand-in."""
     known = ", ".join(manifest.sequences)
     if unknown := [name for name in images if name not in manifest.sequences]:
-        raise ConfigError([f"{name}: not a modality of this bundle; it knows {known}" for name in unknown])
+        told = "not a modality of this bundle; it knows"
+        raise ConfigError(
+            [f"{name}: {told} {known}{did_you_mean(name, manifest.sequences)}" for name in unknown]
+        )
     if not images:
         raise ConfigError([f"no modality is given; give at least one of {known} as NAME=file.nii.gz"])
     for modality, others in manifest.modality_aliases.items():

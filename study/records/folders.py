@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from study.config import Config
+from study.config.nearest import did_you_mean
 from study.errors import StudyError
 from study.machine.files import remove_leftovers
-from study.machine.mirror import local_root, mirrored
+from study.machine.mirror import address_of, mirrored
+from study.machine.shell import near_path
 from study.records import losses
 from study.records.files import RecordFile, refuse_link
 from study.records.fits import Fits
@@ -28,6 +30,9 @@ from study.records.tracking import FinishedFile, TrackingHistory
 from study.records.training import TrainingFiles
 from study.records.weights import StartFiles, WeightsFile
 
+DEFAULT_ROOT = "studies"  # of study.root
+NAME = "study.name"
+LISTED = 20  # studies that a message lists
 TRIAL = re.compile(r"[0-9]{4}|[1-9][0-9]{4,8}")  # the name of a trial's folder
 
 
@@ -68,30 +73,47 @@ class StudyFolder:
         self.scratch = self.path / ".tune"
 
     @classmethod
-    def find(cls, root: Path, name: str) -> StudyFolder:
-        """The folder of an existing study; raises StudyError, listing existing studies, if there is none."""
+    def find(cls, root: Path, name: str, key: str = NAME) -> StudyFolder:
+        """The folder of an existing study.
+
+        Args:
+            root: folder of the folders of studies.
+            name: of the study.
+            key: by which the user has named it.
+
+        Raises:
+            StudyError: there is none; tells the nearest one, or all that there are.
+        """
         folder = cls(root, name)
         if not folder.config.exists:
-            there = sorted(path.parent.name for path in root.glob("*/config.json"))
-            raise StudyError(
-                f"study.name: no study '{name}' in {root.absolute()}; "
-                f"there: {', '.join(there) or 'none'}; give study.name=… and study.root=…"
-            )
+            how = "; give study.name=… and study.root=…" if key == NAME else "; correct the path"
+            raise StudyError(f"{key}: no study '{name}' in {root.absolute()}{_others(root, name, how)}")
         folder.refuse_links()
         return folder
 
     @classmethod
+    def at(cls, path: Path, key: str) -> StudyFolder:
+        """The study in a folder that the user has named by a key; raises StudyError like `find`."""
+        return cls.find(path.parent, path.name, key)
+
+    @classmethod
     @contextmanager
-    def opened(cls, root: str, name: str) -> Iterator[StudyFolder]:
+    def opened(cls, root: Path, name: str) -> Iterator[StudyFolder]:
         """The folder of an existing study for a command; one in an object store is brought here, and sent back.
 
         Args:
-            root: folder, or address in an object store.
+            root: folder of the folders of studies, as `study.root` has it.
             name: of the study.
         """
-        place = local_root(root)
-        with mirrored(place, name):
-            yield cls.find(place, name)
+        with mirrored(root, name):
+            yield cls.find(root, name)
+
+    @property
+    def arguments(self) -> list[str]:
+        """How a command is told of this study."""
+        root = self.path.parent
+        place = address_of(root) or near_path(root)
+        return [f"study.name={self.path.name}", *([] if place == DEFAULT_ROOT else [f"study.root={place}"])]
 
     def refuse_links(self) -> None:
         """Raise StudyError if something in the folder is a link: a stranger's study could lead anywhere by one.
@@ -127,15 +149,16 @@ class StudyFolder:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
         return held(
             self.path / ".lock",
-            f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}; "
-            "wait for it, or choose another study.name",
+            f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}",
+            "wait for it, end it, or choose another study.name",
         )
 
     def tracked(self) -> AbstractContextManager[None]:
         """Send the study to its tracking store; raises StudyError if another process does."""
         return held(
             self.path / "tracking.lock",
-            f"{self.path}: another process is sending this study to MLflow; wait until it has finished",
+            f"{self.path}: another process is sending this study to MLflow",
+            "wait until it has finished",
         )
 
 
@@ -176,3 +199,12 @@ class TrialFolder:
         """Remove kept probabilities of an earlier judgement; raises StudyError if their folder is a link."""
         refuse_link(self.kept.path)
         shutil.rmtree(self.kept.path, ignore_errors=True)
+
+
+def _others(root: Path, name: str, how: str) -> str:
+    """The study that is meant instead of one that does not exist, or those that there are."""
+    if not root.is_dir():
+        return f", a folder that does not exist{how}"
+    there = sorted(path.parent.name for path in root.glob("*/config.json"))
+    listed = f"{', '.join(there[:LISTED])}{', …' if len(there) > LISTED else ''}"
+    return did_you_mean(name, there) or f"; there: {listed or 'none'}{how}"

@@ -70,7 +70,7 @@ class FinishedFile(StoredFile):
         try:
             return Finished.model_validate_json(line)
         except ValidationError as error:
-            raise self.damaged(f"line {number}: {first_problem(error)}") from None
+            raise self.damaged(f"line {number}: {first_problem(Finished, error)}") from None
 
 
 class TrackingHistory(Record):

@@ -7,6 +7,7 @@ import threading
 
 from study.config import Config, hide_passwords
 from study.errors import StudyError
+from study.machine.shell import command_line
 from study.records import StudyFolder
 from study.tracking.sender import Sender
 from study.tracking.store import tracking_uri
@@ -75,7 +76,6 @@ class MlflowTracker:
         logger.warning("%s", hide_passwords(text))
 
     def _sync_command(self) -> str:
-        study = self._config.study
         stored = self._folder.config.read().tracking
         given = {
             "tracking.uri": self._config.tracking.uri,
@@ -86,7 +86,7 @@ class MlflowTracker:
             for key, value in given.items()
             if value != getattr(stored, key.removeprefix("tracking."))
         ]
-        return " ".join([f"python -m study.sync study.name={study.name} study.root={study.root}", *other])
+        return command_line("study.sync", *self._folder.arguments, *other)
 
     def _work(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from search_spaces import SearchSpace
 from study.config import Config, validate
@@ -36,7 +36,7 @@ class Refit:
     lines: tuple[str, ...]
 
 
-def trials_named(folder: StudyFolder, named: str | None) -> list[TrialFolder]:
+def trials_named(folder: StudyFolder, named: int | Literal["all"] | None) -> list[TrialFolder]:
     """The trials that a user selects: one by number, all complete ones by `all`, or the winner by None.
 
     Raises:
@@ -47,7 +47,7 @@ def trials_named(folder: StudyFolder, named: str | None) -> list[TrialFolder]:
         if not found:
             raise StudyError(f"{folder.path}: no trial is complete yet; resume the study with resume=true")
         return found
-    return [find_winner(folder) if named is None else complete_trial(folder, int(named))]
+    return [find_winner(folder) if named is None else complete_trial(folder, named)]
 
 
 def refit(trial: TrialFolder, space: Any | None, changes: Mapping[str, Any], out: Path | None) -> Refit:

@@ -7,6 +7,7 @@ from analysis.tables import average_table, cross_center_table, occlusion_table, 
 from analysis.text import OCCLUSION_NOTE, to_text
 from search_spaces.space import SearchSpace
 from study.config import Config
+from study.machine.shell import command_line, near_path
 from study.records import (
     CompleteTrial,
     Ranking,
@@ -14,7 +15,7 @@ from study.records import (
     Summary,
     TrialFolder,
 )
-from study.tracking import tracking_uri
+from study.tracking import MLFLOW_DATABASE
 
 
 def summarise(config: Config, folder: StudyFolder) -> Summary:
@@ -98,16 +99,30 @@ def _synthesis(trial: TrialFolder) -> list[str]:
 
 
 def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
-    where = f"study.name={config.study.name} study.root={config.study.root}"
-    present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
-    lines = [f"All files are in {folder.path}", "Next:"]
-    if config.tracking.enabled and config.tracking.tracker == "mlflow":
-        uri = tracking_uri(config.tracking, folder)
-        server = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1"
-        lines.append(f"  {server} --backend-store-uri {uri}")
-    lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
-    lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
-    return lines
+    bundle, where = f"{config.study.name}-bundle", folder.arguments
+    present = [f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities]
+    commands = [
+        *_to_mlflow(config, folder),
+        command_line("study.export", *where, f"out={bundle}"),
+        command_line("study.predict", f"bundle={bundle}", *present, "out=mask.nii.gz"),
+    ]
+    return [f"All files are in {folder.path}", "Next:", *(f"  {command}" for command in commands)]
+
+
+def _to_mlflow(config: Config, folder: StudyFolder) -> list[str]:
+    """How the study is looked at in MLflow; how it is sent there first, if it has not been."""
+    if not config.tracking.enabled or config.tracking.tracker != "mlflow":
+        return []
+    if not folder.tracking.exists:
+        return [command_line("study.sync", *folder.arguments)]
+    if config.tracking.uri is None:
+        store = f"sqlite:///{near_path(folder.path / MLFLOW_DATABASE)}"
+    elif config.tracking.uri.startswith("http"):
+        return [f"open {config.tracking.uri} in a browser"]
+    else:
+        store = config.tracking.uri
+    server = command_line("mlflow", "ui", "--workers", "1", "--backend-store-uri", store)
+    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}"]
 
 
 def _shown(value: object) -> str:

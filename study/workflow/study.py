@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from study.commandline.progress import Say
@@ -36,12 +36,23 @@ def run_study(config: Config, say: Say) -> StudyFolder:
         ConfigError: the settings do not fit the scans or the machine.
         KeyboardInterrupt: on Ctrl-C; its notes say how to continue.
     """
-    with mirrored(config.study.root, config.study.name) as mirror:
-        return _run(config, say, mirror.push if mirror else lambda: None)
+    with mirrored(config.study.root, config.study.name) as mirror, _alone(config) as folder:
+        return _run(config, folder, say, mirror.push if mirror else lambda: None)
 
 
-def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
+@contextmanager
+def _alone(config: Config) -> Iterator[StudyFolder]:
+    """The study's folder; one that exists is driven from now on, before hours may go into preparing scans.
+
+    Raises:
+        StudyError: another process drives it.
+    """
     folder = StudyFolder(config.study.root, config.study.name)
+    with folder.driven() if folder.config.exists else nullcontext():
+        yield folder
+
+
+def _run(config: Config, folder: StudyFolder, say: Say, stored: Callable[[], None]) -> StudyFolder:
     check_resumable(config, folder)
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
@@ -66,12 +77,11 @@ def train_once(config: Config, say: Say) -> StudyFolder:
 
     Arguments and exceptions are those of `run_study`.
     """
-    with mirrored(config.study.root, config.study.name):
-        return _train(config, say)
+    with mirrored(config.study.root, config.study.name), _alone(config) as folder:
+        return _train(config, folder, say)
 
 
-def _train(config: Config, say: Say) -> StudyFolder:
-    folder = StudyFolder(config.study.root, config.study.name)
+def _train(config: Config, folder: StudyFolder, say: Say) -> StudyFolder:
     check_resumable(config, folder)
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
@@ -84,7 +94,7 @@ def _train(config: Config, say: Say) -> StudyFolder:
         say(_epoch_line(epoch))
         return False
 
-    with _telling(CONTINUE):
+    with folder.driven(), _telling(CONTINUE):
         run_trial(config, trial, report)
     folder.summary.write(summarise(config, folder))
     say(final_report(config, folder))

@@ -98,7 +98,7 @@ def test_another_cohort_is_told_apart_in_the_same_way(
     """Learnt from South; North with its control scans, and Abroad with its stand-ins, come later."""
     path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
     aliases = "cohort.modality_aliases={ADC: [APPARENT]}"
-    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]", aliases])
+    run_command(train.main, arguments([], "study.name=south", path, "cohort.unseen=[]", aliases))
     folder = StudyFolder.find(tmp_path / "studies", "south")
     elsewhere = write_table(tmp_path / "rest.csv", [row for row in table if row["center"] != "South"])
     where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
@@ -123,7 +123,7 @@ def test_another_cohort_may_have_stand_ins_that_the_study_had_not(
     table: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
-    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]"])
+    run_command(train.main, arguments([], "study.name=south", path, "cohort.unseen=[]"))
     elsewhere = write_table(tmp_path / "abroad.csv", [row for row in table if row["center"] == "Abroad"])
     where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
     written = StudyFolder(tmp_path / "studies", "south").trial(0).evaluation("cohort")

@@ -79,8 +79,8 @@ def test_a_study_searches_them_and_its_bundle_needs_the_package(
         "search_space.schedule.shape=plunge",
         "evaluation.metrics=[precision]",
         "search_space=none",
-        "+search_space.model.settings.width={type: int, low: 2, high: 6}",
-        "+search_space.schedule.settings.at={type: float, low: 0.2, high: 0.8}",
+        "search_space.model.settings.width={type: int, low: 2, high: 6}",
+        "search_space.schedule.settings.at={type: float, low: 0.2, high: 0.8}",
         "study.name=mine",
         "study.trials=2",
         "tuning.scheduler=none",  # the trial that is read below must not be pruned

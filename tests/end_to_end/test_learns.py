@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from later_wins import later_wins
 
 from study.commandline.composition import compose
 from study.config import Config
@@ -114,7 +115,7 @@ def start_dice(config: Config, folder: StudyFolder) -> float:
 @pytest.mark.parametrize("arguments", CASES.values(), ids=CASES)
 def test_it_learns(arguments: list[str], phantoms: Path, tmp_path: Path) -> None:
     given = [*COHORT, f"study.root={tmp_path}", f"cohort.phantom.root={phantoms}", "study.name=learns"]
-    config = compose([*given, f"imaging.cache={phantoms / 'cache'}", *arguments])
+    config = compose(later_wins(*given, f"imaging.cache={phantoms / 'cache'}", *arguments))
     folder = StudyFolder(tmp_path, "learns")
     prepare_study(config, folder)
     before = start_dice(config, folder)

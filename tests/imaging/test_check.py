@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.cohort.__main__ import check
+from study.cohort.__main__ import main
 from study.cohort.records import Cohort
 from study.errors import CohortError, ConfigError, Problem
 from study.imaging.check import check_cohort
@@ -86,12 +86,12 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
         "subject,patient,center,DWI,ADC,lesion\na,a,X,a/DWI.nii.gz,a/ADC.nii.gz,a/lesion.nii.gz\n"
     )
     arguments = ["check", "cohort=manifest", f"cohort.path={table}"]
-    check(arguments)
+    main(arguments)
     assert "X: 1 subjects" in capsys.readouterr().out
     with table.open("a") as file:
         file.write("b,b,X,,gone.nii.gz,\n")
     with pytest.raises(SystemExit) as caught:
-        check(arguments)
+        main(arguments)
     assert caught.value.code == 2
     printed = capsys.readouterr().out
     assert "X: 1 subjects" in printed
@@ -99,13 +99,13 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
 
 
 def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    check(["--help"])
+    main(["--help"])
     assert "python -m study.cohort check" in capsys.readouterr().out
     for arguments in ([], ["chek"]):
         with pytest.raises(ConfigError, match="check"):
-            check(arguments)
+            main(arguments)
 
 
 def test_a_manifest_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match=r"gone\.csv"):
-        check(["check", "cohort=manifest", f"cohort.path={tmp_path / 'gone.csv'}"])
+        main(["check", "cohort=manifest", f"cohort.path={tmp_path / 'gone.csv'}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from studies import complete, prepared_study, write_study, write_trial
 from study.config import Config, validate
 from study.errors import StudyError
 from study.evaluation.rows import ResultRow
-from study.records import StudyFolder
+from study.records import StudyFolder, TrackingHistory
 from study.workflow.report import final_report, summarise
 
 ROW = result_row(center="MATAR", subject="MATAR-0001", subset="DWI+SWAN", dice=0.5, false_positives=2)
@@ -81,3 +82,41 @@ def test_where_no_occlusion_is_known_only_a_thrombus_has_the_table(
 ) -> None:
     config, folder = ended(tmp_path, [ROW], target)
     assert ("By occlusion" in final_report(config, folder)) is told
+
+
+def next_steps(config: Config, folder: StudyFolder) -> list[str]:
+    return final_report(config, folder).partition("Next:\n")[2].splitlines()
+
+
+def test_the_next_steps_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "my studies"
+    config, folder = ended(root, [ROW], "lesion")
+    folder.tracking.write(TrackingHistory(study_id="x", written_ms=0))
+    monkeypatch.chdir(tmp_path)
+    server, export, predict = (shlex.split(line) for line in next_steps(config, folder))
+    assert server[0] == "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"
+    assert server[2:5] == ["-m", "mlflow", "ui"]
+    assert server[-1] == "sqlite:///my studies/s/mlflow.db"
+    assert export[1:] == ["-m", "study.export", "study.name=s", "study.root=my studies", "out=s-bundle"]
+    assert predict[1:] == [
+        "-m", "study.predict", "bundle=s-bundle", "DWI=dwi.nii.gz", "SWAN=swan.nii.gz", "out=mask.nii.gz"
+    ]  # fmt: skip
+
+
+def test_a_default_root_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, folder = ended(tmp_path / "studies", [ROW], "lesion")
+    monkeypatch.chdir(tmp_path)
+    assert "study.root" not in "\n".join(next_steps(config, folder))
+
+
+def test_mlflow_is_named_only_where_it_has_the_study(tmp_path: Path) -> None:
+    """A single training sends nothing; a store on a server is looked at there."""
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    assert " -m study.sync study.name=s " in next_steps(config, folder)[0]
+    folder.tracking.write(TrackingHistory(study_id="x", written_ms=0))
+    elsewhere = config.with_values({"tracking.uri": "http://mlflow.example.org:5000"})
+    assert next_steps(elsewhere, folder)[0].strip() == "open http://mlflow.example.org:5000 in a browser"
+    other = config.with_values({"tracking.uri": "sqlite:////data/all.db"})
+    assert next_steps(other, folder)[0].endswith(" --backend-store-uri sqlite:////data/all.db")
+    off = config.with_values({"tracking.enabled": False})
+    assert "-m mlflow" not in "\n".join(next_steps(off, folder))

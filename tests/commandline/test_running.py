@@ -1,26 +1,12 @@
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
 
-from study.commandline import parse_pairs, run_command, usage
-from study.errors import ConfigError, FadeoutError
-
-LEGAL = {"out": "where to", "in": "where from"}
-
-
-def test_pairs_are_split_at_the_first_equals_sign() -> None:
-    assert parse_pairs(["out=a=b", "in="], LEGAL) == {"out": "a=b", "in": ""}
-
-
-def test_all_mistakes_are_told_at_once() -> None:
-    with pytest.raises(ConfigError) as error:
-        parse_pairs(["ot=1", "words", "in=1", "in=2"], LEGAL)
-    assert [problem.split(":")[0] for problem in error.value.problems] == ["ot", "words", "in"]
-
-
-def test_other_keys_can_be_allowed() -> None:
-    assert parse_pairs(["DWI=a.nii"], LEGAL, others=True) == {"DWI": "a.nii"}
+from study.commandline import run_command
+from study.errors import FadeoutError
 
 
 def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,11 +46,6 @@ def test_a_programming_error_is_not_hidden() -> None:
         run_command(fail, [])
 
 
-def test_usage_names_every_key() -> None:
-    text = usage("study.x", "Does x.", LEGAL)
-    assert all(key in text and explanation in text for key, explanation in LEGAL.items())
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(
     capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
@@ -80,3 +61,35 @@ def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(
         run_command(work, [])
     assert stopped.value.code == code
     assert capsys.readouterr().err == "interrupted; continue with resume=true\n"
+
+
+def ended_with_closed_output(body: str) -> subprocess.CompletedProcess[str]:
+    """A command whose output nobody reads after the first line, as in `… | head -1`."""
+    code = f"import threading, time; from study.commandline import run_command, say\n{body}\nrun_command(main, [])"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "first\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    return subprocess.CompletedProcess(command, process.returncode, None, said)
+
+
+def test_a_command_whose_output_nobody_reads_on_ends_silently() -> None:
+    body = "def main(arguments):\n    say('first')\n    while True: say('more')"
+    ended = ended_with_closed_output(body)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_so_does_one_that_prints_from_a_thread_after_it_has_tidied_up() -> None:
+    body = """
+def chatter():
+    while True: say('more')
+def main(arguments):
+    say('first')
+    threading.Thread(target=chatter, daemon=True).start()
+    time.sleep(60)
+"""
+    ended = ended_with_closed_output(body)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
