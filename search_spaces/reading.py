@@ -8,7 +8,7 @@ from typing import Any
 
 from search_spaces.parameter import Parameter
 from study.config import is_own, is_setting, legal_keys
-from study.config.validation import no_such_key
+from study.config.nearest import no_such_key
 
 # One cache, one start and one objective serve all trials; rungs need one number of epochs.
 SHARED = (

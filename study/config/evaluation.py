@@ -9,13 +9,14 @@ from pydantic import Field
 from study.config.known import known
 from study.config.section import Count, Section
 
+Subsets = Literal["droppable", "all"]
 Blending = Literal["gaussian_logits", "mean_probability"]
 
 
 class Evaluation(Section):
     """How a trained network is judged."""
 
-    subsets: Literal["droppable", "all"] = Field(
+    subsets: Subsets = Field(
         "droppable",
         description="modalities that are given: all, and all but a droppable one in turn; or every non-empty subset",
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MOST_METRICS, MOST_PARAMETERS = 800, 100  # at once: MLflow takes 100 parameters, 100 tags, and 1,000 of all
+MLFLOW_DATABASE = "mlflow.db"  # in the study's folder
 PAGE = 200  # runs that are read at once, each with all its parameters and metrics
 STATUS = {
     "running": "RUNNING",
@@ -68,7 +69,7 @@ class StoredRun:
 
 def tracking_uri(tracking: Tracking, folder: StudyFolder) -> str:
     """The MLflow store of a study, without its password: as configured, or SQLite in the study's folder."""
-    return tracking.uri or f"sqlite:///{folder.path.resolve() / 'mlflow.db'}"
+    return tracking.uri or f"sqlite:///{folder.path.resolve() / MLFLOW_DATABASE}"
 
 
 class RunStore:

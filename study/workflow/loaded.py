@@ -84,10 +84,10 @@ class LoadedStudy:
             cohort: another cohort as on the command line, `["cohort=manifest", "cohort.path=other.csv"]`; empty
                 selects the study's own test subjects.
         """
-        from study.commandline.composition import compose_section
+        from study.commandline.composition import compose_section, read_settings
         from study.workflow.evaluating import evaluate_trial
 
-        section = compose_section(cohort, "cohort") if cohort else None
+        section = compose_section(read_settings(cohort), "cohort") if cohort else None
         with mirrored(self.folder.path.parent, self.name):
             _, _, rows = evaluate_trial(
                 self.folder, trial, lambda text: None, subsets=subsets, cohort=section
@@ -122,7 +122,7 @@ def load_study(path: Path | str) -> LoadedStudy:
         StudyError: the folder holds no study; lists the studies beside it.
     """
     place = local_root(str(path))
-    with StudyFolder.opened(str(place.parent), place.name) as folder:
+    with StudyFolder.opened(place.parent, place.name) as folder:
         return LoadedStudy(folder)
 
 
