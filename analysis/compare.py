@@ -12,7 +12,7 @@ from analysis.labelled import LABELS, LabelledStudies
 from analysis.significance import Interval, bootstrap_mean, paired_difference
 from study.commandline import Command, Given, run_command, say
 from study.commandline.place import GivenPath
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
@@ -58,18 +58,28 @@ class Comparison:
 
 
 def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
-    """Compare two sides group by group, and by occlusion where it is known; each side has a table of rows per run."""
+    """Compare two sides group by group, and by occlusion where it is known; each side has a table of rows per run.
+
+    Raises:
+        StudyError: the sides have no test subject in common.
+    """
     import pandas as pd
 
     pooled = {name: pd.concat(tables) for name, tables in sides.items()}
     some = next(iter(pooled.values()))
     groups = some[["seen", "removed"]].drop_duplicates().sort_values(["seen", "removed"])
-    return [
+    compared = [
         _compare_group(sides, pooled, bool(seen), str(removed), occlusion)
         for seen, removed in groups.to_numpy()
         for occlusion in ("", "proximal", "distal")
         if not occlusion or (_part(some, seen, removed)["occlusion"] == occlusion).any()
     ]
+    found = [each for each in compared if each.difference.n]
+    if not found:
+        raise StudyError(
+            f"{' and '.join(sides)} have no test subject in common; compare studies with the same cohort and splits"
+        )
+    return found
 
 
 def _part(table: pd.DataFrame, seen: bool, removed: str, occlusion: str = "") -> pd.DataFrame:

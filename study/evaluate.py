@@ -31,7 +31,7 @@ class Arguments(OfStudy):
     """Keys of the command itself."""
 
     trial: TrialNumber | None = Field(None, description="which trial of the study; null: the winner")
-    evaluation: Evaluation = Evaluation()
+    evaluation: Evaluation = Field(default_factory=Evaluation)
 
 
 COMMAND = Command(

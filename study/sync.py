@@ -21,7 +21,7 @@ class Tracking(Section):
 class Arguments(OfStudy):
     """Keys of the command itself."""
 
-    tracking: Tracking = Tracking()
+    tracking: Tracking = Field(default_factory=Tracking)
 
 
 COMMAND = Command(

@@ -23,12 +23,16 @@ LONGEST = 4_000  # characters of a value; Python refuses numbers of more than 4,
 # What Hydra, OmegaConf and YAML raise besides their own errors: `trainer=null`, `!!int ""`, a name that is too long.
 UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError)
 OPEN_END = "found unexpected end of stream"
+IN_BRACKETS = "expected ',' or"
+NO_PAIR = "could not find expected ':'"
+AT_THE_BEGINNING = (OPEN_END, IN_BRACKETS, NO_PAIR)  # PyYAML notices at the end of what is not closed
 IN_WORDS = {  # what PyYAML finds, by how it begins to say so
     "found character '\\t'": "is indented by a tab; indent by spaces",
     "mapping values are not allowed here": "has a colon where none can stand; put text that has one in quotes",
     "expected <block end>": "is indented otherwise than the lines above; align it with them",
-    "expected ',' or": "has an open bracket, or lacks a comma; add it",
-    "could not find expected ':'": "is no `key: value`; write one",
+    IN_BRACKETS: "opens a bracket that is not closed, or lacks a comma behind it; add it",
+    NO_PAIR: "is no `key: value`; write one",
+    "found duplicate key": "has a key twice; leave one of them out",
     "found character": "has text that begins with a sign of YAML; put it in quotes",
     OPEN_END: "has quotes that are not closed; close them",
 }
@@ -59,7 +63,7 @@ def yaml_fault(error: YAMLError) -> str:
     """Where a file is no YAML, and why, to be put behind its name."""
     what = getattr(error, "problem", None) or str(error)
     in_words = next((words for begin, words in IN_WORDS.items() if what.startswith(begin)), None)
-    mark = getattr(error, "context_mark" if what.startswith(OPEN_END) else "problem_mark", None)
+    mark = getattr(error, "context_mark" if what.startswith(AT_THE_BEGINNING) else "problem_mark", None)
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"{place}: {in_words or f'is not YAML ({what}); correct it'}"
 

@@ -23,10 +23,10 @@ class CohortConfig(Section):
         ("phantom",), description="layouts of the data sets; all subjects form one cohort"
     )
     path: LocalPath | None = Field(None, description="for source manifest: the CSV or JSON file")
-    phantom: Phantom = Phantom()
-    isles2022: Isles2022 = Isles2022()
-    nnunet: NnunetRaw = NnunetRaw()
-    bids: Bids = Bids()
+    phantom: Phantom = Field(default_factory=Phantom)
+    isles2022: Isles2022 = Field(default_factory=Isles2022)
+    nnunet: NnunetRaw = Field(default_factory=NnunetRaw)
+    bids: Bids = Field(default_factory=Bids)
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         ("DWI", "ADC", "B0"), description="in the order of the network's input channels"
     )
@@ -39,7 +39,7 @@ class CohortConfig(Section):
         None, description="centers to learn from; null: all that are not unseen"
     )
     unseen: tuple[str, ...] = Field(("ISLES",), description="centers that are only tested on")
-    splits: SplitsConfig = SplitsConfig()
+    splits: SplitsConfig = Field(default_factory=SplitsConfig)
     controls: Literal["include", "separate", "exclude"] = Field(
         "separate",
         description="control scans: used like any other; evaluated apart, of patients who are not learnt from; "

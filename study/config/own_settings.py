@@ -24,7 +24,7 @@ OWN = "settings"  # the key of a part's own settings in the section that chooses
 class PartSettings(BaseModel):
     """The own settings of parts of installed packages, by the part's name; empty where there are none."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint
+from typing import Any
 
+from models.plugins import entry_points_of
 from study.config.nearest import did_you_mean
-
-if TYPE_CHECKING:
-    from importlib.metadata import SelectableGroups  # what Python 3.11 gives; gone from 3.12
 
 __all__ = [
     "PARTS",
@@ -203,15 +201,9 @@ def _places(kind: str, path: tuple[str, ...]) -> Mapping[str, tuple[str | EntryP
         path: `sys.path`, on which packages are looked for.
     """
     places: dict[str, tuple[str | EntryPoint, ...]] = {name: (place,) for name, place in PARTS[kind].items()}
-    for point in _entry_points(path).select(group=f"fadeout.{kind}"):
+    for point in entry_points_of(f"fadeout.{kind}"):
         places[point.name] = (*places.get(point.name, ()), point)
     return dict(sorted(places.items()))
-
-
-@cache
-def _entry_points(path: tuple[str, ...]) -> EntryPoints | SelectableGroups:
-    """Those of all packages on `sys.path`; kept, as every validation asks and a search takes 5 ms."""
-    return entry_points()
 
 
 @cache

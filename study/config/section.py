@@ -20,4 +20,7 @@ LocalPath = Annotated[
 class Section(BaseModel):
     """A frozen part of the configuration; a key that it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    # Validators are built when they are first needed: `--help` needs none, and they take as long as all the rest of it.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, defer_build=True
+    )

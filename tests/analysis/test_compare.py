@@ -6,6 +6,7 @@ from builders import rows_frame
 
 from analysis.compare import compare, figure_of, main, to_markdown
 from study.commandline import run_command
+from study.errors import StudyError
 
 
 def rows(occlusion: str = "", **dice: tuple[float, ...]) -> pd.DataFrame:
@@ -61,6 +62,16 @@ def test_occlusions_are_compared_where_they_are_known() -> None:
     assert distal.means["a"].mean == pytest.approx(0.4)
     assert distal.runs == {"a": pytest.approx((0.4,)), "b": pytest.approx((0.4,))}
     assert (distal.difference.low, distal.difference.high) == pytest.approx((-0.1, 0.1))
+
+
+def test_groups_without_a_common_subject_are_left_out() -> None:
+    found = compare({"a": [rows(unseen=(0.5,), seen=(0.6,))], "b": [rows(unseen=(0.4,))]})
+    assert [each.group for each in found] == ["unseen centers, with all they have"]
+
+
+def test_studies_of_other_subjects_are_no_comparison() -> None:
+    with pytest.raises(StudyError, match="a and b have no test subject in common; compare studies with"):
+        compare({"a": [rows(unseen=(0.5,))], "b": [rows("distal", unseen=(0.4,))]})
 
 
 def test_one_side_is_no_comparison(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

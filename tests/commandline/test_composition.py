@@ -74,7 +74,8 @@ def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         ("trainer:\n\tepochs: 3", "mine.yaml, line 3, column 1: is indented by a tab; indent by spaces"),
-        ("trainer: {epochs: 3", "mine.yaml, line 3, column 1: has an open bracket, or lacks a comma; add it"),
+        ("trainer: {epochs: 3", "mine.yaml, line 2, column 10: opens a bracket that is not closed, or lacks a "
+         "comma behind it; add it"),
         ("trainer: a: b", "mine.yaml, line 2, column 11: has a colon where none can stand; put text that has one in "
          "quotes"),
         ("a: 1\n b: 2", "mine.yaml, line 3, column 3: has a colon where none can stand; put text that has one in "
@@ -83,8 +84,8 @@ def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
          "them"),
         ("a: 'b", "mine.yaml, line 2, column 4: has quotes that are not closed; close them"),
         ("a: @b", "mine.yaml, line 2, column 4: has text that begins with a sign of YAML; put it in quotes"),
-        ("a: 1\nb", "mine.yaml, line 4, column 1: is no `key: value`; write one"),
-        ("a: 1\na: 2", "mine.yaml, line 3, column 1: is not YAML (found duplicate key a); correct it"),
+        ("a: 1\nb", "mine.yaml, line 3, column 1: is no `key: value`; write one"),
+        ("a: 1\na: 2", "mine.yaml, line 3, column 1: has a key twice; leave one of them out"),
         ("defaults:\n  - override /model: nnunett", "--config-dir: a file chooses model=nnunett, which does not exist; "
          "did you mean nnunet?"),
         ("trainer: {epochs: '${trainer.nope}'}", "trainer.epochs: ${…} refers to something that there is not "
@@ -106,7 +107,7 @@ def test_a_mistake_in_a_file_beside_ours_is_told_alike(
     (tmp_path / "mine.yaml").write_text("trainer: {epochs: 3")
     monkeypatch.setattr("search_spaces.DIRECTORY", tmp_path)
     [told] = mistakes("search_space=mine")
-    assert told == f"{tmp_path}/mine.yaml, line 1, column 20: has an open bracket, or lacks a comma; add it"
+    assert told.startswith(f"{tmp_path}/mine.yaml, line 1, column 10: opens a bracket that is not closed")
 
 
 def test_a_group_is_left_out_by_null() -> None:
