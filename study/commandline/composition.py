@@ -8,7 +8,7 @@ from typing import Any
 
 import search_spaces
 from study.commandline.bounded_yaml import BOUNDED, UNFORESEEN, register_bounded_files, yaml_fault
-from study.commandline.command import WHOLE, Command, OwnKeys, Settings
+from study.commandline.command import REFERENCE, WHOLE, Command, OwnKeys, Settings
 from study.commandline.grammar import HELP
 from study.commandline.groups import CONF, choices, register_choices
 from study.commandline.reading import merged, read_pairs, resolved
@@ -88,20 +88,30 @@ def _apart(settings: Settings) -> tuple[dict[str, str], dict[str, Any]]:
     """
     legal = choices(settings.directories)
     chosen = {key: value for key, value in settings.pairs.items() if key in legal and value[0] != "{"}
-    problems = [
-        f"{group}: {_no_choice(legal[group], name)}"
+    typed = {key: value for key, value in settings.pairs.items() if key not in chosen}
+    wrong = {
+        group: f"{group}: {_no_choice(legal[group], name)}"
         for group, name in chosen.items()
         if name != "null" and name not in legal[group]
-    ]
+    }
+    if wrong:
+        raise ConfigError([*wrong.values(), *_mistakes_besides(tuple(wrong), typed)])
+    return chosen, read_pairs(typed, Config)
+
+
+def _mistakes_besides(groups: Sequence[str], typed: Mapping[str, str]) -> list[str]:
+    """What is wrong with typed keys, except in sections of groups that are wrongly chosen, and so not known."""
+    known = {
+        key: value
+        for key, value in typed.items()
+        if key.partition(".")[0] not in groups and REFERENCE not in value
+    }
     try:
-        values = read_pairs(
-            {key: value for key, value in settings.pairs.items() if key not in chosen}, Config
-        )
+        values = read_pairs(known, Config)
+        validate(merged({"study": {"name": "any"}}, values.items()))
     except ConfigError as error:
-        problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return chosen, values
+        return [line for line in error.problems if line.partition(":")[0] in known]
+    return []
 
 
 def _no_choice(legal: Sequence[str], given: str) -> str:

@@ -55,6 +55,18 @@ def test_a_wrong_choice_lists_the_right_ones() -> None:
     assert "none" in problem
 
 
+def test_beside_a_wrong_choice_other_mistakes_are_told_but_none_that_follow_from_it() -> None:
+    typed = (
+        "schedule=linar",
+        "schedule.shape=stp",
+        "trainer.epoch=5",
+        "cohort.unseen=[Nice]",
+        "tuning.trials=x",
+    )
+    found = mistakes(*typed, "modality_dropout.droppable=[T2]", "study.root=${oc.env:NOWHERE}")
+    assert [problem.split(":")[0] for problem in found] == ["schedule", "trainer.batch_size", "trainer.epoch"]
+
+
 def test_what_is_no_override_is_told() -> None:
     (problem,) = mistakes("trainer.epochs")
     assert problem == "trainer.epochs: not key=value; write trainer.epochs=VALUE"
