@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from analysis.labelled import LABELS, LabelledStudies
-from analysis.significance import Interval, bootstrap_mean, paired_difference
 from study.commandline import Command, Given, run_command, say
 from study.commandline.place import GivenPath
 from study.errors import ConfigError, StudyError
-from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from analysis.significance import Interval
+    from study.records import StudyFolder
 
 RESAMPLES = 10_000
 
@@ -95,6 +96,8 @@ def _compare_group(
     removed: str,
     occlusion: str,
 ) -> Comparison:
+    from analysis.significance import bootstrap_mean, paired_difference
+
     def part(table: pd.DataFrame) -> pd.DataFrame:
         return _part(table, seen, removed, occlusion)
 
@@ -182,6 +185,8 @@ def _compare(given: Given[Arguments]) -> None:
 
 
 def _winner_rows(folder: StudyFolder) -> pd.DataFrame:
+    from study.records import Ranking
+
     rows = Ranking(folder).winning_rows()
     return rows[rows["split"] == "test"]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import ConfigDict
 
 from study.commandline import DebugKey, OtherKeys
 from study.commandline.place import GivenPath
-from study.records import StudyFolder
+
+if TYPE_CHECKING:
+    from study.records import StudyFolder
 
 __all__ = ["LABELS", "LabelledStudies"]
 
@@ -26,5 +30,7 @@ class LabelledStudies(DebugKey):
 
     def studies(self) -> dict[str, list[StudyFolder]]:
         """The studies of each label; raises StudyError for a folder that holds none."""
+        from study.records import StudyFolder
+
         extra = self.__pydantic_extra__
         return {label: [StudyFolder.at(path, label) for path in paths] for label, paths in extra.items()}

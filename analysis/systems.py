@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from analysis.labelled import LABELS, LabelledStudies
-from analysis.tables import occlusion_table
-from analysis.text import OCCLUSION_NOTE, to_markdown
 from study.commandline import Command, Given, run_command, say
 from study.config.nearest import did_you_mean
 from study.errors import ConfigError
-from study.records import Ranking
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from study.records import Ranking
 
 SYSTEM = "system"
 RESAMPLES = 10_000
@@ -50,6 +49,8 @@ def main(arguments: Sequence[str]) -> None:
 def _compare(given: Given[Arguments]) -> None:
     if not given.own.labels:
         raise ConfigError(["no study is given; name one as LABEL=folder"])
+    from study.records import Ranking
+
     rankings = {label: [Ranking(folder) for folder in runs] for label, runs in given.own.studies().items()}
     say(describe(rows_of_systems(rankings, given.own.by), RESAMPLES, 0))
 
@@ -78,6 +79,8 @@ def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[s
 
 def describe(rows: pd.DataFrame, resamples: int, seed: int) -> str:
     """The tables of `rows_of_systems` as Markdown, systems in the order of the rows."""
+    from analysis.text import OCCLUSION_NOTE
+
     parts = [OCCLUSION_NOTE, _table(rows, resamples, seed)]
     for stand_in in sorted(set(rows["substituted"]) - {""}):
         title = f"Test subjects with {stand_in.replace('+', ', ')} (what stands in for what):"
@@ -87,6 +90,9 @@ def describe(rows: pd.DataFrame, resamples: int, seed: int) -> str:
 
 def _table(rows: pd.DataFrame, resamples: int, seed: int) -> str:
     import pandas as pd
+
+    from analysis.tables import occlusion_table
+    from analysis.text import to_markdown
 
     names = list(dict.fromkeys(rows[SYSTEM]))
     ordered = rows.assign(**{SYSTEM: pd.Categorical(rows[SYSTEM], names, ordered=True)})

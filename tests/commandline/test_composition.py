@@ -61,7 +61,7 @@ def test_beside_a_wrong_choice_other_mistakes_are_told_but_none_that_follow_from
         "schedule.shape=stp",
         "trainer.epoch=5",
         "cohort.unseen=[Nice]",
-        "tuning.trials=x",
+        "trainer.batch_size=x",
     )
     found = mistakes(*typed, "modality_dropout.droppable=[T2]", "study.root=${oc.env:NOWHERE}")
     assert [problem.split(":")[0] for problem in found] == ["schedule", "trainer.batch_size", "trainer.epoch"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -104,12 +102,6 @@ def test_a_topic_that_there_is_not_is_answered_with_the_nearest() -> None:
         help_text(RUN, ["trianer"])
     with pytest.raises(ConfigError, match=r"study\.export has nothing of this name$"):
         help_text(EXPORT, ["trainer"])
-
-
-def test_help_builds_no_validators_which_would_take_as_long_as_all_the_rest() -> None:
-    shown = "from study.run import main; main(['--help']); from study.config import Config"
-    script = f"{shown}; assert not Config.__pydantic_complete__"
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
 def test_parts_of_installed_packages_are_listed(tmp_path: Path) -> None:
