@@ -37,7 +37,7 @@ def _address(value: str) -> str:
         return value
     raise ValueError(
         "must be local, auto (on a machine of a cluster, or within `ray job submit`), "
-        "or the address host:port of a cluster's head"
+        f"or the address host:port of a cluster's head, got {value!r}"
     )
 
 

@@ -40,7 +40,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from models.plugins import entry_points_of
+from models import entry_points_of
 from study.config.nearest import did_you_mean
 
 __all__ = [

@@ -105,8 +105,8 @@ def test_no_mistake_is_told_in_pydantic_s_words_and_each_has_its_path() -> None:
         ("train.epochs", 3, "train.epochs: no such key; did you mean trainer.epochs?"),
         ("epochs", 3, "epochs: no such key; did you mean trainer.epochs?"),
         ("lesion.zz", 3, "lesion.zz: no such key; lesion has source, path"),
-        ("cluster", "x", "cluster: must be local, auto or host:port, got 'x'; run the command on a machine of the "
-         "cluster, or there with `ray job submit`"),
+        ("cluster", "x", "cluster: must be local, auto (on a machine of a cluster, or within `ray job submit`), or the "
+         "address host:port of a cluster's head, got 'x'"),
     ],
 )  # fmt: skip
 def test_a_message_says_where_what_would_be_right_and_what_was_given(
