@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_its_parts_are_listed_keep_their_contracts_and_are_judged_like_ours(
     python: Path, hospitals: Rows, arguments: Arguments
 ) -> None:
     listed = run_with(python, "-m", "study.run", "--help").stdout
-    assert {"mynet", "plunge", "precision"} <= set(listed.replace("|", " ").replace(",", " ").split())
+    assert {"mynet", "plunge", "precision"} <= set(re.findall(r"\w+", listed))
     kept = run_with(python, "-c", CONTRACTS)
     assert kept.stdout == "kept\n", kept.stderr
     for wrong, said in (
