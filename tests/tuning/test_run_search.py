@@ -164,7 +164,7 @@ def test_a_terminated_driver_says_how_to_continue(tmp_path: Path) -> None:
     finally:
         driver.kill()
     assert "continue with the same command and resume=true" in said
-    assert driver.returncode == 130
+    assert driver.returncode == 143
 
 
 def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
