@@ -125,7 +125,6 @@ def check_reachable(address: str) -> None:
     Args:
         address: local, auto, or the address of a cluster's head.
     """
-<<<<<<< main
     host, _, port = _resolved(address).rpartition(":")
     if address == LOCAL or not (host and port.isdecimal()):
         return
@@ -145,21 +144,6 @@ def _resolved(address: str) -> str:
 def _unreachable(address: str, reason: str) -> StudyError:
     return StudyError(
         f"cluster: no Ray cluster is reached at {_resolved(address)} ({reason}); start one with `ray start`, "
-=======
-    reached = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address
-    host, _, port = reached.rpartition(":")
-    if address == LOCAL or not (host and port.isdecimal()):
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-    except OSError as error:
-        raise _unreachable(reached, error.strerror or str(error)) from None
-
-
-def _unreachable(reached: str, reason: str) -> StudyError:
-    return StudyError(
-        f"cluster: no Ray cluster is reached at {reached} ({reason}); start one with `ray start`, "
->>>>>>> branch
         "give its address as cluster=host:port, or use cluster=local"
     )
 
@@ -172,11 +156,7 @@ def _connect(address: str) -> None:
         variables = {"env_vars": ENVIRONMENT}
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=variables)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
-<<<<<<< main
         raise _unreachable(address, str(error).strip().splitlines()[0]) from None
-=======
-        raise _unreachable(reached, str(error).strip().splitlines()[0]) from None
->>>>>>> branch
 
 
 def _start(need: Need, wanted: int | None, temporary: Path) -> None:

@@ -92,7 +92,6 @@ def test_a_machine_of_its_own_needs_no_cluster(
         cluster.check_reachable("auto")  # Ray itself finds the cluster of this machine, or says so at once
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
         cluster.check_reachable("local")
-<<<<<<< main
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:99999", "a..b:6379", "[::1]:1"])
@@ -102,5 +101,3 @@ def test_an_address_that_cannot_be_is_told_like_one_at_which_nobody_listens(
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(StudyError, match="no Ray cluster is reached at"):
         cluster.check_reachable("auto")
-=======
->>>>>>> branch
