@@ -3,6 +3,8 @@
 #   sbatch --nodes=4 --cpus-per-task=16 --gpus-per-node=1 --time=24:00:00 cluster/slurm.sh \
 #     search_space=gradual model=nnunet trainer=nnunet trainer.gpus_per_worker=1 study.root=/shared/studies
 # The job's exit code is that of the study: 0 when it is complete, 143 when time was up. Queued again, it goes on.
+# Three minutes before the time limit all trials store a checkpoint; a minute later the study ends. Where a checkpoint takes
+# longer to come home: sbatch --signal=B:USR1@600 --export=ALL,FADEOUT_GRACE_S=300 …
 #SBATCH --job-name=fadeout
 #SBATCH --ntasks-per-node=1
 #SBATCH --exclusive
@@ -15,6 +17,7 @@
 # the job nor the study.
 set -euo pipefail
 
+grace_s=${FADEOUT_GRACE_S:-60}
 cpus=${SLURM_CPUS_PER_TASK:?"say how many CPUs of each machine trials may use: sbatch --cpus-per-task=16 …"}
 
 # This script runs on the first machine. Its address is the one that leads to the last machine.
@@ -40,11 +43,10 @@ srun --export=ALL --cpus-per-task="$cpus" --no-kill --kill-on-bad-exit=0 --wait=
   bash -c 'echo $$ > "$notes/process"; exec "$@"' study python -m study.run "$@" cluster="$address" resume=true &
 run=$!
 
-# Three minutes before the time limit all trials store a checkpoint; a minute later the study ends, to be resumed.
 time_is_up() {
   [ -s "$notes/process" ] || return 0
   kill -USR1 "$(cat "$notes/process")" || return 0
-  for _ in {1..60}; do
+  for ((second = 0; second < grace_s; second++)); do
     [ ! -s "$notes/code" ] || return 0
     sleep 1
   done

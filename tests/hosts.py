@@ -13,6 +13,7 @@ from pathlib import Path
 
 TOOLS = ("unshare", "nsenter", "ip", "mount")
 PRIVATE = ("/tmp", "/dev/shm")  # each machine has its own
+PROJECT = Path(__file__).parents[1]  # installed on all of them
 NETWORK = "10.77.0"
 
 
@@ -121,6 +122,9 @@ def machines(count: int) -> Iterator[list[Host]]:
 
 def _host(number: int, inside: Sequence[str]) -> Host:
     mounts = "; ".join(f"mount -t tmpfs tmpfs {folder}" for folder in PRIVATE)
+    if any(PROJECT.is_relative_to(folder) for folder in PRIVATE):
+        again = f"mount --no-canonicalize --bind /proc/self/cwd {PROJECT}"
+        mounts = f"cd {PROJECT}; {mounts}; mkdir -p {PROJECT}; {again}"
     reap = "while :; do sleep 1000 & wait; done"  # an orphan that has ended would stay a zombie
     first = f"{mounts}; hostname host{number}; ip link set lo up; {reap}"
     init = subprocess.Popen(

@@ -21,9 +21,8 @@ import pytest
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
 
-PROJECT = Path(__file__).parents[2]
 TRIALS = 4
-EPOCHS = 200
+EPOCHS = 100
 SETTINGS = [
     "study.name=queued",
     f"study.trials={TRIALS}",
@@ -34,7 +33,7 @@ SETTINGS = [
     "+search_space.trainer.learning_rate={type: float, low: 0.001, high: 0.1, log: true}",
 ]
 ENVIRONMENT = {
-    "PYTHONPATH": str(PROJECT),
+    "PYTHONPATH": str(hosts.PROJECT),
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
     "HOME": "/tmp",
     "OMP_NUM_THREADS": "1",
@@ -134,12 +133,16 @@ def move_to(shared: Path, before: Path, settings: list[str]) -> list[str]:
     return [setting.replace(str(before), str(shared)) for setting in settings]
 
 
-def wait_until(condition: Callable[[], bool], job: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + 300
+def wait_until(condition: Callable[[], bool], job: subprocess.Popen[str], *logs: Path) -> None:
+    deadline = time.monotonic() + 120
     while not condition():
-        assert job.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
+        assert job.poll() is None, told(*logs)
+        assert time.monotonic() < deadline, told(*logs)
         time.sleep(0.2)
+
+
+def told(*logs: Path) -> str:
+    return "".join(log.read_text() for log in logs if log.exists())
 
 
 def epochs_of(study: Path) -> dict[str, list[str]]:
@@ -155,25 +158,33 @@ def test_time_is_up_and_the_next_job_goes_on(
 ) -> None:
     settings = [*move_to(cluster.shared, tmp_path, arguments(hospitals)), *SETTINGS]
     study, log = cluster.shared / "studies" / "queued", cluster.shared / "job.log"
-    script = str(PROJECT / "cluster" / "slurm.sh")
-    sbatch = ["sbatch", "--wait", "--nodes=2", "--cpus-per-task=1", "--time=20", f"--output={log}"]
+    script = str(hosts.PROJECT / "cluster" / "slurm.sh")
+    sbatch = [
+        "sbatch",
+        "--wait",
+        "--nodes=2",
+        "--cpus-per-task=1",
+        "--time=20",
+        f"--output={log}",
+        "--export=ALL,FADEOUT_GRACE_S=2",
+    ]
 
     def on_both() -> bool:
         busy = [any((machine.root / "tmp").glob("fadeout-*")) for machine in cluster.machines]
         return all(busy) and sum(map(len, epochs_of(study).values())) >= 20
 
     first = cluster.start(*sbatch, script, *settings, log=tmp_path / "first.log")
-    wait_until(on_both, first, log)
+    wait_until(on_both, first, log, tmp_path / "first.log")
     unless_complete = ["--dependency=afternotok:1", "--kill-on-invalid-dep=yes"]
     second = cluster.start(*sbatch, *unless_complete, script, *settings, log=tmp_path / "second.log")
     cluster.run("scancel", "--batch", "--signal=USR1", "1")  # as Slurm does before the time limit
-    assert first.wait(timeout=300) == 143, log.read_text()
+    assert first.wait(timeout=120) == 143, log.read_text()
     assert "SIGUSR1: all trials have stored a checkpoint" in log.read_text()
     assert "continue with the same command and resume=true" in log.read_text()
     interrupted = epochs_of(study)
     assert any(len(epochs) < EPOCHS for epochs in interrupted.values())
 
-    assert second.wait(timeout=600) == 0, log.read_text()
+    assert second.wait(timeout=240) == 0, log.read_text()
     complete = epochs_of(study)
     assert all(complete[trial][: len(epochs)] == epochs for trial, epochs in interrupted.items())
     numbers = {trial: [json.loads(epoch)["epoch"] for epoch in epochs] for trial, epochs in complete.items()}
