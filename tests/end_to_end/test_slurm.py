@@ -22,7 +22,7 @@ Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
 
 TRIALS = 4
-EPOCHS = 100
+EPOCHS = 60
 SETTINGS = [
     "study.name=queued",
     f"study.trials={TRIALS}",
@@ -182,7 +182,7 @@ def test_time_is_up_and_the_next_job_goes_on(
     assert "SIGUSR1: all trials have stored a checkpoint" in log.read_text()
     assert "continue with the same command and resume=true" in log.read_text()
     interrupted = epochs_of(study)
-    assert any(len(epochs) < EPOCHS for epochs in interrupted.values())
+    assert sum(map(len, interrupted.values())) < TRIALS * EPOCHS
 
     assert second.wait(timeout=240) == 0, log.read_text()
     complete = epochs_of(study)
