@@ -134,7 +134,7 @@ def move_to(shared: Path, before: Path, settings: list[str]) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool], job: subprocess.Popen[str], *logs: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not condition():
         assert job.poll() is None, told(*logs)
         assert time.monotonic() < deadline, told(*logs)
@@ -178,13 +178,13 @@ def test_time_is_up_and_the_next_job_goes_on(
     unless_complete = ["--dependency=afternotok:1", "--kill-on-invalid-dep=yes"]
     second = cluster.start(*sbatch, *unless_complete, script, *settings, log=tmp_path / "second.log")
     cluster.run("scancel", "--batch", "--signal=USR1", "1")  # as Slurm does before the time limit
-    assert first.wait(timeout=120) == 143, log.read_text()
+    assert first.wait(timeout=300) == 143, log.read_text()
     assert "SIGUSR1: all trials have stored a checkpoint" in log.read_text()
     assert "continue with the same command and resume=true" in log.read_text()
     interrupted = epochs_of(study)
     assert sum(map(len, interrupted.values())) < TRIALS * EPOCHS
 
-    assert second.wait(timeout=240) == 0, log.read_text()
+    assert second.wait(timeout=600) == 0, log.read_text()
     complete = epochs_of(study)
     assert all(complete[trial][: len(epochs)] == epochs for trial, epochs in interrupted.items())
     numbers = {trial: [json.loads(epoch)["epoch"] for epoch in epochs] for trial, epochs in complete.items()}
