@@ -178,7 +178,7 @@ def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_
     Args:
         path: of the folder or zip.
         device: auto, cpu or cuda.
-        most_voxels: `imaging.most_voxels`; a scan with more is refused. It is the reader's limit, so no bundle holds it.
+        most_voxels: `imaging.most_voxels`; a scan with more is refused. No bundle holds it: it is the reader's limit.
 
     Raises:
         BundleError: the bundle is missing, damaged, or of another format version.

@@ -42,9 +42,7 @@ def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
 
 def read_limited(file: BinaryIO, most: int) -> bytes:
     """The rest of a file; raises UnreadableError if it has more than `most` bytes, without reading them."""
-    content = file.read(
-        min(AT_FIRST, most + 1)
-    )  # most files are small, and memory is taken for what is asked for
+    content = file.read(min(AT_FIRST, most + 1))  # reading takes memory for all that is asked for
     if len(content) == AT_FIRST:
         content += file.read(most + 1 - AT_FIRST)
     if len(content) > most:

@@ -70,8 +70,8 @@ def _place_to_prepare(config: Config, say: Say) -> Path:
         return config.cache_root
     beside = config.study.root / "cache"
     say(
-        f"the cohort is prepared in {beside}: the study's {CACHE}, {config.imaging.cache}, is no cache of this account; "
-        f"{CACHE}=… names another folder"
+        f"the cohort is prepared in {beside}: the study's {CACHE}, {config.imaging.cache}, is no cache of this "
+        f"account; {CACHE}=… names another folder"
     )
     return beside
 
