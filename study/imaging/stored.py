@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from study.machine.untrusted import LARGEST_JSON, UnreadableError, open_regular,
 ARRAYS = ("image", "target", "foreground", "native_target")
 OWN, GRID = "own.npy", "grid.json"
 PATTERNS = ("*.npy", GRID)  # the files of an entry
-DAMAGE = (*arrays.DAMAGE, KeyError, EOFError, BadZipFile)
+DAMAGE = (*arrays.DAMAGE, KeyError)
 
 
 def open_prepared(folder: Path, facts: SubjectFacts) -> Prepared:
@@ -101,8 +100,8 @@ def _array(path: Path, kind: type[np.generic], shape: Sequence[int | None]) -> N
         open_regular(path).close()
     except FileNotFoundError:
         return None
-    array = np.load(path, mmap_mode="r")
-    if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != len(shape):
+    array = np.lib.format.open_memmap(path, mode="r")  # reads no pickles and no archives
+    if array.dtype != kind or array.ndim != len(shape):
         raise UnreadableError(f"{path.name} is not an array of {kind.__name__} with {len(shape)} axes")
     if any(wanted not in (None, size) for wanted, size in zip(shape, array.shape, strict=True)):
         raise UnreadableError(f"{path.name} has the shape {list(array.shape)}, and its grid another")
