@@ -109,7 +109,7 @@ class Ledger:
     @property
     def ended(self) -> int:
         """How many trials have ended: complete, pruned or failed, with a result."""
-        return sum(trial.state.is_finished() for trial in self.trials()) - len(self._lost)
+        return len([trial for trial in self.trials() if trial.state.is_finished()]) - len(self._lost)
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials of the database by number."""
