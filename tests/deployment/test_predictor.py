@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 import subprocess
 import sys
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,37 +186,6 @@ def test_bad_arguments_are_explained(
     assert _run(f"bundle={bundle_path}", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
-
-
-def bomb(path: Path) -> Path:
-    """A file of a few hundred bytes whose header announces 8 TB."""
-    header = nib.Nifti1Header()
-    header.set_data_dtype(np.float64)
-    header.set_data_shape((10_000, 10_000, 10_000))
-    with gzip.open(path, "wb") as file:
-        header.write_to(file)
-    return path
-
-
-def test_a_scan_with_more_voxels_than_wanted_is_refused_before_memory_is_taken(
-    bundle_path: Path, scan: Scan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    image, out = scan(tmp_path, "s", 1)["DWI"], tmp_path / "mask.nii.gz"
-    voxels = int(np.prod(nib.load(image).shape))
-    more = [f"bundle={bundle_path}", f"DWI={image}", f"out={out}"]
-    assert _run(*more, f"imaging.most_voxels={voxels - 1}") != 0
-    said = capsys.readouterr().err
-    assert f"{image}: its header announces" in said
-    assert "raise imaging.most_voxels if it is that large" in said
-    assert not out.exists()
-    tracemalloc.start()
-    assert _run(f"bundle={bundle_path}", f"DWI={bomb(tmp_path / 'bomb.nii.gz')}", f"out={out}") != 0
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 100e6
-    assert "its header announces 10000×10000×10000 voxels" in capsys.readouterr().err
-    assert _run(*more, f"imaging.most_voxels={10 * voxels}") == 0
-    assert out.exists()
 
 
 def test_one_bad_subject_does_not_stop_the_others(
