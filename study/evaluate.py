@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from study.commandline import Command, Given, run_command, say
 from study.commandline.place import OfStudy, TrialNumber
-from study.config import Section, Subsets
+from study.config import Count, Section, Subsets
+from study.config.section import LocalPath
 
 if TYPE_CHECKING:
     from study.config import Config
@@ -27,11 +28,27 @@ class Evaluation(Section):
     )
 
 
+class Imaging(Section):
+    """How scans are read."""
+
+    most_voxels: Count | None = Field(
+        None, description="voxels that a scan of another cohort may have; null: as in the study"
+    )
+    cache: LocalPath | None = Field(None, description="folder of prepared subjects; null: as in the study")
+
+
 class Arguments(OfStudy):
     """Keys of the command itself."""
 
     trial: TrialNumber | None = Field(None, description="which trial of the study; null: the winner")
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    imaging: Imaging = Field(default_factory=Imaging)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The settings that differ from the study's, by dotted path."""
+        given = self.model_dump(mode="json", include={"evaluation", "imaging"}, exclude_none=True)
+        return {f"{section}.{key}": value for section, keys in given.items() for key, value in keys.items()}
 
 
 COMMAND = Command(
@@ -58,7 +75,7 @@ def _evaluate(given: Given[Arguments]) -> None:
             folder,
             own.trial,
             say,
-            subsets=own.evaluation.subsets,
+            values=own.values,
             cohort=compose_section(settings, "cohort") if settings.pairs else None,
         )
         say(_tables(*evaluated))

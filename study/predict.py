@@ -12,12 +12,23 @@ from pydantic import ConfigDict, Field, model_validator
 
 from study.commandline import Command, DebugKey, Given, OtherKeys, run_command, say
 from study.commandline.place import GivenPath
+from study.config import Count, Section
+from study.config.imaging import MOST_VOXELS
 from study.config.mistakes import mistake, refusal
 from study.errors import CohortError
 
 if TYPE_CHECKING:
     from study.deployment.batch import Predicted
     from study.deployment.lesion_first import LesionFirst
+
+
+class Imaging(Section):
+    """How scans are read."""
+
+    most_voxels: Count = Field(
+        MOST_VOXELS,
+        description="voxels that a scan may have, as stored or as prepared; a larger one is refused",
+    )
 
 
 class Arguments(DebugKey):
@@ -48,6 +59,7 @@ class Arguments(DebugKey):
         None, description="path of the probability map, if wanted; with images=…, a folder"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    imaging: Imaging = Field(default_factory=Imaging)
 
     @property
     def modalities(self) -> dict[str, Path]:
@@ -109,7 +121,7 @@ def _predict(given: Given[Arguments]) -> None:
 
     own = given.own
     paths = [path for path in (own.bundle, own.lesion_bundle) if path is not None]
-    bundles = LesionFirst(*(load_bundle(path, own.device) for path in paths))
+    bundles = LesionFirst(*(load_bundle(path, own.device, own.imaging.most_voxels) for path in paths))
     if own.images is not None:
         _predict_folder(bundles, own.images, own)
     else:
