@@ -16,9 +16,7 @@ class Phantom(Section):
     seed: Seed = Field(0, description="of anatomy, lesions and acquisition")
     centers: Annotated[
         tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...], LIST_OF_ONE
-    ] = Field(
-        ("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated"
-    )
+    ] = Field(("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated")
     subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
     randomisation: Fraction = Field(
         0.0,

@@ -203,7 +203,7 @@ SHELF = """
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.cohort import Entry
+from study.cohort import Entry, Listing
 from study.config.parts import Part
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Shelf:
 
 def list_shelf(cohort):
     files = sorted(Path(cohort.settings.shelf.folder).glob("*.nii"))
-    return [Entry(path.stem, path.stem, "Shelf", {"DWI": path}, {}) for path in files]
+    return Listing(tuple(Entry(path.stem, path.stem, "Shelf", {"DWI": path}, {}) for path in files))
 
 SHELF = Part(list_shelf, Shelf)
 """

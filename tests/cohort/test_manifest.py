@@ -30,7 +30,7 @@ def test_paths_are_relative_to_the_manifest_and_empty_cells_are_absent(tmp_path,
         "subject,patient,center,DWI,ADC,lesion,thrombus,brain mask\n"
         "s1,anna,A,scans/s1.nii.gz,,masks/s1.nii.gz,,/elsewhere/b.nii\n"
     )
-    (entry,) = list_manifest(config)
+    (entry,) = list_manifest(config).entries
     assert (entry.id, entry.patient, entry.center) == ("s1", "anna", "A")
     assert entry.images == {"DWI": tmp_path / "scans/s1.nii.gz"}
     assert {name: str(path) for name, path in entry.masks.items()} == {
@@ -41,24 +41,24 @@ def test_paths_are_relative_to_the_manifest_and_empty_cells_are_absent(tmp_path,
 
 def test_json_and_csv_manifests_are_the_same(tmp_path, manifest):
     rows = [{"subject": "s1", "center": "A", "DWI": "d.nii.gz", "lesion": "l.nii.gz"}]
-    from_json = list_manifest(manifest(json.dumps(rows), name="cohort.json"))
-    assert from_json == list_manifest(manifest("subject,center,DWI,lesion\ns1,A,d.nii.gz,l.nii.gz\n"))
+    from_json = list_manifest(manifest(json.dumps(rows), name="cohort.json")).entries
+    assert from_json == list_manifest(manifest("subject,center,DWI,lesion\ns1,A,d.nii.gz,l.nii.gz\n")).entries
 
 
 @pytest.mark.parametrize("column", ["brain", "brain_mask", "brain mask", "Brain Mask"])
 def test_brain_mask_goes_by_several_names(manifest, column):
-    (entry,) = list_manifest(manifest(f"Subject,CENTER,dwi,{column}\ns1,A,d.nii.gz,b.nii.gz\n"))
+    (entry,) = list_manifest(manifest(f"Subject,CENTER,dwi,{column}\ns1,A,d.nii.gz,b.nii.gz\n")).entries
     assert set(entry.images) == {"DWI"}
     assert set(entry.masks) == {"brain"}
 
 
 def test_subject_without_patient_is_a_patient_of_their_own(manifest):
-    entries = list_manifest(manifest("subject,patient,center,DWI\ns1,,A,d.nii\ns2,p,A,e.nii\n"))
+    entries = list_manifest(manifest("subject,patient,center,DWI\ns1,,A,d.nii\ns2,p,A,e.nii\n")).entries
     assert [entry.patient for entry in entries] == ["s1", "p"]
 
 
 def test_modality_that_the_study_does_not_use_stays_listed(manifest):
-    (entry,) = list_manifest(manifest("subject,center,DWI,T1w\ns1,A,d.nii,t.nii\n"))
+    (entry,) = list_manifest(manifest("subject,center,DWI,T1w\ns1,A,d.nii,t.nii\n")).entries
     assert set(entry.images) == {"DWI", "T1w"}
 
 

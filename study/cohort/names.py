@@ -1,4 +1,4 @@
-"""Names that may mean the same: spelt in two ways, one letter apart, or the nearest of several."""
+"""Names that may mean the same: spelt in two ways, one letter apart, or the closest of several."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from difflib import get_close_matches
 
 _FEWEST_LETTERS = 4  # of a word that a slip can hide in: JHU and JHH are two hospitals
 _MOST_LETTERS = 60  # of a name that is compared letter by letter
+_SPELT_ALIKE = 0.7  # difflib's ratio; that of DWI and SWI is 0.67
+_PARTS = re.compile(r"[^\W_]+")
 _WORDS = re.compile(r"\d+|[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-Z])")
 _LABEL = re.compile(r"\d+|[^\W\d_]|[ivx]+")  # what numbers things: 12, B, iv
@@ -55,22 +57,24 @@ def folded(name: str) -> str:
     return _fold(name, _FOLDS)
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that most likely means a name; None if none is near.
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that most likely means a name; None if none is close.
 
-    A candidate that has the name among its words (`DWI_b1000` for DWI) counts as near, like one that is misspelt.
+    A candidate is close if it has the name among its words (`DWI_b1000` for DWI), begins with it (`T1w` for T1), or is
+    spelt much like it.
 
     Example:
-        >>> nearest("DWI", ["ADC", "DWI_b1000"])
+        >>> closest("DWI", ["ADC", "SWI", "DWI_b1000"])
         'DWI_b1000'
-        >>> nearest("CHU Bordeaux", ["CHU Lyon", "chu bordeau"])
+        >>> closest("CHU Bordeaux", ["CHU Lyon", "chu bordeau"])
         'chu bordeau'
     """
     plain = folded(name)
     by_fold = {folded(candidate): candidate for candidate in sorted(candidates, reverse=True)}
-    having = [fold for fold, candidate in by_fold.items() if plain in _words(candidate)]
-    longer = [fold for fold in by_fold if len(plain) >= _FEWEST_LETTERS - 1 and fold.startswith(plain)]
-    ordered = [*sorted(having, key=len), *sorted(longer, key=len), *get_close_matches(plain, by_fold, 1)]
+    having = [fold for fold, candidate in by_fold.items() if plain in map(folded, _PARTS.findall(candidate))]
+    longer = [fold for fold in by_fold if len(plain) > 1 and fold.startswith(plain)]
+    spelt = get_close_matches(plain, by_fold, 1, _SPELT_ALIKE)
+    ordered = [*sorted(having, key=len), *sorted(longer, key=len), *spelt]
     return by_fold[ordered[0]] if ordered else None
 
 
@@ -105,9 +109,11 @@ def _fold(name: str, folds: Collection[str]) -> str:
 
 def _differences(names: Sequence[str]) -> str:
     """In which respects names differ that are the same when folded."""
-    respects = [
-        fold for fold in _FOLDS if len({_fold(name, [other for other in _FOLDS if other != fold]) for name in names}) > 1
-    ]
+    respects = []
+    for fold in _FOLDS:
+        others = [other for other in _FOLDS if other != fold]
+        if len({_fold(name, others) for name in names}) > 1:
+            respects.append(fold)
     return f"only in {' and '.join(respects)}" if respects else "only in how they are encoded"
 
 
