@@ -100,22 +100,19 @@ def recognise(table: Table, roles: Sequence[Role], modalities: Sequence[str] = (
 def _missing(role: Role, columns: Sequence[str], unknown: Sequence[str]) -> Iterator[Mistake]:
     """A column that probably means a role which no column has, or the absence of a required one."""
     hints = [folded(hint) for hint in role.hints]
-    meant = next((column for column in unknown if folded(column) in hints), None)
+    meant = next((column for column in columns if folded(column) in hints), None)
     meant = meant or next((column for column in unknown if find_alike([column, role.name])), None)
     if role.required:
         meant = meant or closest(role.name, unknown)
         what = f"no column '{role.name}'; there are {', '.join(columns)}"
-        yield what, f"call '{meant}' {role.name}, if it is that, or add it" if meant else "add it"
+        yield what, f"rename '{meant}' to {role.name} if it is that, or add the column" if meant else "add it"
     elif meant:
-        yield (
-            f"no column '{role.name}', but '{meant}'",
-            f"call it {role.name}, or by a name that is less like it",
-        )
+        remedy = f"rename it to {role.name} if it is that, or give it a name that is less like it"
+        yield f"no column '{role.name}', but '{meant}'", remedy
 
 
-def not_used(columns: Sequence[str], table: str, remedy: str = "") -> Iterator[Remark]:
+def not_used(columns: Sequence[str], table: str, kind: str = "columns", remedy: str = "") -> Iterator[Remark]:
     """A remark on columns of a table that are not used; none without columns."""
     if columns:
-        count = "1 column is" if len(columns) == 1 else f"{len(columns)} columns are"
         more = f" and {len(columns) - MOST_LISTED} more" if len(columns) > MOST_LISTED else ""
-        yield Remark(table, f"{count} not used: {', '.join(columns[:MOST_LISTED])}{more}", remedy)
+        yield Remark(table, f"{kind} that are not used: {', '.join(columns[:MOST_LISTED])}{more}", remedy)

@@ -22,7 +22,7 @@ from study.config import CohortConfig
 from study.errors import CohortError, Problem, Remark
 
 _ROLES = (
-    Role("subject", SUBJECT_HINTS, required=True),
+    Role("subject", (*SUBJECT_HINTS, "patient"), required=True),
     CENTER,
     PATIENT,
     *map(Role, CLINICAL_COLUMNS),
@@ -64,7 +64,7 @@ def _no_modality(table: Table, columns: Columns, cohort: CohortConfig) -> Iterat
     if set(cohort.sequences) & set(columns.of):
         return
     near = {name: closest(name, columns.unknown) for name in cohort.modalities}
-    hints = [f"call '{column}' {name}, if it is that" for name, column in near.items() if column]
+    hints = [f"rename '{column}' to {name} if it is that" for name, column in near.items() if column]
     what = f"no column for any of cohort.modalities ({', '.join(cohort.modalities)})"
     remedy = ", ".join([*hints, "add one"]) + ", or set cohort.modalities to columns of the manifest"
     yield f"{what}; there are {', '.join(table.columns)}", remedy
@@ -77,12 +77,13 @@ def _no_reference(columns: Columns, scans: list[str], target: str) -> Iterator[M
     for column in scans:
         if folded(column) in _REFERENCE or target in folded(column):
             what = f"no column '{target}', which holds the reference (cohort.target), but '{column}'"
-            yield what, f"call it {target}, if it is that, or brain mask"
+            yield what, f"rename it to {target} if it is that, or to brain mask"
 
 
 def _remarks(table: str, columns: Columns, scans: list[str]) -> Iterator[Remark]:
     yield from not_used([column for column in columns.unknown if column not in scans], table)
-    yield from not_used(scans, table, "they hold scans: list in cohort.modalities what the network shall see")
+    remedy = "name in cohort.modalities what the network should see"
+    yield from not_used(scans, table, "columns with scans", remedy)
 
 
 def _is_scan(cell: str) -> bool:

@@ -51,7 +51,7 @@ def refusals(mixups: Sequence[Mixup]) -> list[Problem]:
         counts[one.kind] += 1
         if counts[one.kind] <= MOST_TOLD:
             problems.append(Problem(PLACE, None, one.what, one.remedy))
-    more = ", ".join(f"{count - MOST_TOLD} of {kind}" for kind, count in counts.items() if count > MOST_TOLD)
+    more = ", ".join(f"{kind} {count - MOST_TOLD}" for kind, count in counts.items() if count > MOST_TOLD)
     if more:
         problems.append(
             Problem(PLACE, None, f"there are more: {more}", "correct those that are listed first")
@@ -64,9 +64,10 @@ def trusted(mixups: Sequence[Mixup]) -> list[Remark]:
     if not mixups:
         return []
     counts = Counter(one.kind for one in mixups)
-    listed = ", ".join(f"{count} of {kind}" for kind, count in counts.items())
-    centers = "".join(f"; {one.what}" for one in mixups if one.kind == "centers")
-    return [Remark(f"{PLACE}=trust", f"taken as they are: {listed}{centers}")]
+    listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+    centers = [one.what for one in mixups if one.kind == "centers"]
+    named = f" ({'; '.join(centers)})" if centers else ""
+    return [Remark(f"{PLACE}=trust", f"what may be mixed up is taken as it is: {listed}{named}")]
 
 
 def _centers(subjects: Sequence[Subject]) -> Iterator[Mixup]:

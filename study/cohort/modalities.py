@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from study.cohort.names import closest
 from study.cohort.records import Cohort, Subject
@@ -25,10 +26,15 @@ def absent_modalities(cohort: Cohort, modalities: Sequence[str]) -> list[Problem
     problems = []
     for absent in [name for name in modalities if name not in there]:
         near = _probably(absent, cohort.subjects, modalities)
-        remedy = f"call {near[0]} {absent}, if it is that, or" if near else "add its files, or"
-        left = ",".join(name for name in modalities if name in there)
-        what = f"no subject has {absent}" + (f", but {near[1]} have {near[0]}" if near else "")
-        problems.append(Problem(_PLACE, None, what, f"{remedy} set cohort.modalities=[{left}]"))
+        if near:
+            what = f"no subject has {absent}, but {near.subjects} have {near.name}"
+            instead = [near.name if name == absent else name for name in modalities]
+            remedy = f"rename {near.name} to {absent} if it is that, or set cohort.modalities=[{','.join(instead)}]"
+        else:
+            what = f"no subject has {absent}"
+            left = [name for name in modalities if name in there]
+            remedy = f"add its files, or set cohort.modalities=[{','.join(left)}]"
+        problems.append(Problem(_PLACE, None, what, remedy))
     return problems
 
 
@@ -45,12 +51,22 @@ def rare_modalities(subjects: Sequence[Subject], modalities: Sequence[str], who:
         near = _probably(name, lacking, modalities)
         count = len(subjects) - len(lacking)
         if lacking and (near or count < FEW * len(subjects)):
-            hint = f"call {near[0]} {name}, if it is that ({near[1]} of the others)" if near else ""
+            hint = (
+                f"{near.subjects} of the others have {near.name}: rename it to {name} if it is that"
+                if near
+                else ""
+            )
             yield Remark(_PLACE, f"{count or 'none'} of {len(subjects)} {who} have {name}", hint)
 
 
-def _probably(absent: str, subjects: Sequence[Subject], modalities: Sequence[str]) -> tuple[str, int] | None:
-    """The image that most likely is an absent modality, and how many subjects have it."""
+class _Near(NamedTuple):
+    """An image that may be an absent modality, and how many subjects have it."""
+
+    name: str
+    subjects: int
+
+
+def _probably(absent: str, subjects: Sequence[Subject], modalities: Sequence[str]) -> _Near | None:
     counts = Counter(name for one in subjects for name in one.images if name not in modalities)
     near = closest(absent, counts)
-    return None if near is None else (near, counts[near])
+    return None if near is None else _Near(near, counts[near])

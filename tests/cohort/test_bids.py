@@ -102,8 +102,18 @@ def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participant
 
 
 def test_participants_without_center_are_refused(tmp_path, participants):
-    with pytest.raises(CohortError, match="no column center; there are participant_id, age"):
-        load_cohort(participants(("participant_id", "age"), ("sub-001", "63")), NOWHERE)
+    with pytest.raises(
+        CohortError, match="no column 'center'; there are participant_id, Site; rename 'Site' to center"
+    ):
+        load_cohort(participants(("participant_id", "Site"), ("sub-001", "A")), NOWHERE)
+
+
+def test_case_of_columns_is_no_matter_and_others_are_ignored_with_a_remark(tmp_path, nifti, participants):
+    nifti(tmp_path / "sub-001/dwi/sub-001_DWI.nii.gz")
+    table = participants(("Participant_ID", "age", "Center", "PATIENT_ID"), ("sub-001", "63", "A", "anna"))
+    cohort = load_cohort(table, NOWHERE)
+    assert [(one.id, one.center, one.patient) for one in cohort.subjects] == [("sub-001", "A", "anna")]
+    assert [str(remark) for remark in cohort.remarks] == ["participants.tsv: columns that are not used: age"]
 
 
 def test_folder_without_participants_is_refused(tmp_path, configure):
