@@ -48,7 +48,8 @@ def find_alike(names: Iterable[str]) -> list[Alike]:
     numbered: dict[tuple[str, ...], set[Words]] = defaultdict(set)
     for each in words:
         numbered[tuple(word if _LABEL.fullmatch(word) else "" for word in each)].add(each)
-    pairs = {tuple(sorted(pair)) for several in numbered.values() for pair in _one_letter_apart(several)}
+    compared = [several for several in numbered.values() if len(several) > 1]
+    pairs = {tuple(sorted(pair)) for several in compared for pair in _one_letter_apart(several)}
     return found + [Alike(tuple(words[each] for each in pair), "by one letter") for pair in sorted(pairs)]
 
 
