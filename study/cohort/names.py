@@ -110,12 +110,14 @@ def _fold(name: str, folds: Collection[str]) -> str:
 
 def _differences(names: Sequence[str]) -> str:
     """In which respects names differ that are the same when folded."""
+    if len({unicodedata.normalize("NFC", name) for name in names}) == 1:
+        return "only in how they are encoded"
     respects = []
     for fold in _FOLDS:
         others = [other for other in _FOLDS if other != fold]
         if len({_fold(name, others) for name in names}) > 1:
             respects.append(fold)
-    return f"only in {' and '.join(respects)}" if respects else "only in how they are encoded"
+    return f"only in {' and '.join(respects) or 'how they are written'}"
 
 
 def _words(name: str) -> Words:
