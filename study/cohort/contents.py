@@ -109,7 +109,7 @@ def _are_equal(one: _File, other: _File) -> bool:
         return False  # damaged: whoever reads its voxels says so
 
 
-def _unpacked(path: Path) -> IO[bytes]:
+def _unpacked(path: Path) -> gzip.GzipFile | IO[bytes]:
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP)) == _GZIP
     return gzip.open(path) if compressed else path.open("rb")

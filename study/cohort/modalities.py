@@ -27,7 +27,9 @@ def absent_modalities(cohort: Cohort, modalities: Sequence[str]) -> list[Problem
     for absent in [name for name in modalities if name not in there]:
         near = _probably(absent, cohort.subjects, modalities)
         if near:
-            what = f"no subject has {absent}, but {near.subjects} have {near.name}"
+            what = (
+                f"no subject has {absent}, while {near.subjects} of {len(cohort.subjects)} have {near.name}"
+            )
             instead = [near.name if name == absent else name for name in modalities]
             remedy = f"rename {near.name} to {absent} if it is that, or set cohort.modalities=[{','.join(instead)}]"
         else:
