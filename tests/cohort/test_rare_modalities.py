@@ -38,8 +38,8 @@ def told(cohort, modalities):
 def test_a_modality_that_nobody_has_is_refused_with_the_closest_column():
     cohort = cohort_of(("DWI_b1000", "ADC"), ("DWI_b1000", "ADC", "T1"))
     assert told(cohort, ("DWI", "ADC")) == [
-        "cohort.modalities: no subject has DWI, while 2 of 2 have DWI_b1000; rename DWI_b1000 to DWI if it is that, or set "
-        "cohort.modalities=[DWI_b1000,ADC]"
+        "cohort.modalities: no subject has DWI, while 2 of 2 have DWI_b1000; rename DWI_b1000 to DWI if it is that, or "
+        "set cohort.modalities=[DWI_b1000,ADC]"
     ]
 
 
