@@ -33,8 +33,8 @@ class _File:
 def identical(files: Iterable[Path]) -> list[list[Path]]:
     """Groups of files with the same content, each sorted.
 
-    Only those that agree in size, and in checksum or samples, are compared byte by byte. A file that cannot be read is in no
-    group.
+    Only those that agree in size, and in checksum or samples, are compared byte by byte. A file that cannot be read is
+    in no group.
     """
     looked = [file for path in sorted(set(files)) if (file := _look(path))]
     found = []
