@@ -32,6 +32,7 @@ __all__ = [
     "MemoryShortageError",
     "MissingDependencyError",
     "Problem",
+    "Remark",
     "StudyError",
     "TakenOverError",
     "TrainingError",
@@ -77,6 +78,25 @@ class Problem:
         where = f"{self.subject}: {self.file}" if self.file else self.subject
         names = f" ({self.names})" if self.names else ""
         return f"{where}: {self.what}{names}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about the data that stops nothing, and may be a mistake.
+
+    Attributes:
+        about: a setting, a table, or a group of subjects.
+        what: there is to know, with numbers.
+        remedy: what to do if it is a mistake; "" where nothing can be.
+    """
+
+    about: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.about}: {self.what}{remedy}"
 
 
 class CohortError(FadeoutError):

@@ -28,11 +28,13 @@ def describe_plan(config: Config) -> str:
         ConfigError: the configuration does not fit the subjects.
     """
     from study.cohort import load_cohort, split_cohort
+    from study.cohort.modalities import check_modalities
     from study.imaging.fingerprint import fingerprint
     from study.workflow.networks import build_network, plan_network
     from study.workflow.protocol import imaging_protocol
 
     cohort = load_cohort(config.cohort, config.phantom_root)
+    check_modalities(cohort, config.cohort.modalities)
     splits = split_cohort(cohort, config.cohort, config.objective.centers)
     found = fingerprint(cohort, splits.train, imaging_protocol(config))
     plan = plan_network(config, found.median_shape, found.spacing_mm)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -15,6 +15,18 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LocalPath = Annotated[
     Path, AfterValidator(lambda path: path.expanduser().absolute())
 ]  # never tracked nor exported
+
+
+def _listed(value: Any) -> Any:
+    """A single name as a list of one, and numbers among names as text: hospitals may be called 1 and 2."""
+    values = [value] if value != "" and type(value) in (str, int) else value
+    if not isinstance(values, list | tuple):
+        return value
+    return tuple(str(each) if type(each) is int else each for each in values)
+
+
+LIST_OF_ONE = BeforeValidator(_listed)
+Names = Annotated[tuple[str, ...], LIST_OF_ONE]
 
 
 class Section(BaseModel):

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
+from study.cohort.modalities import absent_modalities, rare_modalities
 from study.cohort.records import Cohort, Subject
-from study.errors import CohortError, Problem
+from study.errors import CohortError, Problem, Remark
 from study.imaging.geometry import context_fault, describe, same_grid
 from study.imaging.prepare import stack
 from study.imaging.protocol import ImagingProtocol
@@ -48,10 +49,11 @@ class SubjectReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All subjects' reports, and problems found before any file was opened."""
+    """All subjects' reports, and problems and remarks from before any file was opened."""
 
     subjects: tuple[SubjectReport, ...]
     listing_problems: tuple[Problem, ...]
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -59,10 +61,12 @@ class CheckReport:
         return self.listing_problems + tuple(problem for one in self.subjects for problem in one.problems)
 
     def lines(self) -> Iterator[str]:
-        """For the terminal: a block per center, then every problem."""
+        """For the terminal: a block per center, then every remark, and every problem."""
         for center in sorted({one.center for one in self.subjects}):
             yield from _center_lines(center, [one for one in self.subjects if one.center == center])
             yield ""
+        if self.remarks:
+            yield from ("Please note:", *(f"  {remark}" for remark in self.remarks), "")
         centers = len({one.center for one in self.subjects})
         yield f"{len(self.subjects)} subjects, {centers} centers, {len(self.problems)} problems"
         yield from (f"  {problem}" for problem in self.problems)
@@ -78,7 +82,9 @@ def check_cohort(cohort: Cohort, protocol: ImagingProtocol) -> CheckReport:
         require_registration()
     reports = map_processes(partial(_inspect, protocol=protocol), cohort.subjects)
     told = (replace(report, problems=cohort.shown(report.problems)) for report in reports)
-    return CheckReport(tuple(told), cohort.problems)
+    absent = absent_modalities(cohort, protocol.modalities)
+    rare = rare_modalities(cohort.subjects, protocol.modalities, "subjects") if not absent else ()
+    return CheckReport(tuple(told), (*cohort.problems, *absent), (*cohort.remarks, *rare))
 
 
 def _inspect(subject: Subject, protocol: ImagingProtocol) -> SubjectReport:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from models import ModelSpec, find_model
 from search_spaces import availability_subsets
 from study.cohort import plan_cohort, split_cohort
+from study.cohort.modalities import check_modalities
 from study.cohort.remarks import remarks
 from study.config import Config
 from study.training.rungs import study_rungs
@@ -32,6 +33,7 @@ def forecast(config: Config) -> str:
 
         require_registration()
     cohort = plan_cohort(config.cohort, config.phantom_root)
+    check_modalities(cohort, config.cohort.modalities)
     splits = split_cohort(cohort, config.cohort, config.objective.centers)
     trainer = config.trainer
     rungs = study_rungs(trainer, config.tuning)

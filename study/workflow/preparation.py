@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from models import Plan
 from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, split_cohort
+from study.cohort.modalities import check_modalities
 from study.cohort.pseudonyms import key_file, read_key
 from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
@@ -52,7 +53,7 @@ def prepare_study(
         Notes for the user, one per line.
 
     Raises:
-        CohortError: every problem of every subject, unless `cohort.on_error=skip`.
+        CohortError: every problem of every subject, unless `cohort.on_error=skip`; a modality that no subject has.
         ConfigError: splits, networks or weights do not fit the cohort; the configuration asks for registration and
             ANTs is not installed.
         StudyError: a resumed study's scans have changed.
@@ -65,6 +66,8 @@ def prepare_study(
     cohort = load_cohort(config.cohort, config.phantom_root)
     if known is not None:
         _check_same_subjects(known, cohort, folder)
+    if known is None and check is None:
+        check_modalities(cohort, config.cohort.modalities)
     base = _base(cohort, config) if known is None else _Base.of(known)
     cached = prepare_cohort(
         cohort,

@@ -19,6 +19,7 @@ FREE_TO_CHANGE = (
     "study.concurrency",
     "study.root",
     "cohort.pseudonym_key",
+    "cohort.names",
     *("trainer.micro_batches", "trainer.on_out_of_memory", "trainer.loader_workers"),  # the same samples
 )
 

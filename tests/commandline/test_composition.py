@@ -27,6 +27,13 @@ def test_values_override_what_a_group_chose() -> None:
     assert config.cohort.unseen == ("MATAR", "JHU")
 
 
+def test_a_single_name_is_a_list_of_one_and_centers_may_be_called_by_numbers() -> None:
+    assert compose(["cohort.unseen=Klinikum"]).cohort.unseen == ("Klinikum",)
+    assert compose(["cohort.unseen=[1,2]"]).cohort.unseen == ("1", "2")
+    assert compose(["modality_dropout.droppable=ADC"]).modality_dropout.droppable == ("ADC",)
+    assert mistakes("cohort.unseen={a: 1}")
+
+
 def test_stand_ins_that_a_group_chose_are_replaced_or_taken_back() -> None:
     chosen = ["cohort=phantoms_thrombus"]
     assert compose(chosen).cohort.modality_aliases == {"SWAN": ("SWI",)}

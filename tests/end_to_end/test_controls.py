@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,14 +30,16 @@ def write_table(path: Path, rows: Rows) -> str:
 
 
 def control_scan(row: dict[str, str]) -> dict[str, str]:
-    """The same scans under another name, with an empty lesion mask."""
+    """Nearly the same scans under another name, with an empty lesion mask."""
     name = f"{row['subject']}after"
-    files = {column: Path(row[column]) for column in ("DWI", "ADC", "B0", "lesion")}
-    folder = files["DWI"].parent.with_name(name)
-    folder.mkdir()
-    copies = {column: str(shutil.copy(path, folder)) for column, path in files.items()}
-    image = nib.load(copies["lesion"])
-    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), copies["lesion"])
+    copies = {}
+    for column, factor in {"DWI": 1.001, "ADC": 1.001, "B0": 1.001, "lesion": 0.0}.items():
+        path = Path(row[column]).parent.with_name(name) / f"{column}.nii.gz"
+        path.parent.mkdir(exist_ok=True)
+        image = nib.load(row[column])
+        changed = np.asarray(image.dataobj) * factor
+        nib.save(nib.Nifti1Image(changed.astype(image.get_data_dtype()), image.affine), path)
+        copies[column] = str(path)
     return {**row, **copies, "subject": name, "control": "yes", "occlusion": ""}
 
 

@@ -85,7 +85,8 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
     table.write_text(
         "subject,patient,center,DWI,ADC,lesion\na,a,X,a/DWI.nii.gz,a/ADC.nii.gz,a/lesion.nii.gz\n"
     )
-    arguments = ["check", "cohort=manifest", f"cohort.path={table}"]
+    modalities = ["cohort.modalities=[DWI,ADC]", "modality_dropout.droppable=ADC"]
+    arguments = ["check", "cohort=manifest", f"cohort.path={table}", *modalities]
     main(arguments)
     assert "X: 1 subjects" in capsys.readouterr().out
     with table.open("a") as file:
@@ -96,6 +97,24 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
     printed = capsys.readouterr().out
     assert "X: 1 subjects" in printed
     assert "gone.nii.gz" in printed
+
+
+def test_the_command_tells_a_modality_that_nobody_has_and_columns_that_are_not_used(
+    make_subject: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_subject("a")
+    table = tmp_path / "table.csv"
+    table.write_text("subject,center,age,DWI_b1000,ADC\na,X,63,a/DWI.nii.gz,a/ADC.nii.gz\n")
+    modalities = ["cohort.modalities=[DWI,ADC]", "modality_dropout.droppable=ADC"]
+    with pytest.raises(SystemExit) as caught:
+        main(["check", "cohort=manifest", f"cohort.path={table}", *modalities])
+    assert caught.value.code == 2
+    printed = capsys.readouterr().out
+    assert "Please note:\n  table.csv: columns that are not used: age\n" in printed
+    assert (
+        "cohort.modalities: no subject has DWI, while 1 of 1 have DWI_b1000; rename DWI_b1000 to DWI"
+        in printed
+    )
 
 
 def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
