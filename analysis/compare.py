@@ -1,139 +1,97 @@
 """`python -m analysis.compare gradual=studies/gradual none=studies/none`: two studies' winners on the same subjects.
 
 Several runs of one side (other seeds) are joined by commas: `gradual=studies/g0,studies/g1`. Each subject then counts
-with its mean over the runs. Intervals are over subjects; they do not include the spread between seeds, which is shown
-run by run.
+with its mean over the runs, and with two or more runs of each side, the interval of the difference includes the noise
+of seeds. Averages are those of the first study (`evaluation.average`).
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.significance import Interval, bootstrap_mean, paired_difference
+from analysis.cases import Cases, Group
+from analysis.cross_center import CENTERS, REMOVED
+from analysis.method import Method
+from analysis.pairing import Contrast, contrast, difference_table
+from analysis.rendering import to_markdown
+from analysis.tables import Column, Table
 from study.commandline import parse_pairs, run_command
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-RESAMPLES = 10_000
 LEGAL = {"out": "a picture of the comparison (PNG)"}
 COLORS = ("#D55E00", "#666666")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One group of test subjects under one availability subset, on both sides.
+def compare(sides: Mapping[str, Sequence[pd.DataFrame]], method: Method) -> list[Contrast]:
+    """Compare two sides group by group, and by occlusion where it is known.
 
-    Attributes:
-        group: the subjects and the modalities that they are given, in words.
-        runs: mean Dice of each run, by side.
-        means: mean Dice over subjects with its interval, by side.
-        difference: first side minus second, paired by subject.
+    Args:
+        sides: the rows of each run, by the side's name; only those of split test are read.
+        method: how means are taken.
+
+    Raises:
+        StudyError: the sides have no test subject in common.
     """
-
-    group: str
-    runs: Mapping[str, tuple[float, ...]]
-    means: Mapping[str, Interval]
-    difference: Interval
-
-
-def compare(sides: Mapping[str, Sequence[pd.DataFrame]]) -> list[Comparison]:
-    """Compare two sides group by group, and by occlusion where it is known; each side has a table of rows per run."""
-    import pandas as pd
-
-    pooled = {name: pd.concat(tables) for name, tables in sides.items()}
-    some = next(iter(pooled.values()))
-    groups = some[["seen", "removed"]].drop_duplicates().sort_values(["seen", "removed"])
-    return [
-        _compare_group(sides, pooled, bool(seen), str(removed), occlusion)
-        for seen, removed in groups.to_numpy()
-        for occlusion in ("", "proximal", "distal")
-        if not occlusion or (_part(some, seen, removed)["occlusion"] == occlusion).any()
-    ]
+    tested = [[Cases.of(rows) for rows in runs] for runs in sides.values()]
+    groups = {group for runs in tested for cases in runs for group, _ in cases.groups()}
+    contrasts = []
+    for group in sorted(groups, key=lambda group: (not group.unseen, group)):
+        for occlusion in ("", "proximal", "distal"):
+            first, second = ([_part(cases, group, occlusion) for cases in runs] for runs in tested)
+            labels = group.centers, group.removed, occlusion or "all"
+            contrasts.append(contrast(labels, first, second, method, beyond=group.unseen))
+    found = [one for one in contrasts if one.difference.estimate.n]
+    if not found:
+        raise StudyError(
+            f"{' and '.join(sides)} have no test subject in common; compare studies with the same cohort and splits"
+        )
+    return found
 
 
-def _part(table: pd.DataFrame, seen: bool, removed: str, occlusion: str = "") -> pd.DataFrame:
-    """The rows of one group; of all occlusions where none is named."""
-    part = table[(table["seen"] == seen) & (table["removed"] == removed)]
-    return part[part["occlusion"] == occlusion] if occlusion else part
-
-
-def _compare_group(
-    sides: Mapping[str, Sequence[pd.DataFrame]],
-    pooled: Mapping[str, pd.DataFrame],
-    seen: bool,
-    removed: str,
-    occlusion: str,
-) -> Comparison:
-    def part(table: pd.DataFrame) -> pd.DataFrame:
-        return _part(table, seen, removed, occlusion)
-
-    by_subject = {
-        name: part(table).groupby(["subject", "removed"])[["dice"]].mean().reset_index()
-        for name, table in pooled.items()
-    }
-    first, second = by_subject.values()
-    return Comparison(
-        group=", ".join(
-            [
-                f"{'seen' if seen else 'unseen'} centers",
-                *([f"{occlusion} occlusions"] if occlusion else []),
-                f"without {removed}" if removed else "with all they have",
-            ]
-        ),
-        runs={
-            name: tuple(float(part(table)["dice"].mean()) for table in runs) for name, runs in sides.items()
-        },
-        means={
-            name: bootstrap_mean(table["dice"].to_numpy(), RESAMPLES, 0) for name, table in by_subject.items()
-        },
-        difference=paired_difference(first, second, RESAMPLES, 0),
+def comparison_table(contrasts: Sequence[Contrast], names: Sequence[str], method: Method) -> Table:
+    """The comparison as a table; names are those of the two sides."""
+    occlusions = any(one.labels[2] != "all" for one in contrasts)
+    return difference_table(
+        "comparison",
+        f"{names[0]} against {names[1]}, on the same test subjects",
+        (names[0], names[1]),
+        (CENTERS, REMOVED, *([Column("occlusion", "occlusion")] if occlusions else [])),
+        [one if occlusions else replace(one, labels=one.labels[:2]) for one in contrasts],
+        method,
     )
 
 
-def to_markdown(comparisons: Sequence[Comparison]) -> str:
-    """The comparison as a Markdown table."""
-    names = list(comparisons[0].means)
-    header = [
-        "test subjects",
-        "n",
-        *names,
-        f"{names[0]} − {names[1]} (95 %)",
-        *(f"runs of {name}" for name in names),
-    ]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    for each in comparisons:
-        cells = [each.group, str(each.difference.n), *(_shown(each.means[name]) for name in names)]
-        cells += [_shown(each.difference, signed=True)]
-        cells += [" ".join(f"{value:.3f}" for value in each.runs[name]) for name in names]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def _part(cases: Cases, group: Group, occlusion: str) -> Cases:
+    """The cases of one group; of all occlusions where none is named."""
+    belongs = (cases.seen != group.unseen) & (cases.removed == group.removed)
+    return cases.take(belongs & (cases.occlusion == occlusion) if occlusion else belongs)
 
 
-def figure_of(comparisons: Sequence[Comparison]) -> Figure:
-    """Dice of both sides by group: the mean with its interval, and each run as a tick."""
+def figure_of(contrasts: Sequence[Contrast], names: Sequence[str]) -> Figure:
+    """Dice of both sides by group: the mean with its interval where there is one, and each run as a tick."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 0.9 + 0.75 * len(comparisons)), layout="constrained")
+    figure = Figure(figsize=(7.5, 0.9 + 0.75 * len(contrasts)), layout="constrained")
     axes = figure.subplots()
-    for row, each in enumerate(comparisons):
-        for side, (name, mean) in enumerate(each.means.items()):
-            at = row + (0.16 if side else -0.16)
-            label = name if row == 0 else None
-            axes.plot([mean.low, mean.high], [at, at], color=COLORS[side], linewidth=2.5, alpha=0.5)
-            axes.plot([mean.mean], [at], "o", color=COLORS[side], markersize=7, label=label)
-            axes.plot(each.runs[name], [at] * len(each.runs[name]), "|", color=COLORS[side], markersize=9)
-    axes.set_yticks(
-        range(len(comparisons)), [f"{each.group} (n = {each.difference.n})" for each in comparisons]
-    )
-    axes.set_ylim(len(comparisons) - 0.5, -0.5)
+    for row, one in enumerate(contrasts):
+        sides = zip(names, (one.difference.first, one.difference.second), one.difference.runs, strict=True)
+        for side, (name, mean, runs) in enumerate(sides):
+            at, color = row + (0.16 if side else -0.16), COLORS[side]
+            if mean.interval is not None:
+                axes.plot([*mean.interval], [at, at], color=color, linewidth=2.5, alpha=0.5)
+            axes.plot([mean.mean], [at], "o", color=color, markersize=7, label=None if row else name)
+            axes.plot(runs, [at] * len(runs), "|", color=color, markersize=9)
+    axes.set_yticks(range(len(contrasts)), [_group(one) for one in contrasts])
+    axes.set_ylim(len(contrasts) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("Dice: mean, 95 % interval, single runs (ticks)")
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -141,6 +99,13 @@ def figure_of(comparisons: Sequence[Comparison]) -> Figure:
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     axes.legend(frameon=False, loc="lower right")
     return figure
+
+
+def _group(one: Contrast) -> str:
+    centers, removed, occlusion = one.labels
+    which = "" if occlusion == "all" else f", {occlusion} occlusions"
+    given = f"without {removed}" if removed else "with all they have"
+    return f"{centers}{which}, {given} (n = {one.difference.estimate.n})"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -154,24 +119,21 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(
             [f"two sides are compared, label=folder[,folder…]; got {', '.join(pairs) or 'none'}"]
         )
-    sides = {
-        name: [_winner_rows(Path(path)) for path in folders.split(",")] for name, folders in pairs.items()
+    rankings = {
+        name: [_ranking(Path(path)) for path in folders.split(",")] for name, folders in pairs.items()
     }
-    comparisons = compare(sides)
-    sys.stdout.write(to_markdown(comparisons) + "\n")
+    config = next(iter(rankings.values()))[0].folder.config.read()
+    method, names = Method.of(config.evaluation, config.study.seed), list(rankings)
+    contrasts = compare(
+        {name: [ranking.winning_rows() for ranking in runs] for name, runs in rankings.items()}, method
+    )
+    sys.stdout.write(to_markdown(comparison_table(contrasts, names, method)) + "\n")
     if out:
-        figure_of(comparisons).savefig(out, dpi=150)
+        figure_of(contrasts, names).savefig(out, dpi=150)
 
 
-def _winner_rows(path: Path) -> pd.DataFrame:
-    folder = StudyFolder.find(path.parent, path.name)
-    rows = Ranking(folder).winning_rows()
-    return rows[rows["split"] == "test"]
-
-
-def _shown(interval: Interval, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"{interval.mean:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+def _ranking(path: Path) -> Ranking:
+    return Ranking(StudyFolder.find(path.parent, path.name))
 
 
 if __name__ == "__main__":

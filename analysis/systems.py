@@ -5,18 +5,26 @@ objective, on validation subjects) of each value of a searched setting, or of ea
 joined by commas: `by=model.name,model.recurrent.kind`. Several runs of one system (other seeds) are folders joined by
 commas; each subject then counts with its mean over the runs.
 
+A second table has the difference of each system to the first one, paired by subject, with its interval and p.
+
 Test subjects in whom one sequence stands in for another (cohort.modality_aliases) have a second table of their own.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.tables import occlusion_table
-from analysis.text import OCCLUSION_NOTE, to_markdown
+from analysis.cases import Cases, Group
+from analysis.cross_center import CENTERS, REMOVED
+from analysis.method import Method
+from analysis.occlusions import occlusion_table
+from analysis.pairing import contrast, difference_table
+from analysis.rendering import to_markdown, without_repeats
+from analysis.tables import Column, Table
 from study.commandline import parse_pairs, run_command
 from study.errors import ConfigError
 from study.records import Ranking, StudyFolder
@@ -24,8 +32,10 @@ from study.records import Ranking, StudyFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-SYSTEM = "system"
-RESAMPLES = 10_000
+SYSTEM, RUN = "system", "run"
+CHOSEN = (
+    "Each system is represented by its best trial by the objective, on validation subjects of seen centers."
+)
 LEGAL = {"by": "searched settings whose values are compared, joined by commas"}
 
 
@@ -42,11 +52,13 @@ def main(arguments: Sequence[str]) -> None:
         label: [Ranking(StudyFolder.find(Path(path).parent, Path(path).name)) for path in joined.split(",")]
         for label, joined in sides.items()
     }
-    sys.stdout.write(describe(rows_of_systems(rankings, paths), RESAMPLES, 0) + "\n")
+    config = next(iter(rankings.values()))[0].folder.config.read()
+    tables = system_tables(rows_of_systems(rankings, paths), Method.of(config.evaluation, config.study.seed))
+    sys.stdout.write("\n\n".join(map(to_markdown, without_repeats(tables))) + "\n")
 
 
 def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows of each system's best trial, with the system's name in the column `system`.
+    """The rows of each system's best trial, with the system's name in the column `system`, and its run in `run`.
 
     Args:
         rankings: label to the studies that are runs of the same system; an empty label is not shown.
@@ -60,28 +72,56 @@ def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[s
 
     tables = []
     for label, runs in rankings.items():
-        for ranking in runs:
+        for run, ranking in enumerate(runs):
             _check_searched(ranking, paths)
             for values, trial in sorted(ranking.best(paths).items(), key=lambda entry: entry[1].number):
-                tables.append(trial.rows.read().assign(**{SYSTEM: _name(label, paths, values)}))
+                tables.append(trial.rows.read().assign(system=_name(label, paths, values), run=run))
     return pd.concat(tables, ignore_index=True)
 
 
-def describe(rows: pd.DataFrame, resamples: int, seed: int) -> str:
-    """The tables of `rows_of_systems` as Markdown, systems in the order of the rows."""
-    parts = [OCCLUSION_NOTE, _table(rows, resamples, seed)]
+def system_tables(rows: pd.DataFrame, method: Method) -> list[Table]:
+    """The tables of `rows_of_systems`, systems in the order of the rows: by occlusion, and each against the first."""
+    tables = [_by_occlusion(rows, method), *_against_first(rows, method)]
     for stand_in in sorted(set(rows["substituted"]) - {""}):
-        title = f"Test subjects with {stand_in.replace('+', ', ')} (what stands in for what):"
-        parts += [title, _table(rows[rows["substituted"] == stand_in], resamples, seed)]
-    return "\n\n".join(parts)
+        part = _by_occlusion(rows[rows["substituted"] == stand_in], method)
+        given = stand_in.replace("+", ", ")
+        title = f"{part.title}; only those with {given} (what stands in for what)"
+        tables.append(replace(part, name=f"occlusions_{stand_in}", title=title))
+    return tables
 
 
-def _table(rows: pd.DataFrame, resamples: int, seed: int) -> str:
+def _by_occlusion(rows: pd.DataFrame, method: Method) -> Table:
     import pandas as pd
 
     names = list(dict.fromkeys(rows[SYSTEM]))
     ordered = rows.assign(**{SYSTEM: pd.Categorical(rows[SYSTEM], names, ordered=True)})
-    return to_markdown(occlusion_table(ordered, resamples, seed, by=SYSTEM))
+    table = occlusion_table(ordered, method, by=SYSTEM)
+    return replace(table, notes=(*table.notes, CHOSEN))
+
+
+def _against_first(rows: pd.DataFrame, method: Method) -> Iterator[Table]:
+    """The table of what each system has over the first one; none for a single system."""
+    systems: dict[str, list[dict[Group, Cases]]] = {}  # of each system its runs
+    for (name, _), part in rows.groupby([SYSTEM, RUN], sort=False):
+        systems.setdefault(str(name), []).append(dict(Cases.of(part).groups()))
+    first, *others = systems
+    groups = sorted({group for runs in systems.values() for run in runs for group in run})
+    contrasts = [
+        contrast(
+            (other, group.centers, group.removed),
+            [run[group] for run in systems[other] if group in run],
+            [run[group] for run in systems[first] if group in run],
+            method,
+            beyond=group.unseen,
+        )
+        for group in groups
+        for other in others
+    ]
+    if contrasts:
+        labels = (Column(SYSTEM, SYSTEM), CENTERS, REMOVED)
+        title = f"Each system against {first}, on the same test subjects"
+        shown = [one for one in contrasts if one.difference.estimate.n]
+        yield difference_table("systems", title, (SYSTEM, first), labels, shown, method)
 
 
 def _name(label: str, paths: Sequence[str], values: Sequence[object]) -> str:

@@ -21,7 +21,7 @@ KEYS = {
     "lesion": "one subject, thrombus bundle: the mask of its lesion, on the grid of one of the images",
     "lesion_bundle": "thrombus bundle: a bundle that finds the lesions of subjects without a lesion mask",
     "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
-    "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks; required",
+    "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks and of their list; required",
     "probability": "path of the probability map, if wanted; with images=…, a folder",
     "device": "auto, cpu or cuda (default: auto)",
     "debug": "true: print the traceback of an error",
@@ -128,10 +128,12 @@ def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
 
 
 def _report(predicted: Predicted, out: str) -> None:
-    done = predicted.subjects - predicted.failed
-    say(f"{out}: {done} of {predicted.subjects} subjects predicted")
-    for remark, names in predicted.remarks.items():
-        say(f"  {remark}: {', '.join(names)}")
+    subjects = len(predicted.listed)
+    say(
+        f"{out}: {subjects - predicted.failed} of {subjects} subjects predicted, listed in predictions.csv and .json"
+    )
+    for warning, names in predicted.warnings.items():
+        say(f"  {warning}: {', '.join(names)}")
     if predicted.problems:
         raise CohortError(predicted.problems)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from study.config.addresses import hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
-from study.config.evaluation import Blending, Evaluation
+from study.config.evaluation import Average, Blending, Evaluation
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
@@ -28,6 +28,7 @@ from study.config.trainer import Trainer
 from study.config.tuning import Tuning
 
 __all__ = [
+    "Average",
     "Blending",
     "CohortConfig",
     "Config",

@@ -128,8 +128,8 @@ class RunStore:
         self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
     ) -> None:
         """Write a record into a run, of its metrics these points; the tags of `seal` come last, when all is there."""
-        for name, table in record.tables.items():  # before the numbers, which MLflow reads for each artifact
-            self._write_table(run.id, name, table)
+        for table in record.tables:  # before the numbers, which MLflow reads for each artifact
+            self._write_table(run.id, f"{table.name}.json", table.frame())
         self._write_files(run.id, record)
         self._write_numbers(run, record, points)
         status = STATUS[record.state]

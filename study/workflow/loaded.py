@@ -68,10 +68,12 @@ class LoadedStudy:
         return Ranking(self.folder).winning_rows() if trial is None else self._trial(trial).rows.read()
 
     def table(self, trial: int | None = None) -> pd.DataFrame:
-        """Mean Dice by center and removed modalities, with bootstrap intervals (`analysis.tables`)."""
-        from analysis.tables import cross_center_table
+        """Mean Dice by center and removed modalities, with 95 % intervals (`analysis.cross_center`)."""
+        from analysis.cross_center import cross_center_table
+        from analysis.method import Method
 
-        return cross_center_table(self.rows(trial), self.config.evaluation.bootstrap, self.config.study.seed)
+        method = Method.of(self.config.evaluation, self.config.study.seed)
+        return cross_center_table(self.rows(trial), method).frame()
 
     def evaluate(
         self, trial: int | None = None, *, subsets: str | None = None, cohort: Sequence[str] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from study.commandline.progress import Say
 from study.config import Config
-from study.errors import TakenOverError
+from study.errors import ConfigError, TakenOverError
 from study.machine.mirror import mirrored
 from study.records import FailedTrial, StudyFolder
 from study.training.epoch import Epoch
@@ -44,7 +44,12 @@ def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
     from study.tracking import make_tracker
+<<<<<<< main
     from study.tuning import check_reachable, run_search
+=======
+    from study.tuning import run_search
+    from study.workflow.replicating import announcing_replicates, replicate_plan
+>>>>>>> branch
     from study.workflow.report import final_report
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
@@ -57,6 +62,9 @@ def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     announce = _announcing(config, folder, tracker.trial_changed, stored, say)
     with _concluding(config, folder, tracker):
         run_search(search_plan(config), folder, announce, run_trial=run_trial)
+        if (again := replicate_plan(config, folder)) is not None:
+            announce = announcing_replicates(folder, again, tracker.trial_changed, stored, say)
+            run_search(again, folder.replicates, announce, run_trial=run_trial)
     say(final_report(config, folder))
     return folder
 
@@ -71,6 +79,10 @@ def train_once(config: Config, say: Say) -> StudyFolder:
 
 
 def _train(config: Config, say: Say) -> StudyFolder:
+    if config.study.replicates:
+        raise ConfigError(
+            ["study.replicates: repeats the winner of a search; leave it out for a single training"]
+        )
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
     from study.workflow.report import final_report, summarise
