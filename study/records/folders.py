@@ -20,7 +20,7 @@ from study.records.kept import KeptFolder
 from study.records.locks import held
 from study.records.overlays import OverlaysFile
 from study.records.prepared import PreparedStudy
-from study.records.results import TrialResult
+from study.records.results import Replicate, TrialResult
 from study.records.rows import RowsFile
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
@@ -47,12 +47,14 @@ class StudyFolder:
 
     Attributes:
         path: the folder.
+        trials_in: name of the folder of its trials.
         database: of the search; Optuna opens it.
         scratch: folder of a running search; removed at its end.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, trials: str = "trials") -> None:
         self.path = root / name
+        self.trials_in = trials
         self.config = ConfigFile(self.path / "config.json", Config, losses.CONFIG, private=True)
         self.prepared: RecordFile[PreparedStudy] = RecordFile(
             self.path / "prepared.json", PreparedStudy, losses.PREPARED
@@ -102,6 +104,16 @@ class StudyFolder:
             for path in (*self.path.iterdir(), *self.scratch.rglob("*")):
                 refuse_link(path)
 
+    @property
+    def replicates(self) -> StudyFolder:
+        """The study with its replicates in the place of its trials: they have numbers of their own."""
+        return StudyFolder(self.path.parent, self.path.name, "replicates")
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether trials of the study have been trained again with other seeds, or are about to be."""
+        return (self.path / "replicates").is_dir()
+
     def trial(self, number: int) -> TrialFolder:
         """The folder of a trial; raises StudyError if it is a link."""
         folder = TrialFolder(self, number)
@@ -111,7 +123,7 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        names = (path.name for path in (self.path / "trials").glob("[0-9]*"))
+        names = (path.name for path in (self.path / self.trials_in).glob("[0-9]*"))
         numbers = sorted(int(name) for name in names if TRIAL.fullmatch(name))
         return [self.trial(number) for number in numbers]
 
@@ -121,7 +133,8 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what killed processes were writing."""
-        remove_leftovers(self.path, ".*.tmp", "trials/*/.*.tmp", "trials/*/*/.*.tmp")
+        trials = [f"{part}/{place}.*.tmp" for part in ("trials", "replicates") for place in ("*/", "*/*/")]
+        remove_leftovers(self.path, ".*.tmp", *trials)
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
@@ -151,7 +164,10 @@ class TrialFolder:
     def __init__(self, study: StudyFolder, number: int) -> None:
         self.study = study
         self.number = number
-        self.path = path = study.path / "trials" / f"{number:04d}"
+        self.path = path = study.path / study.trials_in / f"{number:04d}"
+        self.replicate: RecordFile[Replicate] = RecordFile(
+            path / "replicate.json", Replicate, losses.REPLICATE
+        )
         self.parameters: RecordFile[dict[str, Any]] = RecordFile(
             path / "parameters.json", dict[str, Any], losses.PARAMETERS
         )

@@ -44,12 +44,8 @@ def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
     from study.tracking import make_tracker
-<<<<<<< main
     from study.tuning import check_reachable, run_search
-=======
-    from study.tuning import run_search
     from study.workflow.replicating import announcing_replicates, replicate_plan
->>>>>>> branch
     from study.workflow.report import final_report
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial

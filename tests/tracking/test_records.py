@@ -84,11 +84,7 @@ def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config,
 def test_a_pruned_trial_has_its_curves_as_metrics_alone(
     config: Config, folder: StudyFolder, result: TrialResult, drawn: bool
 ) -> None:
-<<<<<<< main
     folder.trial(0).result.write(result)
-=======
-    folder.trial(0).result.write(complete(0, 0.61) if state == "complete" else pruned(0, 0.61))
->>>>>>> branch
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
     assert ("training_curves.png" in record.pictures) is drawn
     assert len(_series(record, "train_loss")) == 4
