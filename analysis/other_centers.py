@@ -34,8 +34,9 @@ class OtherCenters:
         """What the centers can and cannot tell."""
         if self.interval is not None:
             return (
-                f"{self.centers} unseen centers: the interval at other centers is that of a hierarchical bootstrap, "
-                "which resamples centers and, within them, subjects, and is widened for few centers."
+                f"{self.centers} unseen centers, with means of {self.lowest:.3f} to {self.highest:.3f}. The interval "
+                "at other centers is about the mean over centers like these: a hierarchical bootstrap, which resamples "
+                "centers and, within them, subjects, widened for few centers. A single center may be farther off."
             )
         few = "one" if self.centers == 1 else f"fewer than {FEWEST}"
         means = "" if self.centers == 1 else f", with means of {self.lowest:.3f} to {self.highest:.3f}"
