@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.rendering import shown_interval
 from study.evaluation.settings_space import step_of
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _worth(fit: PostprocessingFit) -> str:
     return (
         f"Post-processing, {fit.subjects} validation subjects: default {fit.default_score:.3f}, "
         f"cross-fitted {fit.crossfit_score:.3f}\n"
-        f"gain {fit.gain:+.3f} (95 % {fit.gain_low:+.3f} to {fit.gain_high:+.3f}{noise}){kept}"
+        f"gain {fit.gain:+.3f} (95 % {shown_interval(fit.gain_interval, signed=True)}{noise}){kept}"
     )
 
 

@@ -27,6 +27,7 @@ def find_problems(by_path: Mapping[str, Parameter], config: Config) -> list[str]
     found = [
         *(line for parameter in by_path.values() for line in _condition_problems(parameter, by_path, config)),
         *_circle_problems(by_path),
+        *_replicate_problems(by_path, config),
     ]
     return found or [*_turn_problems(by_path), *Checker(by_path, config).problems()]
 
@@ -151,6 +152,15 @@ def _circle_problems(by_path: Mapping[str, Parameter]) -> list[str]:
     except CycleError as error:
         return [f"search_space: conditions go in a circle: {' → '.join(error.args[1])}"]
     return []
+
+
+def _replicate_problems(by_path: Mapping[str, Parameter], config: Config) -> Iterator[str]:
+    """Models for each availability subset are one system together, of which a single one cannot be repeated."""
+    if config.study.replicates and "model.inputs" in by_path:
+        yield (
+            "search_space.model.inputs: the models for the subsets cannot be repeated with other seeds; "
+            "set study.replicates=0, and run the study again with another study.seed"
+        )
 
 
 def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:

@@ -82,17 +82,13 @@ def _evaluate(given: Given[Arguments]) -> None:
 
 
 def _tables(config: Config, trial: TrialFolder, rows: RowsFile) -> str:
-    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
-    from analysis.text import OCCLUSION_NOTE, to_text
+    from analysis.method import Method
+    from analysis.rendering import to_text, without_repeats
+    from analysis.trial_tables import trial_tables
 
-    table, resamples = rows.read(), (config.evaluation.bootstrap, config.study.seed)
-    parts = [
-        f"trial {trial.number}, Dice, mean with 95 % bootstrap interval over subjects",
-        to_text(cross_center_table(table, *resamples)),
-    ]
-    if tells_occlusions(table, config.cohort.target):
-        parts.append(f"\n{OCCLUSION_NOTE}\n{to_text(occlusion_table(table, *resamples))}")
-    return "\n".join([*parts, f"\nrows: {rows.path}"])
+    method = Method.of(config.evaluation, config.study.seed)
+    tables = without_repeats(trial_tables(rows.read(), method, config.cohort.target))
+    return "\n\n".join([f"trial {trial.number}", *map(to_text, tables), f"rows: {rows.path}"])
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Arguments(DebugKey):
 
     bundle: GivenPath = Field(description="the folder or zip that study.export wrote")
     out: GivenPath = Field(
-        description="path of the mask (.nii or .nii.gz); with images=…, folder of the masks"
+        description="path of the mask (.nii or .nii.gz); with images=…, folder of the masks and of their list"
     )
     brain: GivenPath | None = Field(
         None, description="one subject: its brain mask; null: derived from the images"
@@ -168,10 +168,12 @@ def _predict_folder(bundles: LesionFirst, images: Path, own: Arguments) -> None:
 
 
 def _report(predicted: Predicted, out: Path) -> None:
-    done = predicted.subjects - predicted.failed
-    say(f"{out}: {done} of {predicted.subjects} subjects predicted")
-    for remark, names in predicted.remarks.items():
-        say(f"  {remark}: {', '.join(names)}")
+    subjects = len(predicted.listed)
+    say(
+        f"{out}: {subjects - predicted.failed} of {subjects} subjects predicted, listed in predictions.csv and .json"
+    )
+    for warning, names in predicted.warnings.items():
+        say(f"  {warning}: {', '.join(names)}")
     if predicted.problems:
         raise CohortError(predicted.problems)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from study.config.addresses import Address, hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
-from study.config.evaluation import Blending, Evaluation, Subsets
+from study.config.evaluation import Average, Blending, Evaluation, Subsets
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
@@ -29,6 +29,7 @@ from study.config.tuning import Tuning
 
 __all__ = [
     "Address",
+    "Average",
     "Blending",
     "CohortConfig",
     "Config",

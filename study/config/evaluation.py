@@ -11,6 +11,7 @@ from study.config.section import Count, Section
 
 Subsets = Literal["droppable", "all"]
 Blending = Literal["gaussian_logits", "mean_probability"]
+Average = Literal["subjects", "centers"]
 
 
 class Evaluation(Section):
@@ -26,6 +27,9 @@ class Evaluation(Section):
     empty_dice: Literal["nan", "one"] = Field(
         "one", description="Dice where reference and prediction are empty"
     )
+    average: Average = Field(
+        "subjects", description="what counts the same in the means of tables: every subject, or every center"
+    )
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="of neighbouring windows")
     blending: Blending = Field("gaussian_logits", description="of overlapping windows")
     windows_per_batch: Count = Field(4, description="windows that are predicted at once")
@@ -39,5 +43,5 @@ class Evaluation(Section):
         False, description="settings of their own for subjects that lack a modality"
     )
     bootstrap: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        2000, description="resamples for confidence intervals"
+        2000, description="resamples of a bootstrap: other centers, and the gain of a post-processing"
     )

@@ -45,6 +45,10 @@ class Study(StudyPlace):
     """What is run, and where its files are."""
 
     trials: Count = Field(12, description="how many settings are tried")
+    replicates: Annotated[int, Field(ge=0, le=100)] = Field(
+        0,
+        description="how often the winner and the default settings are trained again with other seeds, at the end",
+    )
     seed: Seed = Field(0, description="of everything random: sampler, weights, patches, dropout, bootstrap")
     concurrency: Count | None = Field(
         None, description="trials at a time; null: as many as the machine has room for"

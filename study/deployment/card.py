@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
-from analysis.text import OCCLUSION_NOTE, to_markdown
+from analysis.method import Method
+from analysis.rendering import to_markdown, without_repeats
+from analysis.trial_tables import trial_tables
 from study.config import CohortConfig, Evaluation
 from study.deployment.manifest import Manifest
 
@@ -111,24 +112,17 @@ def _data(subjects: Mapping[str, Mapping[str, int]], sources: Iterable[str]) -> 
 
 
 def _results(rows: pd.DataFrame, target: str, evaluation: Evaluation, seed: int, searched_again: bool) -> str:
-    resamples = evaluation.bootstrap, seed
-    table = cross_center_table(rows, *resamples)
-    if table.empty:
+    tables = trial_tables(rows, Method.of(evaluation, seed), target)
+    if not tables:
         return "The study had no test subjects, so the performance of this network is unknown."
-    empty = "counts as 1" if evaluation.empty_dice == "one" else "is left out"
     changed = (
         "**Measured before the post-processing was changed to the one described below**, which has not been measured "
         "on test subjects here."
     )
-    parts = [
-        *([changed] if searched_again else []),
-        "Dice on test subjects, which were not used to train or to choose anything: mean with 95 % bootstrap interval "
-        f"over subjects. A subject with empty reference and empty prediction {empty}.",
-        to_markdown(table),
-    ]
-    if tells_occlusions(rows, target):
-        parts += [OCCLUSION_NOTE, to_markdown(occlusion_table(rows, *resamples))]
-    return "\n\n".join(parts)
+    first = "Test subjects were not used to train or to choose anything."
+    return "\n\n".join(
+        [*([changed] if searched_again else []), first, *map(to_markdown, without_repeats(tables))]
+    )
 
 
 def _limits(unseen: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from study.config.nearest import did_you_mean
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
 from study.errors import ConfigError
+from study.evaluation.components import label_components
 from study.imaging.geometry import Centroid
 from study.imaging.lesion import LesionCenter
 from study.imaging.register import require_registration
@@ -58,6 +59,13 @@ class Prediction:
         """What a reader of the mask must know about the input: "without B0", "with SWI in SWAN's place"."""
         absent = (f"without {', '.join(self.absent)}",) if self.absent else ()
         return (*absent, *(f"with {other} in {name}'s place" for name, other in self.substituted.items()))
+
+    @property
+    def components_ml(self) -> tuple[float, ...]:
+        """The volumes of the mask's 26-connected components."""
+        labels, count = label_components(self.mask)
+        sizes = np.bincount(labels[self.mask], minlength=count + 1)[1:]
+        return tuple((sizes * self.grid.voxel_volume_ml).tolist())
 
     def write(self, mask: Path | str, probability: Path | str | None = None) -> None:
         """Write the mask, and optionally the probability, as NIfTI in the orientation of the reference."""

@@ -37,6 +37,8 @@ Only this package opens the files. Each is an attribute of its folder and has a 
         evaluation-cohort.parquet   rows of study.evaluate on another cohort
         overlays.npz           one slice per center with reference and prediction
         result.json            how the trial ended; written last
+      replicates/0000/         a trial that is trained again with another seed: files as of a trial, and
+        replicate.json         which trial it repeats, and its seed
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ from __future__ import annotations
 from study.records.files import StoredFile, content_digest
 from study.records.folders import StudyFolder, TrialFolder
 from study.records.prepared import PreparedStudy, PreparedSubject
-from study.records.ranking import Ranking, complete_trial, find_winner
-from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, TrialResult
+from study.records.ranking import Ranking, complete_trial, complete_trials, find_winner, replicates_of
+from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, Replicate, TrialResult
 from study.records.summary import Summary
 from study.records.tracking import Finished, TrackingHistory
 
@@ -57,6 +59,7 @@ __all__ = [
     "PreparedSubject",
     "PrunedTrial",
     "Ranking",
+    "Replicate",
     "StoredFile",
     "StudyFolder",
     "Summary",
@@ -64,6 +67,8 @@ __all__ = [
     "TrialFolder",
     "TrialResult",
     "complete_trial",
+    "complete_trials",
     "content_digest",
     "find_winner",
+    "replicates_of",
 ]

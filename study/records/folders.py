@@ -23,7 +23,7 @@ from study.records.kept import KeptFolder
 from study.records.locks import held
 from study.records.overlays import OverlaysFile
 from study.records.prepared import PreparedStudy
-from study.records.results import TrialResult
+from study.records.results import Replicate, TrialResult
 from study.records.rows import RowsFile
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
@@ -53,12 +53,14 @@ class StudyFolder:
 
     Attributes:
         path: the folder.
+        trials_in: name of the folder of its trials.
         database: of the search; Optuna opens it.
         scratch: folder of a running search; removed at its end.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, trials: str = "trials") -> None:
         self.path = root / name
+        self.trials_in = trials
         self.config = ConfigFile(self.path / "config.json", Config, losses.CONFIG, private=True)
         self.prepared: RecordFile[PreparedStudy] = RecordFile(
             self.path / "prepared.json", PreparedStudy, losses.PREPARED
@@ -125,6 +127,16 @@ class StudyFolder:
             for path in (*self.path.iterdir(), *self.scratch.rglob("*")):
                 refuse_link(path)
 
+    @property
+    def replicates(self) -> StudyFolder:
+        """The study with its replicates in the place of its trials: they have numbers of their own."""
+        return StudyFolder(self.path.parent, self.path.name, "replicates")
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether trials of the study have been trained again with other seeds, or are about to be."""
+        return (self.path / "replicates").is_dir()
+
     def trial(self, number: int) -> TrialFolder:
         """The folder of a trial; raises StudyError if it is a link."""
         folder = TrialFolder(self, number)
@@ -134,7 +146,7 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        place = self.path / "trials"
+        place = self.path / self.trials_in
         refuse_link(place)
         found = [path for path in place.glob("[0-9]*") if TRIAL.fullmatch(path.name)]
         for path in found:
@@ -147,7 +159,8 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what killed processes were writing."""
-        remove_leftovers(self.path, ".*.tmp", "trials/*/.*.tmp", "trials/*/*/.*.tmp")
+        trials = [f"{part}/{place}.*.tmp" for part in ("trials", "replicates") for place in ("*/", "*/*/")]
+        remove_leftovers(self.path, ".*.tmp", *trials)
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
@@ -178,11 +191,16 @@ class TrialFolder:
     def __init__(self, study: StudyFolder, number: int) -> None:
         self.study = study
         self.number = number
-        self.path = path = study.path / "trials" / f"{number:04d}"
+        self.path = path = study.path / study.trials_in / f"{number:04d}"
         self.parameters: RecordFile[dict[str, Any]] = RecordFile(
             path / "parameters.json", dict[str, Any], losses.PARAMETERS
         )
         self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
+
+    @cached_property
+    def replicate(self) -> RecordFile[Replicate]:
+        """Of a replicate: what it repeats."""
+        return RecordFile(self.path / "replicate.json", Replicate, losses.REPLICATE)
 
     @cached_property
     def training(self) -> TrainingFiles:

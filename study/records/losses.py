@@ -21,6 +21,10 @@ PARAMETERS = (
     "the values that the search chose for this trial are lost; restore it from a copy, or write them again, as "
     '{"dotted.path": value}, from what MLflow shows of the trial'
 )
+REPLICATE = (
+    "which trial this repeats is lost; restore it from a copy, or write it again, as "
+    '{"trial": 3, "seed": 1}, from what MLflow shows of the replicate'
+)
 RESULT = (
     "how the trial ended is lost, its other files are not; restore it from a copy, or remove it and resume the study "
     "with resume=true, which judges the trial again"

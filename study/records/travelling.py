@@ -50,7 +50,7 @@ def going_out(trial: TrialFolder) -> Iterator[Part]:
     study, own = trial.study.path, trial.path.relative_to(trial.study.path).as_posix()
     for name in names(study, [pattern.replace("trials/*", own) for pattern in _GOES_OUT]):
         refuse_link(study / name)
-        yield from parts(study / name, name)
+        yield from parts(study / name, name.replace(own, f"trials/{trial.path.name}"))
 
 
 def arriving(folder: StudyFolder) -> Receiver:

@@ -66,18 +66,28 @@ class History:
             self._last[event.trial] = event
             self._order.update(f"{event.trial} {event.state}\n".encode())
 
+    def of_replicate(self, trial: TrialFolder) -> Finished | None:
+        """How a replicate ended, None while it has not; replicates are not in the order of trials."""
+        written_ms = trial.result.written_ms
+        return None if written_ms is None else _finished(trial, written_ms)
+
     def _new_end(self, trial: TrialFolder) -> Finished | None:
         """How a trial ended, if it was not known: a result that is only written again has another time."""
         known, written_ms = self.of(trial.number), trial.result.written_ms
         if written_ms is None or (known is not None and known.time_ms == written_ms):
             return None
-        result = trial.result.read()
-        value = None if isinstance(result, FailedTrial) or not math.isfinite(result.value) else result.value
-        if known is not None and (known.state, known.value) == (result.state, value):
+        ended = _finished(trial, written_ms)
+        if known is not None and (known.state, known.value) == (ended.state, ended.value):
             return None
-        return Finished(trial=trial.number, state=result.state, value=value, time_ms=written_ms)
+        return ended
 
     def _write(self) -> None:
         self._folder.tracking.write(
             TrackingHistory(study_id=self.study_id, failure=self.failure, written_ms=int(time.time() * 1000))
         )
+
+
+def _finished(trial: TrialFolder, time_ms: int) -> Finished:
+    result = trial.result.read()
+    value = None if isinstance(result, FailedTrial) or not math.isfinite(result.value) else result.value
+    return Finished(trial=trial.number, state=result.state, value=value, time_ms=time_ms)

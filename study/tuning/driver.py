@@ -195,7 +195,7 @@ def _queue(
     return TrialQueue(
         ledger,
         folder,
-        plan.space,
+        plan,
         max(plan.study.trials - ledger.ended, ledger.interrupted),
         need_of=base.with_values,
         may_start=may_begin,

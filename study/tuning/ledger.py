@@ -191,7 +191,7 @@ class Ledger:
 
     def _enqueue_in_turn(self) -> None:
         """Enqueue the choices of parameters with `in_turn`, over and over until all trials have theirs."""
-        turns = self._plan.space.turns
+        turns = self._plan.turns
         if not turns:
             return
         for number in range(len(self.trials()), self._plan.study.trials):

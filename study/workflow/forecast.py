@@ -42,6 +42,11 @@ def forecast(config: Config) -> str:
         lines.append(
             f"  {config.tuning.scheduler} compares trials at epochs {', '.join(map(str, rungs)) or 'none'}"
         )
+    if config.study.replicates:
+        lines.append(
+            f"  {2 * config.study.replicates} trainings more: the winner and its rival, "
+            f"{config.study.replicates} times each with other seeds"
+        )
     lines += [*_cost(config), _kept(config, len(splits.validation))]
     lines += ["", "Subjects (only those with a reference mask are used):"]
     uses = {use: keys for use, keys in asdict(splits).items() if keys or use != "control"}
@@ -66,7 +71,7 @@ def _cost(config: Config) -> list[str]:
     cost = spec.cost
     wider = 1.0 if cost.base_channels is None else (model.base_channels / cost.base_channels) ** 2
     patches = (
-        config.study.trials
+        _trainings(config)
         * trainer.epochs
         * trainer.iterations_per_epoch
         * trainer.batch_size
@@ -74,7 +79,7 @@ def _cost(config: Config) -> list[str]:
     )
     voxels = _patch_voxels(spec, config)
     flops = patches * voxels * cost.flops_per_voxel * wider
-    disk_gb = config.study.trials * cost.parameters * wider * 4 * STORED_COPIES / 1e9
+    disk_gb = _trainings(config) * cost.parameters * wider * 4 * STORED_COPIES / 1e9
     return [
         f"  {patches:,} training patches of at most {voxels:,.0f} voxels through {model.name}",
         f"  at most {flops / GPU_FLOPS_PER_S / 3600:.2g} GPU-hours at {GPU_FLOPS_PER_S / 1e12:.0f} TFLOP/s, "
@@ -85,11 +90,16 @@ def _cost(config: Config) -> list[str]:
     ]
 
 
+def _trainings(config: Config) -> int:
+    """Trials, and replicates of two of them."""
+    return config.study.trials + 2 * config.study.replicates
+
+
 def _kept(config: Config, subjects: int) -> str:
     subsets = availability_subsets(
         config.cohort.modalities, config.modality_dropout.droppable, config.evaluation.subsets
     )
-    maps = config.study.trials * subjects * len(subsets)
+    maps = _trainings(config) * subjects * len(subsets)
     return (
         f"  at most {maps:,} kept probability maps, one for each trial, validation subject and availability subset: "
         f"{maps * KEPT_MB / 1000:,.1f} GB if they have 512×512×100 voxels ({KEPT_MB:.0f} MB each), less if smaller"

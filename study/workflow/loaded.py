@@ -61,6 +61,8 @@ class LoadedStudy:
     def rows(self, trial: int | None = None) -> pd.DataFrame:
         """One row per test subject and availability subset, with the columns of `ResultRow`.
 
+        To choose among trials by test subjects is to choose on test data; `trials` has the objective.
+
         Args:
             trial: number; None selects the winner. With a separate model for each subset (`model.inputs`), the rows
                 of all these models count as the winner's.
@@ -68,10 +70,12 @@ class LoadedStudy:
         return Ranking(self.folder).winning_rows() if trial is None else self._trial(trial).rows.read()
 
     def table(self, trial: int | None = None) -> pd.DataFrame:
-        """Mean Dice by center and removed modalities, with bootstrap intervals (`analysis.tables`)."""
-        from analysis.tables import cross_center_table
+        """Mean Dice by center and removed modalities, with 95 % intervals (`analysis.cross_center`)."""
+        from analysis.cross_center import cross_center_table
+        from analysis.method import Method
 
-        return cross_center_table(self.rows(trial), self.config.evaluation.bootstrap, self.config.study.seed)
+        method = Method.of(self.config.evaluation, self.config.study.seed)
+        return cross_center_table(self.rows(trial), method).frame()
 
     def evaluate(
         self,

@@ -13,7 +13,7 @@ from study.errors import ConfigError, StudyError
 from study.evaluation.chains import Chains
 from study.evaluation.fit import PostprocessingFit
 from study.machine.files import atomic
-from study.records import Ranking, StudyFolder, TrialFolder, complete_trial, find_winner
+from study.records import StudyFolder, TrialFolder, complete_trial, complete_trials, find_winner
 from study.workflow.postprocessing import fit_postprocessing
 
 
@@ -43,10 +43,7 @@ def trials_named(folder: StudyFolder, named: int | Literal["all"] | None) -> lis
         StudyError: there is no such complete trial.
     """
     if named == "all":
-        found = Ranking(folder).complete
-        if not found:
-            raise StudyError(f"{folder.path}: no trial is complete yet; resume the study with resume=true")
-        return found
+        return complete_trials(folder)
     return [find_winner(folder) if named is None else complete_trial(folder, named)]
 
 
@@ -124,6 +121,8 @@ def _draw(trial: TrialFolder, fit: PostprocessingFit, number: int, out: Path | N
 
 def _lines(trial: TrialFolder, config: Config, fit: PostprocessingFit) -> Iterator[str]:
     """What was searched and found, in words."""
+    from analysis.rendering import shown_interval
+
     sampler = config.evaluation.postprocessing_sampler
     tried = (
         f"all {fit.trials} settings of the space"
@@ -140,7 +139,7 @@ def _lines(trial: TrialFolder, config: Config, fit: PostprocessingFit) -> Iterat
     noise = ", within noise" if fit.within_noise else ""
     yield (
         f"  cross-fitted: objective {fit.crossfit_score:.3f}, gain {fit.gain:+.3f} "
-        f"(95 % {fit.gain_low:+.3f} to {fit.gain_high:+.3f}{noise})"
+        f"(95 % {shown_interval(fit.gain_interval, signed=True)}{noise})"
     )
     if fit.best == fit.default:
         yield "  the default is kept: settings fitted on one half of the subjects gain nothing on the other"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from analysis.systems import describe, rows_of_systems
-from analysis.tables import average_table, cross_center_table, occlusion_table, tells_occlusions
-from analysis.text import OCCLUSION_NOTE, to_text
+from dataclasses import replace
+
+from analysis.gains import gain_table
+from analysis.method import Method
+from analysis.rendering import to_text, without_repeats
+from analysis.system_tables import rows_of_systems, system_tables
+from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
 from study.config import Config
 from study.machine.shell import command_line, near_path
@@ -62,18 +66,15 @@ def _winner(trial: TrialFolder) -> list[str]:
 def _tables(config: Config, folder: StudyFolder) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
     ranking = Ranking(folder)
-    rows = ranking.winning_rows()
-    resamples = config.evaluation.bootstrap, config.study.seed
-    tables = [make(rows, *resamples) for make in (cross_center_table, average_table)]
-    empty = "1" if config.evaluation.empty_dice == "one" else "left out"
-    lines = ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
-    lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
-    if tells_occlusions(rows, config.cohort.target):
-        lines += [OCCLUSION_NOTE, to_text(occlusion_table(rows, *resamples)), ""]
+    method = Method.of(config.evaluation, config.study.seed)
+    tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
+    if (gains := gain_table(ranking, method)) is not None:
+        tables.append(gains)
     if paths := _paths_in_turn(config, ranking):
-        systems = describe(rows_of_systems({"": [ranking]}, paths), *resamples)
-        lines += [f"Settings compared in turn ({', '.join(paths)}), best trial of each:", systems, ""]
-    return lines
+        systems = system_tables(rows_of_systems({"": [ranking]}, paths), method)
+        compared = f"Settings compared in turn ({', '.join(paths)}), best trial of each"
+        tables += [replace(table, title=f"{compared}. {table.title}") for table in systems]
+    return [line for table in without_repeats(tables) for line in ("", to_text(table))] + [""]
 
 
 def _paths_in_turn(config: Config, ranking: Ranking) -> list[str]:

@@ -16,6 +16,8 @@ FREE_TO_CHANGE = (
     "cluster",
     "tracking",
     "study.trials",
+    "study.replicates",
+    "evaluation.average",
     "study.concurrency",
     "study.root",
     "cohort.pseudonym_key",

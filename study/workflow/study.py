@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from study.commandline.progress import Say
 from study.config import Config
-from study.errors import TakenOverError
+from study.errors import ConfigError, TakenOverError
 from study.machine.mirror import mirrored
 from study.records import FailedTrial, StudyFolder
 from study.training.epoch import Epoch
@@ -56,6 +56,7 @@ def _run(config: Config, folder: StudyFolder, say: Say, stored: Callable[[], Non
     check_resumable(config, folder)
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
+    from study.workflow.replicating import announcing_replicates, replicate_plan
     from study.workflow.report import final_report
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
@@ -68,6 +69,9 @@ def _run(config: Config, folder: StudyFolder, say: Say, stored: Callable[[], Non
     announce = _announcing(config, folder, tracker.trial_changed, stored, say)
     with _concluding(config, folder, tracker):
         run_search(search_plan(config), folder, announce, run_trial=run_trial)
+        if (again := replicate_plan(config, folder)) is not None:
+            announce = announcing_replicates(folder, again, tracker.trial_changed, stored, say)
+            run_search(again, folder.replicates, announce, run_trial=run_trial)
     say(final_report(config, folder))
     return folder
 
@@ -82,6 +86,10 @@ def train_once(config: Config, say: Say) -> StudyFolder:
 
 
 def _train(config: Config, folder: StudyFolder, say: Say) -> StudyFolder:
+    if config.study.replicates:
+        raise ConfigError(
+            ["study.replicates: repeats the winner of a search; leave it out for a single training"]
+        )
     check_resumable(config, folder)
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial

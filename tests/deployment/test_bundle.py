@@ -67,7 +67,7 @@ def test_the_model_card_tells_what_it_was_trained_and_tested_on(bundle: Path) ->
     card = (bundle / CARD).read_text()
     assert "| trained on | 1 | CHSF 1 |" in card
     assert "| tested on, unseen centers | 1 | ISLES 1 |" in card
-    assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 |" in card
+    assert "| CHSF | yes | DWI+ADC+B0 | nothing | 1 | 0.600 (–) |" in card
     assert "Sources: phantom (simulated scans)." in card
     assert "not a medical device" in card
     assert "Where B0 is absent, EPI or T2star may be given in its place." in card

@@ -63,6 +63,7 @@ def test_a_link_among_the_files_of_ray_is_refused(folder: StudyFolder, outside: 
 # What opens each file of a trial, for reading or for writing.
 USES: dict[str, Callable[[TrialFolder], object]] = {
     "parameters.json": lambda trial: trial.searched(),
+    "replicate.json": lambda trial: trial.replicate.read(),
     "result.json": lambda trial: trial.result.read(),
     "epochs.jsonl": lambda trial: trial.training.epochs.read(),
     "checkpoint.pt": lambda trial: trial.training.load(),
