@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.commandline import run_command, run_configured
-from study.commandline.progress import say
+from study.commandline import run_command, run_configured, shown
 from study.config import Config
 from study.errors import ConfigError
 
@@ -27,7 +26,8 @@ def main(arguments: Sequence[str]) -> None:
             raise ConfigError(["weights: required, once: weights=<file.pth or file.safetensors>"])
         from study.workflow.adopting import adopt
 
-        adopt(config, Path(given[0].removeprefix(WEIGHTS)), say)
+        with shown() as show:
+            adopt(config, Path(given[0].removeprefix(WEIGHTS)), show)
 
     named = any(argument.startswith("study.name=") for argument in rest)
     defaults = ["study.trials=1"] if named else ["study.trials=1", "study.name=adopted"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import run_command, run_configured, say, shown
 from study.config import Config
 
 PURPOSE = "Search for the model that holds up at an unseen center with a sequence missing."
@@ -23,7 +23,8 @@ def _run(config: Config) -> None:
         return
     from study.workflow.study import run_study
 
-    run_study(config, say)
+    with shown() as show:
+        run_study(config, show)
 
 
 if __name__ == "__main__":

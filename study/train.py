@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import run_command, run_configured, say, shown
 from study.config import Config
 
 PURPOSE = """Train one network with the given configuration; only the post-processing is searched.
@@ -26,7 +26,8 @@ def _train(config: Config) -> None:
         return
     from study.workflow.study import train_once
 
-    train_once(config, say)
+    with shown() as show:
+        train_once(config, show)
 
 
 if __name__ == "__main__":

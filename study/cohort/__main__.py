@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, say
+from study.commandline import run_command, say, shown
 from study.errors import ConfigError
 
 USAGE = """Read every file of a cohort; print what each center has, and everything that is wrong.
@@ -30,12 +30,12 @@ def check(arguments: Sequence[str]) -> None:
     from study.imaging.protocol import ImagingProtocol
 
     config = compose(arguments[1:]).with_values({"cohort.on_error": "skip"})
-    cohort = load_cohort(config.cohort, config.phantom_root)
     used = config.cohort
-    report = check_cohort(
-        cohort, ImagingProtocol(used.modalities, used.target, config.lesion_source, config.imaging)
-    )
-    say("\n".join(report.lines()))
+    protocol = ImagingProtocol(used.modalities, used.target, config.lesion_source, config.imaging)
+    with shown() as show:
+        cohort = load_cohort(used, config.phantom_root, show.progress)
+        report = check_cohort(cohort, protocol, show.progress)
+        show.say("\n".join(report.lines()))
     if report.problems:
         raise SystemExit(2)
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from study.commandline.arguments import parse_pairs, usage
 from study.commandline.command import run_command
 from study.commandline.configured import run_configured
-from study.commandline.progress import Say, say
+from study.commandline.progress import Say, Show, say, shown
 
-__all__ = ["Say", "parse_pairs", "run_command", "run_configured", "say", "usage"]
+__all__ = ["Say", "Show", "parse_pairs", "run_command", "run_configured", "say", "shown", "usage"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.commandline import run_command, say
+from study.commandline import run_command, say, shown
 from study.errors import ConfigError
 
 USAGE = """Write simulated scans of some centers to a folder, to try the commands on without scans of your own.
@@ -37,7 +37,8 @@ def write(arguments: Sequence[str]) -> None:
     from study.phantoms.scans import MANIFEST, write_scans
 
     phantom = compose(settings).cohort.phantom
-    count = write_scans(phantom, out)
+    with shown() as show:
+        count = write_scans(phantom, out, show.progress)
     say(f"{out}: {count} subjects of {', '.join(phantom.centers)}, listed in {out / MANIFEST}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study.cohort.records import Cohort, Splits
-from study.commandline.progress import Say
+from study.commandline.progress import Show
 from study.config import CohortConfig, Config, validate
 from study.machine.runtime import Runtime
 from study.records import StudyFolder, TrialFolder, find_winner
@@ -24,7 +24,7 @@ OWN, OTHER = "own", "cohort"
 def evaluate_trial(
     folder: StudyFolder,
     trial: int | None,
-    say: Say,
+    show: Show,
     *,
     subsets: str | None = None,
     cohort: Mapping[str, Any] | None = None,
@@ -34,7 +34,7 @@ def evaluate_trial(
     Args:
         folder: of the study.
         trial: number; None selects the winner.
-        say: receives remarks on the cohort.
+        show: where remarks on the cohort, and its preparation, are shown.
         subsets: `evaluation.subsets`; None keeps the study's.
         cohort: the configuration section of another cohort; None selects the study's own test subjects.
 
@@ -53,7 +53,7 @@ def evaluate_trial(
     if cohort is not None:
         config = _with_cohort(config, cohort)
     rows = chosen.evaluation(OWN if cohort is None else OTHER)
-    _score(config, folder, chosen, rows, say, elsewhere=cohort is not None)
+    _score(config, folder, chosen, rows, show, elsewhere=cohort is not None)
     return config, chosen, rows
 
 
@@ -72,7 +72,7 @@ def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
 
 
 def _score(
-    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, say: Say, *, elsewhere: bool
+    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, show: Show, *, elsewhere: bool
 ) -> None:
     from study.workflow.judging import to_score
 
@@ -80,7 +80,7 @@ def _score(
     network, chains = load_network(config, data.plan, trial), trial.fits.chains
     runtime = Runtime.choose(config.trainer.device, config.trainer.precision)
     judge = data.judge(runtime)
-    groups = _elsewhere(data, say) if elsewhere else to_score(data, config.cohort.unseen)
+    groups = _elsewhere(data, show) if elsewhere else to_score(data, config.cohort.unseen)
     network.to(runtime.device)
     out.write(
         [
@@ -91,7 +91,7 @@ def _score(
     )
 
 
-def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
+def _elsewhere(data: StudyData, show: Show) -> list[Scored]:
     """The subjects of the configured cohort that are scored, in the order of the rows."""
     from study.cohort import load_cohort
     from study.cohort.remarks import remarks
@@ -102,12 +102,12 @@ def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
     from study.workflow.protocol import imaging_protocol
 
     config, known = data.config, data.prepared
-    cohort = load_cohort(config.cohort, config.phantom_root)
+    cohort = load_cohort(config.cohort, config.phantom_root, show.progress)
     trained_at = {subject.facts.center for subject in data.of(data.splits.train)}
     seen, unseen = _uses(cohort, config.cohort, lambda center: center in trained_at)
     splits = Splits((), (), seen.test, unseen.test, (*seen.control, *unseen.control))
     for remark in remarks(cohort, splits, config.cohort):
-        say(remark)
+        show.say(remark)
     cached = prepare_cohort(
         cohort,
         splits.used,
@@ -117,9 +117,10 @@ def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
         known.landmarks,
         find_lesion_model(config),
         skip_faulty=config.cohort.on_error == "skip",
+        progress=show.progress,
     )
     for note in notes.without_lesion(cached, config):
-        say(note)
+        show.say(note)
 
     def prepared(keys: Sequence[str]) -> list[Prepared]:
         return [as_seen(cached[key], data.plan) for key in keys if key in cached.entries]

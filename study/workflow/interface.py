@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study.commandline.composition import compose as compose_arguments
-from study.commandline.progress import Say
+from study.commandline.progress import Lines, Say
 from study.config import Config
 from study.workflow import study
 from study.workflow.loaded import LoadedStudy
@@ -28,7 +28,7 @@ def run_study(*arguments: str, say: Say = print) -> LoadedStudy:
     Raises:
         FadeoutError: the settings, the data or the study's folder are invalid.
     """
-    return LoadedStudy(study.run_study(compose(*arguments), say))
+    return LoadedStudy(study.run_study(compose(*arguments), Lines(say)))
 
 
 def train_once(*arguments: str, say: Say = print) -> LoadedStudy:
@@ -37,4 +37,4 @@ def train_once(*arguments: str, say: Say = print) -> LoadedStudy:
     Arguments and exceptions are those of `run_study`.
     """
     defaults = ("study.trials=1", "study.name=train")
-    return LoadedStudy(study.train_once(compose(*defaults, *arguments), say))
+    return LoadedStudy(study.train_once(compose(*defaults, *arguments), Lines(say)))

@@ -24,7 +24,7 @@ FREE_TO_CHANGE = (
 
 
 def check_resumable(config: Config, folder: StudyFolder) -> None:
-    """Raise StudyError if the study exists and cannot be resumed with this configuration."""
+    """Raise StudyError if the study exists and cannot be resumed with this configuration, or runs already."""
     if not folder.config.exists:
         return
     if not config.resume:
@@ -32,6 +32,7 @@ def check_resumable(config: Config, folder: StudyFolder) -> None:
             f"study.name: '{config.study.name}' exists in {folder.path}; "
             "resume it with resume=true, or choose another study.name=…"
         )
+    folder.refuse_driven()
     folder.refuse_links()
     stored = _fixed(folder.config.read().model_dump(mode="json"))
     given = _fixed(config.model_dump(mode="json"))

@@ -79,8 +79,16 @@ class Cluster:
         self.alive = {"own": Node(2, 0)}
         self.keepers = {"own": Keeper(condition("head"), [])}
         self.said: list[str] = []
+        self.noted: list[tuple[str, ...]] = []
         self.nodes = Nodes(
-            lambda: dict(self.alive), "own", root, [ADDRESS], self.said.append, gpus=False, alone=False
+            lambda: dict(self.alive),
+            "own",
+            root,
+            [ADDRESS],
+            self.said.append,
+            self.noted.append,
+            gpus=False,
+            alone=False,
         )
 
         def keeper(identity: str) -> Keeper:
