@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from study.commandline import parse_pairs, run_command, say, usage
+from study.commandline import parse_pairs, run_command, say, shown, usage
 from study.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,15 +41,16 @@ def main(arguments: Sequence[str]) -> None:
     from study.records import StudyFolder
     from study.workflow.evaluating import evaluate_trial
 
-    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
+    root = given.get("study.root", "studies")
+    with StudyFolder.opened(root, given["study.name"]) as folder, shown() as show:
         evaluated = evaluate_trial(
             folder,
             int(given["trial"]) if "trial" in given else None,
-            say,
+            show,
             subsets=given.get("evaluation.subsets"),
             cohort=compose_section(others, "cohort") if others else None,
         )
-        say(_tables(*evaluated))
+        show.say(_tables(*evaluated))
 
 
 def _tables(config: Config, trial: TrialFolder, rows: RowsFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from typing import Any
 from study.config import Config
 from study.errors import StudyError
 from study.machine.files import remove_leftovers
-from study.machine.mirror import local_root, mirrored
+from study.machine.mirror import Mirror, address_of, local_root, mirrored
 from study.records import losses
+from study.records.driving import DriverFiles
 from study.records.files import RecordFile, refuse_link
 from study.records.fits import Fits
 from study.records.kept import KeptFolder
 from study.records.locks import held
+from study.records.logs import LogFile
 from study.records.overlays import OverlaysFile
 from study.records.prepared import PreparedStudy
 from study.records.results import TrialResult
@@ -64,12 +67,33 @@ class StudyFolder:
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
+        self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
+        self.log = LogFile(self.path / "study.log")
         self.database = self.path / "optuna.db"
         self.scratch = self.path / ".tune"
 
     @classmethod
     def find(cls, root: Path, name: str) -> StudyFolder:
         """The folder of an existing study; raises StudyError, listing existing studies, if there is none."""
+        folder = cls._existing(root, name)
+        folder.refuse_links()
+        return folder
+
+    @classmethod
+    def looked_at(cls, root: str, name: str) -> StudyFolder:
+        """The folder of an existing study for a command that only reads; it may be running.
+
+        One in an object store is brought here, unless it is run here, and nothing is sent back. The files that others
+        open are not checked: a running study has many, which come and go.
+        """
+        place = local_root(root)
+        folder = cls(place, name)
+        if (address := address_of(place)) and not folder.is_driven:
+            Mirror(folder.path, f"{address}/{name}").pull()
+        return cls._existing(place, name)
+
+    @classmethod
+    def _existing(cls, root: Path, name: str) -> StudyFolder:
         folder = cls(root, name)
         if not folder.config.exists:
             there = sorted(path.parent.name for path in root.glob("*/config.json"))
@@ -77,7 +101,6 @@ class StudyFolder:
                 f"study.name: no study '{name}' in {root.absolute()}; "
                 f"there: {', '.join(there) or 'none'}; give study.name=… and study.root=…"
             )
-        folder.refuse_links()
         return folder
 
     @classmethod
@@ -111,9 +134,21 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        names = (path.name for path in (self.path / "trials").glob("[0-9]*"))
-        numbers = sorted(int(name) for name in names if TRIAL.fullmatch(name))
-        return [self.trial(number) for number in numbers]
+        return [self.trial(number) for number in sorted(self.begun())]
+
+    @property
+    def trials_changed(self) -> int | None:
+        """A number that changes when a trial begins; None before the first."""
+        place = self.path / "trials"
+        return place.stat().st_mtime_ns if place.is_dir() else None
+
+    def begun(self) -> set[int]:
+        """The numbers of all trials that have begun."""
+        place = self.path / "trials"
+        if not place.is_dir():
+            return set()
+        with os.scandir(place) as entries:
+            return {int(entry.name) for entry in entries if TRIAL.fullmatch(entry.name)}
 
     def trial_config(self, trial: TrialFolder) -> Config:
         """The configuration that a trial ran with."""
@@ -125,10 +160,25 @@ class StudyFolder:
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
-        return held(
-            self.path / ".lock",
-            f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}; "
-            "wait for it, or choose another study.name",
+        return self.driver.driven(self._taken())
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether another process drives the study, as far as this machine can see."""
+        driving = self.driver.driving()
+        return driving is not None and driving.state != "unknown"
+
+    def refuse_driven(self) -> None:
+        """Raise the error of `driven` if another process drives the study."""
+        if self.is_driven:
+            raise StudyError(self._taken())
+
+    def _taken(self) -> str:
+        """What to tell whoever wants to drive the study while another process does."""
+        name, root = self.path.name, self.path.parent.absolute()
+        return (
+            f"study.name: another process runs '{name}' in {root}; wait for it, end it "
+            f"(python -m study.stop study.name={name} study.root={root}), or choose another study.name"
         )
 
     def tracked(self) -> AbstractContextManager[None]:

@@ -85,13 +85,13 @@ class LoadedStudy:
                 selects the study's own test subjects.
         """
         from study.commandline.composition import compose_section
+        from study.commandline.progress import Lines
         from study.workflow.evaluating import evaluate_trial
 
         section = compose_section(cohort, "cohort") if cohort else None
         with mirrored(self.folder.path.parent, self.name):
-            _, _, rows = evaluate_trial(
-                self.folder, trial, lambda text: None, subsets=subsets, cohort=section
-            )
+            silent = Lines(lambda text: None)
+            _, _, rows = evaluate_trial(self.folder, trial, silent, subsets=subsets, cohort=section)
         return rows.read()
 
     def export(self, out: Path | str, trial: int | None = None) -> Path:

@@ -51,13 +51,8 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
 
-<<<<<<< main
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     check_reachable(config.cluster)
-    _prepare(config, folder, say)
-=======
     _prepare(config, folder, book)
->>>>>>> branch
     tracker = make_tracker(config, folder)
     tracker.begin()
     announce = _announcing(config, folder, tracker.trial_changed, stored, book.say)
