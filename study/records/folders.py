@@ -7,8 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.config import Config
 from study.errors import StudyError
@@ -17,19 +18,21 @@ from study.machine.mirror import Mirror, address_of, local_root, mirrored
 from study.records import losses
 from study.records.driving import DriverFiles
 from study.records.files import RecordFile, refuse_link
-from study.records.fits import Fits
-from study.records.kept import KeptFolder
 from study.records.locks import held
 from study.records.logs import LogFile
-from study.records.overlays import OverlaysFile
 from study.records.prepared import PreparedStudy
 from study.records.results import TrialResult
-from study.records.rows import RowsFile
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
 from study.records.tracking import FinishedFile, TrackingHistory
 from study.records.training import TrainingFiles
 from study.records.weights import StartFiles, WeightsFile
+
+if TYPE_CHECKING:
+    from study.records.fits import Fits
+    from study.records.kept import KeptFolder
+    from study.records.overlays import OverlaysFile
+    from study.records.rows import RowsFile
 
 TRIAL = re.compile(r"[0-9]{4}|[1-9][0-9]{4,8}")  # the name of a trial's folder
 
@@ -208,11 +211,33 @@ class TrialFolder:
         self.training = TrainingFiles(path / "checkpoint.pt", path / "epochs.jsonl")
         self.pretraining = TrainingFiles(path / "pretraining.pt", path / "pretraining.jsonl")
         self.weights = WeightsFile(path / "weights.safetensors", losses.WEIGHTS)
-        self.kept = KeptFolder(path / "probabilities")
-        self.fits = Fits(path)
-        self.rows = RowsFile(path / "rows.parquet", losses.ROWS)
-        self.overlays = OverlaysFile(path / "overlays.npz", losses.OVERLAYS)
         self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
+
+    @cached_property
+    def kept(self) -> KeptFolder:
+        """Its kept probabilities."""
+        from study.records.kept import KeptFolder
+
+        return KeptFolder(self.path / "probabilities")
+
+    @cached_property
+    def fits(self) -> Fits:
+        """Its post-processing."""
+        from study.records.fits import Fits
+
+        return Fits(self.path)
+
+    @cached_property
+    def rows(self) -> RowsFile:
+        """Its results, one row per test subject and availability subset."""
+        return self._rows("rows", losses.ROWS)
+
+    @cached_property
+    def overlays(self) -> OverlaysFile:
+        """Slices with reference and prediction."""
+        from study.records.overlays import OverlaysFile
+
+        return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
 
     def searched(self) -> dict[str, Any]:
         """The values that the search chose, by dotted path; empty before it has chosen."""
@@ -220,7 +245,12 @@ class TrialFolder:
 
     def evaluation(self, name: str) -> RowsFile:
         """The rows of a later evaluation (study.evaluate)."""
-        return RowsFile(self.path / f"evaluation-{name}.parquet", losses.EVALUATION)
+        return self._rows(f"evaluation-{name}", losses.EVALUATION)
+
+    def _rows(self, name: str, loss: str) -> RowsFile:
+        from study.records.rows import RowsFile
+
+        return RowsFile(self.path / f"{name}.parquet", loss)
 
     def forget_kept(self) -> None:
         """Remove kept probabilities of an earlier judgement; raises StudyError if their folder is a link."""

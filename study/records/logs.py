@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,6 +16,7 @@ from study.records.files import refuse_link
 
 LARGEST_LOG = 10 * 1024**2  # bytes; the older lines are in one more file
 WAITING = 1000  # lines that wait at most until there is a file
+FRAMES = 30  # of a traceback, the innermost ones
 FORMAT, TIME = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S%z"
 
 
@@ -71,6 +73,11 @@ class LogHandler(RotatingFileHandler):
         refuse_link(path)
         private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         return cast(TextIOWrapper, os.fdopen(private, self.mode, encoding=self.encoding))
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an error was raised, and its kind; not its text, which may name a subject or a file."""
+    return f"{''.join(traceback.format_tb(error.__traceback__, -FRAMES))}{type(error).__name__}"
 
 
 class _Formatter(logging.Formatter):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from study.commandline.progress import Show, View
 from study.errors import CohortError, FadeoutError
 from study.records import StudyFolder
+from study.records.logs import trace_of
 
 if TYPE_CHECKING:
     from study.records.logs import LogHandler
@@ -86,7 +86,7 @@ def reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror}"
-    return "".join(["".join(traceback.format_tb(error.__traceback__)), type(error).__name__])
+    return trace_of(error)
 
 
 class _Shown(logging.Handler):
