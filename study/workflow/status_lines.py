@@ -77,7 +77,7 @@ def remarks(status: StudyStatus) -> Iterator[str]:
         )
     if status.tracking is not None:
         yield from _tracking(status.tracking)
-    yield from (f"failed: {_failure(failure)}" for failure in status.failures)
+    yield from map(_failure, status.failures)
 
 
 def _driver(status: StudyStatus) -> str:
@@ -117,8 +117,8 @@ def _tracking(tracking: TrackingStatus) -> Iterator[str]:
 
 def _failure(failure: FailureStatus) -> str:
     named = ", ".join(map(str, failure.trials[:FEW])) + (", …" if failure.count > FEW else "")
-    trials = "trial" if failure.count == 1 else f"{failure.count} trials:"
-    return f"{trials} {named}: {failure.reason}"
+    trials = "trial" if failure.count == 1 else "trials"
+    return f"{failure.count} failed: {' '.join(failure.reason.split())} ({trials} {named})"
 
 
 def _is_over(status: StudyStatus) -> bool:

@@ -46,7 +46,7 @@ def test_a_study_is_told_of_in_words(asked: Callable[..., str]) -> None:
         "  1 waiting, 1 complete, 1 failed",
         "  best so far: trial 0, objective 0.500",
         "  MLflow has 0 of 2 trials that ended",
-        "  failed: trial 1: the loss is nan",
+        "  1 failed: the loss is nan (trial 1)",
         "  continue with the study's command and resume=true",
     ]
 

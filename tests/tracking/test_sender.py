@@ -171,3 +171,19 @@ def test_the_study_s_progress_is_sent_once_by_all_processes_together(
     assert [progress["trials_complete", step] for step in range(1, 6)] == [0, 0, 0, 1, 2]
     assert [progress["trials_pruned", step] for step in range(1, 6)] == [1, 2, 3, 3, 2]
     assert [progress["best_value", step] for step in (4, 5)] == [0.5, 0.75]
+
+
+def test_what_the_store_has_is_written_down(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 4)  # three have ended
+    store.refused = "1"
+    with pytest.raises(ConnectionError):
+        sender.send((), running=True)
+    sender.record("away")
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (1, "away")
+    store.refused = None
+    sender.send((), running=True)
+    sender.record(None)
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (3, None)
+    again = resumed(folder)
+    again.record("the store does not answer")  # it is not known what the store has: as before
+    assert folder.tracking.read().sent == 3

@@ -78,8 +78,8 @@ def test_all_of_it_in_lines() -> None:
         "  best so far: trial 2, objective 0.512",
         "  about 83 min left: 16 trials, 2 at a time, of 21.5 epochs of 3.25 s and 12 s of judging",
         "  MLflow is away, and has 3 of 4 trials that ended (refused)",
-        "  failed: 6 trials: 1, 2, 3, 4, 5, …: out of memory",
-        "  failed: trial 7: the loss is nan",
+        "  6 failed: out of memory (trials 1, 2, 3, 4, 5, …)",
+        "  1 failed: the loss is nan (trial 7)",
     ]
 
 
@@ -138,7 +138,7 @@ def test_a_picture_has_a_bar_the_trials_and_what_is_remarkable() -> None:
     assert lines[1].endswith("4 of 20 trials ended  about 83 min left")
     assert lines[3].split() == ["trial", "epoch", "rung", "objective", "s/epoch", "left"]
     assert lines[4].split() == ["4", "5/30", "1/3", "0.432", "3.14", "79", "s"]
-    assert lines[-1] == "failed: trial 7: the loss is nan"
+    assert lines[-1] == "1 failed: the loss is nan (trial 7)"
 
 
 @pytest.mark.parametrize("height", range(4, 30))
