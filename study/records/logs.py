@@ -44,11 +44,6 @@ class LogHandler(RotatingFileHandler):
         self._waiting: list[logging.LogRecord] | None = []
         self._failed = False
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether there is a file."""
-        return self._waiting is None
-
     def begin(self) -> None:
         """Write what has waited, and from now on at once; the study's folder exists."""
         waiting, self._waiting = self._waiting or [], None
