@@ -77,9 +77,7 @@ class Screen:
         try:
             with self._drawing():
                 live.start()
-                self._console.show_cursor(
-                    True
-                )  # a process that is killed must not leave a terminal without one
+                self._console.show_cursor(True)  # else it is lost with a process that is killed
             with background(draw, "screen"):
                 yield
         finally:

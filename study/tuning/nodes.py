@@ -151,10 +151,7 @@ class Nodes:
             while not closed.wait(LOOK_EVERY_S):
                 try:
                     self.look()
-                except (
-                    StudyError,
-                    OSError,
-                ) as error:  # all machines of the start have gone since; a full disk
+                except (StudyError, OSError) as error:  # no machine fits any more; a full disk
                     logger.warning("%s", error)
 
         with background(work, "nodes", patience_s=LOOK_EVERY_S):  # it may wait for a head that is gone
