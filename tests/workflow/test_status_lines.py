@@ -141,7 +141,7 @@ def test_a_picture_has_a_bar_the_trials_and_what_is_remarkable() -> None:
     assert lines[-1] == "1 failed: the loss is nan (trial 7)"
 
 
-@pytest.mark.parametrize("height", range(4, 30))
+@pytest.mark.parametrize("height", range(5, 30))
 def test_a_picture_fits_a_terminal_of_any_height(height: int) -> None:
     many = status(running=tuple(trial(number) for number in range(50)))
     lines = drawn(many, height, width=60)
