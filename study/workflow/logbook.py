@@ -39,7 +39,8 @@ class Logbook:
     def say(self, text: str) -> None:
         """Show lines to the user, and log them."""
         self._show.say(text)
-        self.note(text.strip("\n"))
+        for line in text.strip("\n").splitlines():
+            self.note(line)
 
     def live(self, view: View) -> AbstractContextManager[None]:
         """Keep a view in sight while the block runs; it is not logged."""

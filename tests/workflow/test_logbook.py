@@ -50,7 +50,7 @@ def run(folder: StudyFolder, error: BaseException | None = None) -> list[str]:
 
 
 def work(book: Logbook) -> None:
-    book.say("before\n")
+    book.say("before\n  and more\n")
     book.begin()
     logging.getLogger("study.tuning.home").info("trial 3: a detail")
     logging.getLogger("study.tuning.home").warning("trial 3: too hot")
@@ -61,10 +61,11 @@ def work(book: Logbook) -> None:
 def test_what_is_said_is_logged_and_warnings_are_shown(
     folder: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(folder) == ["before\n"]
+    assert run(folder) == ["before\n  and more\n"]
     assert capsys.readouterr().err.splitlines() == ["WARNING trial 3: too hot", "WARNING a warning of others"]
     assert logged(folder) == [
         "INFO before",
+        "INFO   and more",
         "INFO trial 3: a detail",
         "WARNING trial 3: too hot",
         "WARNING a warning of others",
