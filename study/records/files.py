@@ -162,7 +162,7 @@ class RecordFile(StoredFile, Generic[Content]):
 
 @cache
 def _adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """What validates files of one kind: it takes longer to make than to use."""
+    """The validator of a type, made once: that takes longer than reading a file."""
     return TypeAdapter(kind)
 
 
@@ -182,7 +182,8 @@ class BytesFile(StoredFile):
 
 def to_plain(record: Any) -> Any:
     """A record in JSON's types: mappings, lists, strings and numbers."""
-    return TypeAdapter(type(record)).dump_python(record, mode="json")
+    kind: Any = type(record)
+    return _adapter_of(kind).dump_python(record, mode="json")
 
 
 def first_problem(error: ValidationError) -> str:

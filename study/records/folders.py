@@ -137,7 +137,7 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        return [self.trial(number) for number in sorted(self.begun())]
+        return [TrialFolder(self, number) for number in sorted(self.begun())]
 
     @property
     def trials_changed(self) -> int | None:
@@ -146,12 +146,17 @@ class StudyFolder:
         return place.stat().st_mtime_ns if place.is_dir() else None
 
     def begun(self) -> set[int]:
-        """The numbers of all trials that have begun."""
+        """The numbers of all trials that have begun; raises StudyError if the folder of one is a link."""
         place = self.path / "trials"
+        refuse_link(place)
         if not place.is_dir():
             return set()
         with os.scandir(place) as entries:
-            return {int(entry.name) for entry in entries if TRIAL.fullmatch(entry.name)}
+            found = [entry for entry in entries if TRIAL.fullmatch(entry.name)]
+        for entry in found:
+            if entry.is_symlink():
+                refuse_link(place / entry.name)
+        return {int(entry.name) for entry in found}
 
     def trial_config(self, trial: TrialFolder) -> Config:
         """The configuration that a trial ran with."""
@@ -193,7 +198,7 @@ class StudyFolder:
 
 
 class TrialFolder:
-    """One trial on disk.
+    """One trial on disk; a study may have ten thousand, so what is seldom used is made on first use.
 
     Attributes:
         study: that the trial belongs to.
@@ -208,14 +213,26 @@ class TrialFolder:
         self.parameters: RecordFile[dict[str, Any]] = RecordFile(
             path / "parameters.json", dict[str, Any], losses.PARAMETERS
         )
-        self.training = TrainingFiles(path / "checkpoint.pt", path / "epochs.jsonl")
-        self.pretraining = TrainingFiles(path / "pretraining.pt", path / "pretraining.jsonl")
-        self.weights = WeightsFile(path / "weights.safetensors", losses.WEIGHTS)
         self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
 
     @cached_property
+    def training(self) -> TrainingFiles:
+        """Its checkpoint and epochs."""
+        return TrainingFiles(self.path / "checkpoint.pt", self.path / "epochs.jsonl")
+
+    @cached_property
+    def pretraining(self) -> TrainingFiles:
+        """The same for the first of two trainings."""
+        return TrainingFiles(self.path / "pretraining.pt", self.path / "pretraining.jsonl")
+
+    @cached_property
+    def weights(self) -> WeightsFile:
+        """The trained network."""
+        return WeightsFile(self.path / "weights.safetensors", losses.WEIGHTS)
+
+    @cached_property
     def kept(self) -> KeptFolder:
-        """Its kept probabilities."""
+        """Its validation probabilities."""
         from study.records.kept import KeptFolder
 
         return KeptFolder(self.path / "probabilities")
@@ -229,12 +246,12 @@ class TrialFolder:
 
     @cached_property
     def rows(self) -> RowsFile:
-        """Its results, one row per test subject and availability subset."""
+        """Its test results."""
         return self._rows("rows", losses.ROWS)
 
     @cached_property
     def overlays(self) -> OverlaysFile:
-        """Slices with reference and prediction."""
+        """Its pictures."""
         from study.records.overlays import OverlaysFile
 
         return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
