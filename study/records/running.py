@@ -38,7 +38,7 @@ class TrainingSettings:
         trainer = config.trainer
         return cls(
             trainer.epochs,
-            config.model.unified.pretraining_epochs if trainer.criterion == "unified" else 0,
+            config.pretraining_epochs,
             study_rungs(trainer, config.tuning) if config.tuning.scheduler != "none" else (),
             max(FEWEST, 2 * trainer.validate_every + 1),
         )
