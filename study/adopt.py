@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, shown
 from study.commandline.place import GivenPath
 from study.config import Config
 
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> None:
 def _adopt(config: Config, own: Arguments) -> None:
     from study.workflow.adopting import adopt
 
-    adopt(config, own.weights, say)
+    with shown() as show:
+        adopt(config, own.weights, show)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from study.commandline import Command, Given, run_command, say
+from study.commandline import Command, Given, run_command, shown
 from study.commandline.place import OfStudy, TrialNumber
 from study.config import Count, Section, Subsets
 from study.config.section import LocalPath
@@ -70,15 +70,15 @@ def _evaluate(given: Given[Arguments]) -> None:
     from study.workflow.evaluating import evaluate_trial
 
     own, settings = given.own, given.settings
-    with StudyFolder.opened(own.study.root, own.study.name) as folder:
+    with StudyFolder.opened(own.study.root, own.study.name) as folder, shown() as show:
         evaluated = evaluate_trial(
             folder,
             own.trial,
-            say,
+            show,
             values=own.values,
             cohort=compose_section(settings, "cohort") if settings.pairs else None,
         )
-        say(_tables(*evaluated))
+        show.say(_tables(*evaluated))
 
 
 def _tables(config: Config, trial: TrialFolder, rows: RowsFile) -> str:

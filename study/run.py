@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say, shown
 from study.config import Config
 
 COMMAND = Command(
@@ -27,7 +27,8 @@ def _run(config: Config, own: OwnKeys) -> None:
         return
     from study.workflow.study import run_study
 
-    run_study(config, say)
+    with shown() as show:
+        run_study(config, show)
 
 
 if __name__ == "__main__":

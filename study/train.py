@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say, shown
 from study.config import Config
 
 COMMAND = Command(
@@ -29,9 +29,10 @@ def _train(config: Config, own: OwnKeys) -> None:
         return
     from study.workflow.study import train_once
 
-    if config.tuning.storage is not None:
-        say("tuning.storage: not used, since study.train searches nothing")
-    train_once(config, say)
+    with shown() as show:
+        if config.tuning.storage is not None:
+            show.say("tuning.storage: not used, since study.train searches nothing")
+        train_once(config, show)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, shown
 from study.config import Config
 
 COMMAND = Command(
@@ -28,12 +28,12 @@ def _check(config: Config, own: OwnKeys) -> None:
     from study.imaging.protocol import ImagingProtocol
 
     config = config.with_values({"cohort.on_error": "skip"})
-    cohort = load_cohort(config.cohort, config.phantom_root)
     used = config.cohort
-    report = check_cohort(
-        cohort, ImagingProtocol(used.modalities, used.target, config.lesion_source, config.imaging)
-    )
-    say("\n".join(report.lines()))
+    protocol = ImagingProtocol(used.modalities, used.target, config.lesion_source, config.imaging)
+    with shown() as show:
+        cohort = load_cohort(used, config.phantom_root, show.progress)
+        report = check_cohort(cohort, protocol, show.progress)
+        show.say("\n".join(report.lines()))
     if report.problems:
         raise SystemExit(2)
 

@@ -18,16 +18,18 @@ from study.cohort.records import Cohort, Entry, Listing, Subject
 from study.config import CohortConfig
 from study.config.parts import find_part
 from study.errors import CohortError, Problem, Remark
+from study.machine.progress import Progress, unwatched
 
 PHANTOM = "phantom"  # the one reader whose files are made here, if need be
 
 
-def load_cohort(settings: CohortConfig, phantom_root: Path) -> Cohort:
+def load_cohort(settings: CohortConfig, phantom_root: Path, progress: Progress = unwatched) -> Cohort:
     """All subjects of all sources; phantoms that do not exist yet are simulated.
 
     Args:
         settings: the section `cohort`.
         phantom_root: folder of all simulated cohorts.
+        progress: told of each phantom that is simulated.
 
     Raises:
         CohortError: every problem of every subject. With `cohort.on_error=skip` such subjects are left out
@@ -38,7 +40,7 @@ def load_cohort(settings: CohortConfig, phantom_root: Path) -> Cohort:
         from study.phantoms import simulate_phantoms
 
         plan_cohort(settings, phantom_root)  # reports mistakes in other sources before the long simulation
-        simulate_phantoms(settings.phantom, phantom_root)
+        simulate_phantoms(settings.phantom, phantom_root, progress)
     secret = read_or_make_key(key_file(settings)) if settings.pseudonymise else None
     return _join(settings, phantom_root, secret, phantoms_on_disk=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from study.commandline.command import WHOLE, Command, DebugKey, Given, OtherKeys, OwnKeys, Settings
 from study.commandline.configured import run_configured
-from study.commandline.progress import Say, say
+from study.commandline.progress import Say, Show, say, shown
 from study.commandline.running import run_command
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "OwnKeys",
     "Say",
     "Settings",
+    "Show",
     "run_command",
     "run_configured",
     "say",
+    "shown",
 ]

@@ -13,6 +13,8 @@ COMMANDS: Mapping[str, str] = {
     "study.plan": "Print the spacing, patch and network that a configuration leads to.",
     "study.models": "Measure the parameters, FLOPs and memory of networks.",
     "study.run": "Search for the model that holds up at an unseen center with a sequence missing.",
+    "study.status": "Tell where a study stands, while it runs or after.",
+    "study.stop": "End a running study gracefully.",
     "study.train": "Train one network; only its post-processing is searched.",
     "study.adopt": "Judge a network that was trained elsewhere, as a study without training.",
     "study.evaluate": "Score a trained network, center by center, with each sequence missing.",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from models import find_model
 from study.config import checks
 from study.config.cohort import CohortConfig
 from study.config.evaluation import Evaluation
@@ -93,6 +94,13 @@ class Config(Section):
     def inputs(self) -> tuple[str, ...]:
         """The modalities that the network is built for, in the cohort's order."""
         return self.cohort.modalities if self.model.inputs is None else split_modalities(self.model.inputs)
+
+    @property
+    def pretraining_epochs(self) -> int:
+        """Epochs of the first of a trial's two trainings; 0 where there is one."""
+        needed = "cotraining" if self.cotraining.enabled else find_model(self.model.name).criterion
+        unified = (self.trainer.criterion or needed) == "unified"
+        return self.model.unified.pretraining_epochs if unified else 0
 
     @property
     def cache_root(self) -> Path:

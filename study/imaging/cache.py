@@ -31,6 +31,7 @@ from study.imaging.register import require_registration
 from study.imaging.stored import open_prepared, write_prepared
 from study.machine.files import read_json, remove_leftovers, write_json
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, counted, unwatched
 
 MEMO = "hashes.json"
 CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
@@ -77,6 +78,7 @@ def prepare_cohort(
     lesion_model: LesionModel | None = None,
     *,
     skip_faulty: bool = False,
+    progress: Progress = unwatched,
 ) -> PreparedCohort:
     """Prepare the subjects that are not in the cache yet, in parallel.
 
@@ -90,6 +92,7 @@ def prepare_cohort(
         lesion_model: with lesion.source=model, finds the lesions first, one after the other in this process, which
             may hold a GPU.
         skip_faulty: leave subjects with problems out, as long as others remain.
+        progress: told of each subject that is prepared.
 
     Raises:
         CohortError: the problems of all subjects.
@@ -105,8 +108,9 @@ def prepare_cohort(
     builder = _Builder(cache, protocol, tuple(spacing_mm), landmarks, _trait(protocol, lesion_model))
     entries = {key: builder.known_entry(cohort[key], memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
-    jobs = [_found(cohort[key], lesion_model) for key in missing]
-    built = dict(zip(missing, map_processes(partial(_build, builder), jobs), strict=True))
+    jobs = _jobs([cohort[key] for key in missing], lesion_model, progress)
+    done = map_processes(partial(_build, builder), jobs, "preparing subjects", progress)
+    built = dict(zip(missing, done, strict=True))
     if missing:
         found = {name: value for one in built.values() for name, value in one.hashes.items()}
         write_json(memo_file, memo | found)
@@ -244,9 +248,16 @@ class _Built:
     hashes: dict[str, str]
 
 
-def _found(subject: Subject, lesion_model: LesionModel | None) -> _Job:
+def _jobs(subjects: Sequence[Subject], lesion_model: LesionModel | None, progress: Progress) -> list[_Job]:
+    if lesion_model is None:
+        return [_Job(subject) for subject in subjects]
+    searched = counted(subjects, len(subjects), "finding lesions", progress)
+    return [_found(subject, lesion_model) for subject in searched]
+
+
+def _found(subject: Subject, lesion_model: LesionModel) -> _Job:
     try:
-        return _Job(subject, lesion_model.find(subject) if lesion_model else None)
+        return _Job(subject, lesion_model.find(subject))
     except CohortError as error:
         return _Job(subject, problems=error.problems)
 

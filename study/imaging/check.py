@@ -19,6 +19,7 @@ from study.imaging.register import moved, require_registration
 from study.imaging.scan import Scan, read_scan
 from study.imaging.volume import Grid, Volume
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, unwatched
 
 MOST_GRIDS = 8  # listed per center
 
@@ -72,15 +73,18 @@ class CheckReport:
         yield from (f"  {problem}" for problem in self.problems)
 
 
-def check_cohort(cohort: Cohort, protocol: ImagingProtocol) -> CheckReport:
+def check_cohort(cohort: Cohort, protocol: ImagingProtocol, progress: Progress = unwatched) -> CheckReport:
     """Read every image and mask of every subject, in parallel, and run every check of the preparation.
+
+    `progress` is told of each subject that is read.
 
     Raises:
         ConfigError: subjects are to be registered and ANTs is not installed.
     """
     if protocol.settings.registration == "rigid":
         require_registration()
-    reports = map_processes(partial(_inspect, protocol=protocol), cohort.subjects)
+    inspect = partial(_inspect, protocol=protocol)
+    reports = map_processes(inspect, cohort.subjects, "reading subjects", progress)
     told = (replace(report, problems=cohort.shown(report.problems)) for report in reports)
     absent = absent_modalities(cohort, protocol.modalities)
     rare = rare_modalities(cohort.subjects, protocol.modalities, "subjects") if not absent else ()

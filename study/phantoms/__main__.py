@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from study.commandline import Command, DebugKey, Given, run_command, say
+from study.commandline import Command, DebugKey, Given, run_command, say, shown
 from study.commandline.place import GivenPath
 from study.errors import ConfigError
 
@@ -40,7 +40,8 @@ def _write(given: Given[Arguments]) -> None:
     if out.exists():
         raise ConfigError([f"out: {out} exists already; choose a new folder"])
     phantom = compose_settings(given.settings).cohort.phantom
-    count = write_scans(phantom, out)
+    with shown() as show:
+        count = write_scans(phantom, out, show.progress)
     say(f"{out}: {count} subjects of {', '.join(phantom.centers)}, listed in {out / MANIFEST}")
 
 

@@ -14,10 +14,12 @@ Only this package opens the files. Each is an attribute of its folder and has a 
       subjects.csv             key, id, patient, center, files: private, never tracked or exported
       start.json  start.safetensors   weights that trials start from (transfer.source)
       summary.json             how the trials ended, and which one won
-      tracking.json            identity of the study in MLflow, and why the last sending failed
+      tracking.json            identity of the study in MLflow, what it has, and why the last sending failed
       finished.jsonl           one line per trial that ended, in that order
       optuna.db                the search, unless tuning.storage is another database or nothing is searched
       mlflow.db  mlartifacts/  the default MLflow store, if MLflow tracks the study
+      driver.json              who drives the study, or did so last
+      study.log  study.log.1   what was said and logged, across all runs; the older lines apart
       .lock  tracking.lock     held by the process that drives the study, and by the one that sends it to MLflow
       .tune/                   files of Ray Tune while the search runs
       trials/0003/
@@ -44,12 +46,13 @@ Only this package opens the files. Each is an attribute of its folder and has a 
 from __future__ import annotations
 
 from study.records.files import StoredFile, content_digest
-from study.records.folders import StudyFolder, TrialFolder
+from study.records.folders import StudyFolder
 from study.records.prepared import PreparedStudy, PreparedSubject
 from study.records.ranking import Ranking, complete_trial, complete_trials, find_winner, replicates_of
 from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, Replicate, TrialResult
 from study.records.summary import Summary
 from study.records.tracking import Finished, TrackingHistory
+from study.records.trial import TrialFolder
 
 __all__ = [
     "CompleteTrial",

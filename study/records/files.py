@@ -56,13 +56,13 @@ class StoredFile:
         Raises:
             StudyError: the file is missing, or what is done with it meanwhile finds it unreadable.
         """
-        refuse_link(self.path)
         try:
             with open_regular(self.path) as file:
                 yield file
         except FileNotFoundError:
             raise self.absent() from None
         except UnreadableError as error:
+            refuse_link(self.path)
             raise self.damaged(str(error)) from None
 
     @property

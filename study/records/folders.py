@@ -1,12 +1,11 @@
-"""The folders of a study and of a trial, with one attribute per file."""
+"""The folder of a study, with one attribute per file."""
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,19 @@ from study.config import Config
 from study.config.nearest import did_you_mean
 from study.errors import StudyError
 from study.machine.files import remove_leftovers
-from study.machine.mirror import address_of, mirrored
-from study.machine.shell import near_path
+from study.machine.mirror import Mirror, address_of, mirrored
+from study.machine.shell import command_line, near_path
 from study.records import losses
+from study.records.driving import DriverFiles
 from study.records.files import RecordFile, refuse_link
-from study.records.fits import Fits
-from study.records.kept import KeptFolder
 from study.records.locks import held
-from study.records.overlays import OverlaysFile
+from study.records.logs import LogFile
 from study.records.prepared import PreparedStudy
-from study.records.results import Replicate, TrialResult
-from study.records.rows import RowsFile
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
 from study.records.tracking import FinishedFile, TrackingHistory
-from study.records.training import TrainingFiles
-from study.records.weights import StartFiles, WeightsFile
+from study.records.trial import TrialFolder
+from study.records.weights import StartFiles
 
 DEFAULT_ROOT = "studies"  # of study.root
 NAME = "study.name"
@@ -72,6 +68,8 @@ class StudyFolder:
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
+        self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
+        self.log = LogFile(self.path / "study.log")
         self.database = self.path / "optuna.db"
         self.scratch = self.path / ".tune"
 
@@ -87,11 +85,28 @@ class StudyFolder:
         Raises:
             StudyError: there is none; tells the nearest one, or all that there are.
         """
+        folder = cls._existing(root, name, key)
+        folder.refuse_links()
+        return folder
+
+    @classmethod
+    def looked_at(cls, root: Path, name: str) -> StudyFolder:
+        """The folder of an existing study for a command that only reads; it may be running.
+
+        One in an object store is brought here, unless it is run here, and nothing is sent back. The files that others
+        open are not checked: a running study has many, which come and go.
+        """
+        folder = cls(root, name)
+        if (address := address_of(root)) and not folder.is_driven:
+            Mirror(folder.path, f"{address}/{name}").pull()
+        return cls._existing(root, name)
+
+    @classmethod
+    def _existing(cls, root: Path, name: str, key: str = NAME) -> StudyFolder:
         folder = cls(root, name)
         if not folder.config.exists:
             how = "; give study.name=… and study.root=…" if key == NAME else "; correct the path"
             raise StudyError(f"{key}: no study '{name}' in {root.absolute()}{_others(root, name, how)}")
-        folder.refuse_links()
         return folder
 
     @classmethod
@@ -146,12 +161,26 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
+        return [TrialFolder(self, number) for number in sorted(self.begun())]
+
+    @property
+    def trials_changed(self) -> int | None:
+        """A number that changes when a trial begins; None before the first."""
+        place = self.path / self.trials_in
+        return place.stat().st_mtime_ns if place.is_dir() else None
+
+    def begun(self) -> set[int]:
+        """The numbers of all trials that have begun; raises StudyError if the folder of one is a link."""
         place = self.path / self.trials_in
         refuse_link(place)
-        found = [path for path in place.glob("[0-9]*") if TRIAL.fullmatch(path.name)]
-        for path in found:
-            refuse_link(path)
-        return [TrialFolder(self, number) for number in sorted(int(path.name) for path in found)]
+        if not place.is_dir():
+            return set()
+        with os.scandir(place) as entries:
+            found = [entry for entry in entries if TRIAL.fullmatch(entry.name)]
+        for entry in found:
+            if entry.is_symlink():
+                refuse_link(place / entry.name)
+        return {int(entry.name) for entry in found}
 
     def trial_config(self, trial: TrialFolder) -> Config:
         """The configuration that a trial ran with."""
@@ -164,10 +193,23 @@ class StudyFolder:
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
-        return held(
-            self.path / ".lock",
+        return self.driver.driven(*self._taken())
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether another process drives the study, as far as this machine can see."""
+        driving = self.driver.driving()
+        return driving is not None and driving.state != "unknown"
+
+    def refuse_driven(self) -> None:
+        """Raise the error of `driven` if another process drives the study."""
+        self.driver.refuse(*self._taken())
+
+    def _taken(self) -> tuple[str, str]:
+        """What to tell whoever wants to drive the study while another process does, and what to do then."""
+        return (
             f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}",
-            "wait for it, end it, or choose another study.name",
+            f"wait for it, end it ({command_line('study.stop', *self.arguments)}), or choose another study.name",
         )
 
     def tracked(self) -> AbstractContextManager[None]:
@@ -177,78 +219,6 @@ class StudyFolder:
             f"{self.path}: another process is sending this study to MLflow",
             "wait until it has finished",
         )
-
-
-class TrialFolder:
-    """One trial on disk; a study may have ten thousand, so what is seldom used is made on first use.
-
-    Attributes:
-        study: that the trial belongs to.
-        number: of the trial, in the study and in the database.
-        path: the folder.
-    """
-
-    def __init__(self, study: StudyFolder, number: int) -> None:
-        self.study = study
-        self.number = number
-        self.path = path = study.path / study.trials_in / f"{number:04d}"
-        self.parameters: RecordFile[dict[str, Any]] = RecordFile(
-            path / "parameters.json", dict[str, Any], losses.PARAMETERS
-        )
-        self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
-
-    @cached_property
-    def replicate(self) -> RecordFile[Replicate]:
-        """Of a replicate: what it repeats."""
-        return RecordFile(self.path / "replicate.json", Replicate, losses.REPLICATE)
-
-    @cached_property
-    def training(self) -> TrainingFiles:
-        """Its checkpoint and epochs."""
-        return TrainingFiles(self.path / "checkpoint.pt", self.path / "epochs.jsonl")
-
-    @cached_property
-    def pretraining(self) -> TrainingFiles:
-        """The same for the first of two trainings."""
-        return TrainingFiles(self.path / "pretraining.pt", self.path / "pretraining.jsonl")
-
-    @cached_property
-    def weights(self) -> WeightsFile:
-        """The trained network."""
-        return WeightsFile(self.path / "weights.safetensors", losses.WEIGHTS)
-
-    @cached_property
-    def kept(self) -> KeptFolder:
-        """Its validation probabilities."""
-        return KeptFolder(self.path / "probabilities")
-
-    @cached_property
-    def fits(self) -> Fits:
-        """Its post-processing."""
-        return Fits(self.path)
-
-    @cached_property
-    def rows(self) -> RowsFile:
-        """Its test results."""
-        return RowsFile(self.path / "rows.parquet", losses.ROWS)
-
-    @cached_property
-    def overlays(self) -> OverlaysFile:
-        """Its pictures."""
-        return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
-
-    def searched(self) -> dict[str, Any]:
-        """The values that the search chose, by dotted path; empty before it has chosen."""
-        return self.parameters.read_if_there() or {}
-
-    def evaluation(self, name: str) -> RowsFile:
-        """The rows of a later evaluation (study.evaluate)."""
-        return RowsFile(self.path / f"evaluation-{name}.parquet", losses.EVALUATION)
-
-    def forget_kept(self) -> None:
-        """Remove kept probabilities of an earlier judgement; raises StudyError if their folder is a link."""
-        refuse_link(self.kept.path)
-        shutil.rmtree(self.kept.path, ignore_errors=True)
 
 
 def _others(root: Path, name: str, how: str) -> str:

@@ -17,12 +17,12 @@ from study.machine.untrusted import UnreadableError, parse_json
 from study.records.files import refuse_link
 
 LONGEST = 500  # characters that are read of a lock, which may come from a stranger
-_ours: set[Path] = set()  # locks that this process holds
+TRIES, PAUSE_S = 5, 0.05  # whoever asks whether a lock is held holds it for a moment
 
 
 @contextmanager
 def held(path: Path, what: str, remedy: str) -> Iterator[None]:
-    """Hold a lock; within a process that holds it already, nothing more happens.
+    """Hold a lock.
 
     Args:
         path: of the lock's file.
@@ -33,22 +33,40 @@ def held(path: Path, what: str, remedy: str) -> Iterator[None]:
         StudyError: another process holds it; tells which one, and since when.
     """
     refuse_link(path)
-    place = path.absolute()
-    if place in _ours:
-        yield
-        return
     with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StudyError(f"{what}{_holder(lock)}; {remedy}") from None
+        for left in reversed(range(TRIES)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    raise StudyError(f"{what}{_holder(lock)}; {remedy}") from None
+                time.sleep(PAUSE_S)
         _sign(lock)
-        _ours.add(place)
         try:
             yield
         finally:
-            _ours.discard(place)
             lock.truncate(0)  # a study that is passed on names no machine
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds a lock; asks by taking it for a moment together with all who ask."""
+    refuse_link(path)
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def refuse_held(path: Path, what: str, remedy: str) -> None:
+    """Raise the error of `held` if a process holds a lock."""
+    if is_held(path):
+        with path.open() as lock:
+            raise StudyError(f"{what}{_holder(lock)}; {remedy}")
 
 
 def _sign(lock: IO[str]) -> None:

@@ -16,6 +16,7 @@ SUBJECTS = (
 )
 START = f"the weights that trials start from are lost; restore it from a copy, or remove it together {AGAIN}"
 SUMMARY = "nothing is lost; remove it and resume the study with resume=true, which writes it again"
+DRIVER = "only who runs the study, or ran it last, is lost; remove it"
 TRACKING = "the study's identity in MLflow is lost; remove it, and study.sync sends the study once more, as a new run"
 PARAMETERS = (
     "the values that the search chose for this trial are lost; restore it from a copy, or write them again, as "

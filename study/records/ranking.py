@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import SearchSpace
 from study.errors import StudyError
-from study.records.folders import StudyFolder, TrialFolder
+from study.records.folders import StudyFolder
 from study.records.results import CompleteTrial, FailedTrial
+from study.records.trial import TrialFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from study.machine.transfer import Part, Receiver, batches, names, parts
 from study.records.files import refuse_link
-from study.records.folders import StudyFolder, TrialFolder
+from study.records.folders import StudyFolder
+from study.records.trial import TrialFolder
 
 # Relative to the study's folder; `trials/*` stands for the trial that starts.
 _GOES_OUT = (

@@ -59,6 +59,12 @@ class Sender:
             new += self._send_replicate(store, replicate, running=running)
         return new
 
+    def record(self, failure: str | None) -> None:
+        """Write down how the last sending went; `failure` is why it did not work."""
+        known = self._store is not None  # else what the store has is as it was
+        sent = self.history.ended(self._pending) if known else self.history.sent
+        self.history.record_sending(failure, sent)
+
     def _connected(self) -> RunStore:
         if self._store is None:
             store = RunStore(self._config.tracking, self._folder)

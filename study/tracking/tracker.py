@@ -104,7 +104,6 @@ class MlflowTracker:
                 self._changed, self._study_changed = set(), False
             self._failure = self._try(changed, running=not closing)
             if closing:
-                self._sender.history.record_failure(self._failure and hide_passwords(self._failure))
                 return
             with self._condition:
                 self._study_changed |= self._failure is not None
@@ -112,11 +111,16 @@ class MlflowTracker:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._failure else FIRST_PAUSE_S
 
     def _try(self, changed: set[int], *, running: bool) -> str | None:
+        failure = None
         try:
             self._sender.send(changed, running=running)
         except Exception as error:  # whatever MLflow, its database or its server raise: the study continues
-            return _reason(error)
-        return None
+            failure = _reason(error)
+        try:
+            self._sender.record(failure and hide_passwords(failure))
+        except OSError as error:
+            failure = failure or _reason(error)
+        return failure
 
 
 def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
@@ -138,7 +142,7 @@ def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
             uri = tracking_uri(config.tracking, folder)
             text = f"tracking.uri: {uri} refuses the study: {_reason(error)}; correct it and run this again"
             raise StudyError(hide_passwords(text)) from error
-        sender.history.record_failure(None)
+        sender.record(None)
     return len(folder.trials()), new
 
 

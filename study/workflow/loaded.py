@@ -97,6 +97,7 @@ class LoadedStudy:
             cache: `imaging.cache`; None keeps the study's.
         """
         from study.commandline.composition import compose_section, read_settings
+        from study.commandline.progress import Lines
         from study.workflow.evaluating import evaluate_trial
 
         given = {
@@ -107,7 +108,8 @@ class LoadedStudy:
         values = {path: value for path, value in given.items() if value is not None}
         section = compose_section(read_settings(cohort), "cohort") if cohort else None
         with mirrored(self.folder.path.parent, self.name):
-            _, _, rows = evaluate_trial(self.folder, trial, lambda text: None, values=values, cohort=section)
+            silent = Lines(lambda text: None)
+            _, _, rows = evaluate_trial(self.folder, trial, silent, values=values, cohort=section)
         return rows.read()
 
     def export(self, out: Path | str, trial: int | None = None) -> Path:

@@ -19,6 +19,7 @@ from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
 from study.imaging.lesion import LesionModel
 from study.imaging.register import require_registration
+from study.machine.progress import Progress, unwatched
 from study.records import PreparedStudy, PreparedSubject, StudyFolder
 from study.records.prepared import AdoptedNetwork
 from study.records.weights import Start
@@ -35,6 +36,7 @@ def prepare_study(
     lesion_model: LesionModel | None = None,
     adopted: AdoptedNetwork | None = None,
     check: Callable[[Plan], object] | None = None,
+    progress: Progress = unwatched,
 ) -> list[str]:
     """Read all scans, split, plan, fill the cache, and only then make the study's folder.
 
@@ -48,6 +50,7 @@ def prepare_study(
         adopted: a network trained elsewhere; None if the study trains its own.
         check: raises if the plan of the network is unsuitable, before any file of the study is written; None checks
             the networks that the configuration and its search space describe.
+        progress: told of each subject that is simulated, read or prepared.
 
     Returns:
         Notes for the user, one per line.
@@ -63,12 +66,12 @@ def prepare_study(
     known = folder.prepared.read() if folder.config.exists else None
     if known is not None and config.cohort.pseudonymise:
         read_key(key_file(config.cohort))  # a new one would give every subject another name
-    cohort = load_cohort(config.cohort, config.phantom_root)
+    cohort = load_cohort(config.cohort, config.phantom_root, progress)
     if known is not None:
         _check_same_subjects(known, cohort, folder)
     if known is None and check is None:
         check_modalities(cohort, config.cohort.modalities)
-    base = _base(cohort, config) if known is None else _Base.of(known)
+    base = _base(cohort, config, progress) if known is None else _Base.of(known)
     cached = prepare_cohort(
         cohort,
         base.splits.used,
@@ -78,6 +81,7 @@ def prepare_study(
         base.landmarks,
         lesion_model,
         skip_faulty=config.cohort.on_error == "skip",
+        progress=progress,
     )
     said = remarks(cohort, base.splits, config.cohort)
     splits = without(base.splits, cached.skipped, "cohort.on_error: skipping the faulty subjects")
@@ -116,10 +120,10 @@ class _Base:
         return cls(known.splits, known.spacing_mm, known.median_shape, known.landmarks)
 
 
-def _base(cohort: Cohort, config: Config) -> _Base:
+def _base(cohort: Cohort, config: Config, progress: Progress) -> _Base:
     splits, protocol = split_cohort(cohort, config.cohort, config.objective.centers), imaging_protocol(config)
-    found = fingerprint(cohort, splits.train, protocol)
-    learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm)
+    found = fingerprint(cohort, splits.train, protocol, progress)
+    learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm, progress)
     landmarks = {name: tuple(values) for name, values in learnt.items()}
     return _Base(splits, found.spacing_mm, found.median_shape, landmarks)
 

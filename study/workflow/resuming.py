@@ -27,9 +27,10 @@ FREE_TO_CHANGE = (
 
 
 def check_resumable(config: Config, folder: StudyFolder) -> None:
-    """Raise StudyError if the study exists and cannot be resumed with this configuration."""
+    """Raise StudyError if the study exists and cannot be resumed with this configuration, or runs already."""
     if not folder.config.exists:
         return
+    folder.refuse_driven()
     if not config.resume:
         raise StudyError(
             f"study.name: '{config.study.name}' exists in {folder.path}; "

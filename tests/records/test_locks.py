@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from studies import prepared_study, write_study
 
+from study.commandline.progress import Lines
 from study.config import Config, validate
 from study.errors import StudyError
 from study.records import StudyFolder
@@ -67,17 +68,6 @@ def test_a_lock_is_free_again_and_then_names_nobody(tmp_path: Path) -> None:
         assert path.read_text() == ""
 
 
-def test_a_process_may_hold_a_lock_within_itself(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    with held(path, "", ""):
-        with held(path, "", ""):
-            pass
-        with pytest.raises(subprocess.CalledProcessError):
-            subprocess.run(
-                [sys.executable, "-c", HOLD, str(path)], check=True, capture_output=True, input=b""
-            )
-
-
 @pytest.mark.parametrize("content", ["", "[1]", '{"process": "x"}', "\x00", "{" * 1000])
 def test_a_lock_that_says_nothing_is_refused_all_the_same(tmp_path: Path, content: str) -> None:
     path = tmp_path / ".lock"
@@ -98,5 +88,5 @@ def test_a_study_that_runs_is_noticed_before_anything_is_prepared(
         held_by_another(folder.path / ".lock"),
         pytest.raises(StudyError, match=r"another process runs 's' .*\(process"),
     ):
-        run(config.with_values({"resume": resume}), said.append)  # type: ignore[operator]
+        run(config.with_values({"resume": resume}), Lines(said.append))  # type: ignore[operator]
     assert said == []

@@ -202,3 +202,19 @@ def test_replicates_are_runs_of_their_own_and_no_trials(
     assert [event.trial for event in sender.history.finished] == [0]
     assert sender.send((), running=False) == 0
     assert store.take() == []
+
+
+def test_what_the_store_has_is_written_down(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 4)  # three have ended
+    store.refused = "1"
+    with pytest.raises(ConnectionError):
+        sender.send((), running=True)
+    sender.record("away")
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (1, "away")
+    store.refused = None
+    sender.send((), running=True)
+    sender.record(None)
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (3, None)
+    again = resumed(folder)
+    again.record("the store does not answer")  # it is not known what the store has: as before
+    assert folder.tracking.read().sent == 3

@@ -9,6 +9,7 @@ import pytest
 from studies import complete, failed, prepared_study, pruned, write_study, write_trial
 
 from search_spaces import SearchSpace
+from study.commandline.progress import Lines
 from study.config import Config, validate
 from study.errors import ConfigError, StudyError
 from study.records import Ranking, StudyFolder
@@ -126,7 +127,7 @@ def test_models_for_each_subset_are_not_repeated(tmp_path: Path) -> None:
 
 def test_a_single_training_repeats_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"study\.replicates: repeats the winner of a search"):
-        train_once(make_config(tmp_path, replicates=1), lambda text: None)
+        train_once(make_config(tmp_path, replicates=1), Lines(lambda text: None))
 
 
 def test_a_study_that_has_ended_can_be_resumed_with_replicates_and_another_average(tmp_path: Path) -> None:
