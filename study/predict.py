@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from study.commandline import parse_pairs, run_command, say, usage
 from study.errors import CohortError, ConfigError
@@ -14,6 +14,7 @@ from study.errors import CohortError, ConfigError
 if TYPE_CHECKING:
     from study.deployment.batch import Predicted
     from study.deployment.lesion_first import LesionFirst
+    from study.deployment.predictor import Implausible
 
 KEYS = {
     "bundle": "the folder or zip that study.export wrote; required",
@@ -23,9 +24,14 @@ KEYS = {
     "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
     "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks; required",
     "probability": "path of the probability map, if wanted; with images=…, a folder",
+    "implausible": "what to do about images that cannot be what they are given as, such as exchanged DWI and ADC: "
+    "error (default) or warn, which predicts all the same",
     "device": "auto, cpu or cuda (default: auto)",
     "debug": "true: print the traceback of an error",
 }
+NO_FINGERPRINT = (
+    "the bundle does not know the images that it was trained on: yours are not compared with them\n"
+)
 SHOWN = {
     "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities or their stand-ins",
     **KEYS,
@@ -46,6 +52,8 @@ def main(arguments: Sequence[str]) -> None:
 
     paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
     bundles = LesionFirst(*(load_bundle(path, given.get("device", "auto")) for path in paths))
+    if any(one and one.manifest.fingerprint is None for one in (bundles.bundle, bundles.finder)):
+        sys.stderr.write(NO_FINGERPRINT)
     if "images" in given:
         _predict_folder(bundles, given)
     else:
@@ -60,6 +68,8 @@ def _check(given: Mapping[str, str], images: Mapping[str, Path]) -> None:
         problems.append(f"images: give either a folder or single files, not also {', '.join(single)}")
     if "lesion" in given and "lesion_bundle" in given:
         problems.append("lesion_bundle: the lesion is given; give either its mask or the bundle")
+    if given.get("implausible", "error") not in ("error", "warn"):
+        problems.append(f"implausible: must be error or warn, got {given['implausible']!r}")
     if problems:
         raise ConfigError(problems)
     if "images" not in given:
@@ -86,13 +96,21 @@ def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) 
         raise ConfigError(problems)
 
 
+def _implausible(given: Mapping[str, str]) -> Implausible:
+    return cast("Implausible", given.get("implausible", "error"))  # `_check` has judged it
+
+
 def _predict_one(bundles: LesionFirst, images: Mapping[str, Path], given: Mapping[str, str]) -> None:
     from study.deployment.batch import remarks_on
 
     out = Path(given["out"])
     masks = {key: Path(given[key]) for key in ("brain", "lesion") if key in given}
-    prediction = bundles.predict(images, brain=masks.get("brain"), lesion=masks.get("lesion"))
+    prediction = bundles.predict(
+        images, brain=masks.get("brain"), lesion=masks.get("lesion"), implausible=_implausible(given)
+    )
     prediction.write(out, _probability(given))
+    for warning in prediction.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     remarks = remarks_on(bundles, prediction)
     how = f"; predicted {', '.join(remarks)}" if remarks else ""
     say(f"{out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{how}")
@@ -122,6 +140,7 @@ def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
         Path(given["out"]),
         _probability(given),
         progress=lambda cases: track(cases, "predicting", console=console, disable=not console.is_terminal),
+        implausible=_implausible(given),
         on_fault=traceback.print_exception if given.get("debug") == "true" else lambda error: None,
     )
     _report(predicted, given["out"])
@@ -132,6 +151,8 @@ def _report(predicted: Predicted, out: str) -> None:
     say(f"{out}: {done} of {predicted.subjects} subjects predicted")
     for remark, names in predicted.remarks.items():
         say(f"  {remark}: {', '.join(names)}")
+    for warning, names in predicted.warnings.items():
+        sys.stderr.write(f"warning: {', '.join(names)}: {warning}\n")
     if predicted.problems:
         raise CohortError(predicted.problems)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.deployment.folders import Case, Found
 from study.deployment.lesion_first import LesionFirst
-from study.deployment.predictor import Prediction
+from study.deployment.predictor import Implausible, Prediction
 from study.errors import CohortError, Problem
 
 Progress = Callable[[Sequence[Case]], Iterable[Case]]
@@ -21,11 +21,13 @@ class Predicted:
     Attributes:
         subjects: number of subjects found.
         remarks: what a reader of the masks must know about the inputs, each with the subjects it applies to.
+        warnings: why not to rely on predictions, each with the subjects it applies to.
         problems: why some subjects could not be predicted.
     """
 
     subjects: int
     remarks: dict[str, list[str]]
+    warnings: dict[str, list[str]]
     problems: tuple[Problem, ...]
 
     @property
@@ -42,6 +44,7 @@ def predict_folder(
     *,
     progress: Progress = lambda cases: cases,
     on_fault: Callable[[Exception], None] = lambda error: None,
+    implausible: Implausible = "error",
 ) -> Predicted:
     """Predict all subjects of a folder and write their masks, `<subject>_mask.nii.gz`.
 
@@ -52,15 +55,20 @@ def predict_folder(
         probability: folder of the probability maps; None writes none.
         progress: wraps the subjects, to show progress.
         on_fault: receives exceptions other than `CohortError` that a subject's files cause, to show their traceback.
+        implausible: as for `Bundle.predict`.
     """
     problems: list[Problem] = []
     remarks: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
     for case in progress(found.cases):
         mask = out / f"{case.name}_mask.nii.gz"
         target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
         try:
-            for remark in _predict_case(bundles, case, mask, target):
-                remarks.setdefault(remark, []).append(case.name)
+            prediction = _predict_case(bundles, case, implausible)
+            prediction.write(mask, target)
+            for texts, new in ((remarks, remarks_on(bundles, prediction)), (warnings, prediction.warnings)):
+                for text in new:
+                    texts.setdefault(text, []).append(case.name)
         except CohortError as error:
             problems += error.problems
         except Exception as error:  # no exception from one subject's files may stop the others
@@ -69,7 +77,7 @@ def predict_folder(
             problems.append(
                 Problem(case.name, None, what, "check its files, or run it alone with debug=true")
             )
-    return Predicted(len(found.cases), remarks, tuple(problems))
+    return Predicted(len(found.cases), remarks, warnings, tuple(problems))
 
 
 def remarks_on(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
@@ -78,9 +86,9 @@ def remarks_on(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
     return (*prediction.remarks, *(["without a lesion (near_lesion is skipped)"] if lacks_lesion else []))
 
 
-def _predict_case(bundles: LesionFirst, case: Case, mask: Path, probability: Path | None) -> tuple[str, ...]:
+def _predict_case(bundles: LesionFirst, case: Case, implausible: Implausible) -> Prediction:
     if case.problems:
         raise CohortError(case.problems)
-    prediction = bundles.predict(case.images, brain=case.brain, lesion=case.lesion, name=case.name)
-    prediction.write(mask, probability)
-    return remarks_on(bundles, prediction)
+    return bundles.predict(
+        case.images, brain=case.brain, lesion=case.lesion, name=case.name, implausible=implausible
+    )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from study.cohort.records import SubjectFacts
 from study.errors import CacheError, Problem
+from study.imaging.intensities import Intensities
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
@@ -50,6 +51,7 @@ def open_prepared(folder: Path, facts: SubjectFacts) -> Prepared:
         own=_open_own(folder, content["own"]) if content["own"] else None,
         outside_ml=content["outside_ml"],
         lesion=tuple(content["lesion"]) if content["lesion"] else None,
+        intensities=Intensities.model_validate(content["intensities"]) if content["intensities"] else None,
         **arrays,
     )
 
@@ -92,6 +94,7 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "own": own and {"channels": own.channels, "grid": own.grid.to_dict()},
         "outside_ml": prepared.outside_ml,
         "lesion": prepared.lesion,
+        "intensities": prepared.intensities and prepared.intensities.model_dump(mode="json"),
     }
     write_json(folder / "grid.json", content)
 
