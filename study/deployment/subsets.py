@@ -128,7 +128,7 @@ def untested(given: tuple[str, ...], known: Sequence[Subset]) -> Iterator[str]:
     if subset.tested:
         yield f"{subset.name}: the network was never trained with it, only tested (Dice {_results(subset)})"
         return
-    how = "never trained nor tested with it" if subset.trained == 0 else "never tested with it"
+    how = "never trained or tested with it" if subset.trained == 0 else "never tested with it"
     tested = [each for each in known if each.tested]
     listed = "; ".join(f"{each.name}, Dice {_results(each)}" for each in tested[:NAMED])
     more = f"; {len(tested) - NAMED} more are in MODEL_CARD.md" if len(tested) > NAMED else ""

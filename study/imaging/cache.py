@@ -21,6 +21,7 @@ from typing import Any
 from study.cohort.records import Cohort, Subject
 from study.errors import CohortError, Problem
 from study.imaging.lesion import LesionCenter, LesionModel
+from study.imaging.plausible import OVERRIDE, certain_problems
 from study.imaging.prepare import Landmarks, prepare_subject
 from study.imaging.prepared import Prepared
 from study.imaging.protocol import ImagingProtocol
@@ -30,7 +31,7 @@ from study.imaging.stored import open_prepared, write_prepared
 from study.machine.files import read_json, remove_leftovers, write_json
 from study.machine.processes import map_processes
 
-CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
+CODE_VERSION = 2  # raise it whenever the same files and settings would give another entry
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,32 @@ def prepare_cohort(
     jobs = [_found(cohort[key], lesion_model) for key in missing]
     built = dict(zip(missing, map_processes(partial(_build, builder), jobs), strict=True))
     if missing:
-        found = {name: value for one in built.values() for name, value in one.hashes.items()}
-        write_json(memo_file, memo | found)
-    problems = cohort.shown(problem for one in built.values() for problem in one.problems)
+        hashes = {name: value for one in built.values() for name, value in one.hashes.items()}
+        write_json(memo_file, memo | hashes)
     folders = {key: entries[key] or built[key].folder for key in keys}
-    usable = {key: folder for key, folder in folders.items() if folder is not None}
+    prepared = {key: folder for key, folder in folders.items() if folder is not None}
+    mistakes = _mistakes(cohort, prepared, protocol)
+    usable = {key: folder for key, folder in prepared.items() if key not in mistakes}
+    found_in = [*(one.problems for one in built.values()), *mistakes.values()]
+    problems = cohort.shown(problem for found in found_in for problem in found)
     if problems and (not skip_faulty or not usable):
         raise CohortError(problems)
     return PreparedCohort(cohort, usable, tuple(key for key in keys if key not in usable), problems)
+
+
+def _mistakes(
+    cohort: Cohort, prepared: Mapping[str, Path], protocol: ImagingProtocol
+) -> dict[str, tuple[Problem, ...]]:
+    """By key, what is certainly wrong with the images of prepared subjects, unless imaging.implausible=warn."""
+    if protocol.settings.implausible == "warn":
+        return {}
+    mistakes = {}
+    for key, folder in prepared.items():
+        subject = cohort[key]
+        intensities = open_prepared(folder, subject.facts).intensities
+        if intensities and (found := certain_problems(intensities, subject.label, subject.images, OVERRIDE)):
+            mistakes[key] = found
+    return mistakes
 
 
 def entry_folder(cache: Path, address: str) -> Path:

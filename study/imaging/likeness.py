@@ -2,7 +2,7 @@
 
 A fingerprint keeps mean and spread of a few numbers over the training subjects, each free of the scale that an image is
 stored in. Another hospital's images differ in them, too, so that the tolerance is wide: what is found are images of
-something else, not of another scanner. The thresholds have their reasons in `docs/concepts/plausible-images.md`, with how
+something else, not of another scanner. `docs/concepts/plausible-images.md` gives the reasons for the thresholds, and how
 often they err.
 """
 

@@ -1,7 +1,7 @@
 """What physics says of the intensities of images of the brain, and whether given ones agree.
 
-Each statement is right, wrong, or open, where pathology and protocols leave a margin. The thresholds have their reasons in
-`docs/concepts/plausible-images.md`, with how often they err.
+Each statement is right, wrong, or open, where pathology and protocols leave a margin.
+`docs/concepts/plausible-images.md` gives the reasons for the thresholds, and how often they err.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def test_an_unknown_subset_is_told_with_what_was_tested(
     files = write_images(tmp_path, "s", chosen(draw_brain(9), "DWI"))
     assert run(f"bundle={path}", *pairs(files), f"out={tmp_path / 'm.nii'}") == 0
     assert capsys.readouterr().err == (
-        "warning: DWI alone: the network was never trained nor tested with it; tested are "
+        "warning: DWI alone: the network was never trained or tested with it; tested are "
         "DWI+ADC+B0, Dice 0.80, 2 subjects of seen centers; DWI+ADC, Dice 0.60, 1 subject of unseen centers\n"
     )
 
@@ -139,7 +139,7 @@ def test_a_folder_tells_each_warning_once_and_refuses_only_the_wrong_subject(
     assert "3 of 4 subjects predicted" in captured.out
     warnings = [line for line in captured.err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
-    assert warnings[0].startswith("warning: a, b: DWI+B0: the network was never trained nor tested with it")
+    assert warnings[0].startswith("warning: a, b: DWI+B0: the network was never trained or tested with it")
     assert f"error: c: {images / 'c_DWI.nii.gz'}: DWI and B0 are exchanged" in captured.err
     assert run(*arguments, "implausible=warn") == 0
     captured = capsys.readouterr()

@@ -73,7 +73,7 @@ def test_a_subset_that_was_neither_trained_nor_tested_is_told_with_those_that_we
         {"DWI+ADC+B0": 0.5, "DWI+ADC": 0.5}, row("DWI+ADC+B0", 0.8), row("DWI+ADC", 0.6, seen=False)
     )
     assert said("DWI", subsets) == [
-        "DWI alone: the network was never trained nor tested with it; tested are "
+        "DWI alone: the network was never trained or tested with it; tested are "
         "DWI+ADC+B0, Dice 0.80, 1 subject of seen centers; DWI+ADC, Dice 0.60, 1 subject of unseen centers"
     ]
 
