@@ -2,8 +2,8 @@
 
 A fingerprint keeps mean and spread of a few numbers over the training subjects, each free of the scale that an image is
 stored in. Another hospital's images differ in them, too, so that the tolerance is wide: what is found are images of
-something else, not of another scanner. `docs/concepts/plausible-images.md` gives the reasons for the thresholds, and how
-often they err.
+something else, not of another scanner. `docs/concepts/plausible-images.md` gives the reasons for the thresholds, and
+how often they err.
 """
 
 from __future__ import annotations
