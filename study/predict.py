@@ -24,14 +24,12 @@ KEYS = {
     "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
     "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks; required",
     "probability": "path of the probability map, if wanted; with images=…, a folder",
-    "implausible": "what to do about images that cannot be what they are given as, such as exchanged DWI and ADC: "
-    "error (default) or warn, which predicts all the same",
+    "implausible": "response to images that cannot be what they claim to be, such as exchanged DWI and ADC: "
+    "error (default), or warn and predict all the same",
     "device": "auto, cpu or cuda (default: auto)",
     "debug": "true: print the traceback of an error",
 }
-NO_FINGERPRINT = (
-    "the bundle does not know the images that it was trained on: yours are not compared with them\n"
-)
+NO_FINGERPRINT = "the bundle holds no fingerprint of its training images; yours are judged by physics alone\n"
 SHOWN = {
     "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities or their stand-ins",
     **KEYS,

@@ -30,7 +30,7 @@ class Imaging(Section):
     normalisation: Literal["zscore", "nyul"] = Field("zscore", description="of intensities inside the brain")
     implausible: Literal["error", "warn"] = Field(
         "error",
-        description="what becomes of images that cannot be what they are given as, such as exchanged DWI and ADC",
+        description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC",
     )
     crop_margin_mm: NotNegative = Field(4.0, description="kept around the brain")
     in_plane_crop: tuple[Count, Count] | None = Field(

@@ -104,7 +104,7 @@ class Bundle:
             brain: the brain mask; None derives one.
             lesion: for a thrombus bundle, the mask or the center of the lesion used to locate thrombi.
             name: of the subject, for errors.
-            implausible: what to do about images that cannot be what they are given as: `error` or `warn`.
+            implausible: response to images that cannot be what they claim to be: `error` or `warn`.
 
         Raises:
             ConfigError: no modality is given, an unknown one, or one together with its stand-in.

@@ -178,9 +178,8 @@ def test_an_old_bundle_is_read_and_compared_with_physics_alone(
     assert (manifest.format_version, manifest.fingerprint, manifest.subsets) == (3, None, ())
     files = write_images(tmp_path, "s", chosen(draw_brain(9), "DWI"))
     assert run(f"bundle={old}", *pairs(files), f"out={tmp_path / 'm.nii'}") == 0
-    error = capsys.readouterr().err
-    assert error == (
-        "the bundle does not know the images that it was trained on: yours are not compared with them\n"
+    assert capsys.readouterr().err == (
+        "the bundle holds no fingerprint of its training images; yours are judged by physics alone\n"
     )
     wrong = write_images(tmp_path, "w", exchanged(chosen(draw_brain(9), "DWI+ADC"), "DWI", "ADC"))
     assert run(f"bundle={old}", *pairs(wrong), f"out={tmp_path / 'm.nii'}") == 2
