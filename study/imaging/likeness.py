@@ -48,14 +48,14 @@ class Spread(Section):
         trait: which number; quotients are compared as logarithms.
         modalities: of the one image or the two that it is about.
         subjects: how many.
-        mean, std: of these logarithms, or of correlations.
+        mean, std: of these logarithms, or of correlations; bounded, as a bundle may come from a stranger.
     """
 
     trait: Trait
     modalities: tuple[str, ...] = Field(min_length=1, max_length=2)
     subjects: int = Field(ge=1)
-    mean: float
-    std: float = Field(ge=0)
+    mean: float = Field(ge=-100, le=100)
+    std: float = Field(ge=0, le=100)
 
     def deviation(self, value: float) -> float:
         """By how many standard deviations a new subject's number differs."""
