@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from drawn_brains import BRAIN, chosen, draw_brain, exchanged, intensities
+from pydantic import ValidationError
 
 from study.imaging.intensities import Intensities
 from study.imaging.likeness import IntensityFingerprint, Spread, assess
@@ -51,6 +52,13 @@ def test_a_deviation_counts_the_training_s_spread_and_a_tolerance() -> None:
     kept = Spread(trait="correlation", modalities=("A", "B"), subjects=4, mean=0.5, std=0.2)
     # The spread of a new subject, and what another hospital adds.
     assert kept.deviation(0.9) == pytest.approx(0.4 / math.sqrt(0.04 * 1.25 + 0.12**2))
+
+
+@pytest.mark.parametrize("beyond", [{"mean": 1e9}, {"mean": math.nan}, {"std": -1.0}, {"std": 1e9}])
+def test_a_stranger_s_fingerprint_holds_no_number_that_cannot_be_shown(beyond: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Spread(**{"trait": "level", "modalities": ("A",), "subjects": 4, "mean": 0.0, "std": 1.0} | beyond)
+    assert Spread(trait="level", modalities=("A",), subjects=4, mean=100.0, std=100.0).shown(300.0)
 
 
 def test_another_subject_is_alike_in_any_unit_and_gain(fingerprint: IntensityFingerprint) -> None:
