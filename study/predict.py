@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from study.deployment.lesion_first import LesionFirst
 
 
+NO_FINGERPRINT = "the bundle holds no fingerprint of its training images; yours are judged by physics alone\n"
+
+
 class Imaging(Section):
     """How scans are read."""
 
@@ -57,6 +60,11 @@ class Arguments(DebugKey):
     )
     probability: GivenPath | None = Field(
         None, description="path of the probability map, if wanted; with images=…, a folder"
+    )
+    implausible: Literal["error", "warn"] = Field(
+        "error",
+        description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC; warn: "
+        "predict all the same",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     imaging: Imaging = Field(default_factory=Imaging)
@@ -122,6 +130,8 @@ def _predict(given: Given[Arguments]) -> None:
     own = given.own
     paths = [path for path in (own.bundle, own.lesion_bundle) if path is not None]
     bundles = LesionFirst(*(load_bundle(path, own.device, own.imaging.most_voxels) for path in paths))
+    if any(one and one.manifest.fingerprint is None for one in (bundles.bundle, bundles.finder)):
+        sys.stderr.write(NO_FINGERPRINT)
     if own.images is not None:
         _predict_folder(bundles, own.images, own)
     else:
@@ -131,8 +141,12 @@ def _predict(given: Given[Arguments]) -> None:
 def _predict_one(bundles: LesionFirst, own: Arguments) -> None:
     from study.deployment.batch import remarks_on
 
-    prediction = bundles.predict(own.modalities, brain=own.brain, lesion=own.lesion)
+    prediction = bundles.predict(
+        own.modalities, brain=own.brain, lesion=own.lesion, implausible=own.implausible
+    )
     prediction.write(own.out, own.probability)
+    for warning in prediction.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     remarks = remarks_on(bundles, prediction)
     how = f"; predicted {', '.join(remarks)}" if remarks else ""
     say(f"{own.out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{how}")
@@ -162,6 +176,7 @@ def _predict_folder(bundles: LesionFirst, images: Path, own: Arguments) -> None:
         own.out,
         own.probability,
         progress=lambda cases: track(cases, "predicting", console=console, disable=not console.is_terminal),
+        implausible=own.implausible,
         on_fault=traceback.print_exception if own.debug else lambda error: None,
     )
     _report(predicted, own.out)
@@ -172,8 +187,10 @@ def _report(predicted: Predicted, out: Path) -> None:
     say(
         f"{out}: {subjects - predicted.failed} of {subjects} subjects predicted, listed in predictions.csv and .json"
     )
+    for remark, names in predicted.remarks.items():
+        say(f"  {remark}: {', '.join(names)}")
     for warning, names in predicted.warnings.items():
-        say(f"  {warning}: {', '.join(names)}")
+        sys.stderr.write(f"warning: {', '.join(names)}: {warning}\n")
     if predicted.problems:
         raise CohortError(predicted.problems)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from study.deployment.folders import Case, Found
 from study.deployment.lesion_first import LesionFirst
 from study.deployment.listing import DECIMALS, Listed, write_list
-from study.deployment.predictor import Prediction
+from study.deployment.predictor import Implausible, Prediction
 from study.errors import CohortError, Problem
 
 Progress = Callable[[Sequence[Case]], Iterable[Case]]
@@ -33,13 +33,14 @@ class Predicted:
         return sum(one.mask is None for one in self.listed)
 
     @property
-    def warnings(self) -> dict[str, list[str]]:
+    def remarks(self) -> dict[str, list[str]]:
         """What a reader of the masks must know about the inputs, each with the subjects it applies to."""
-        found: dict[str, list[str]] = {}
-        for one in self.listed:
-            for warning in one.warnings:
-                found.setdefault(warning, []).append(one.subject)
-        return found
+        return _by_text((one.subject, one.remarks) for one in self.listed)
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """Why not to rely on predictions, each with the subjects it applies to."""
+        return _by_text((one.subject, one.warnings) for one in self.listed)
 
 
 def predict_folder(
@@ -50,6 +51,7 @@ def predict_folder(
     *,
     progress: Progress = lambda cases: cases,
     on_fault: Callable[[Exception], None] = lambda error: None,
+    implausible: Implausible = "error",
 ) -> Predicted:
     """Predict all subjects of a folder and write their masks, `<subject>_mask.nii.gz`, and the list of them.
 
@@ -62,6 +64,7 @@ def predict_folder(
         probability: folder of the probability maps; None writes none.
         progress: wraps the subjects, to show progress.
         on_fault: receives exceptions other than `CohortError` that a subject's files cause, to show their traceback.
+        implausible: as for `Bundle.predict`.
     """
     problems: list[Problem] = []
     listed: list[Listed] = []
@@ -70,7 +73,7 @@ def predict_folder(
             mask = out / f"{case.name}_mask.nii.gz"
             target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
             try:
-                listed.append(_predict_case(bundles, case, mask, target))
+                listed.append(_predict_case(bundles, case, mask, target, implausible))
             except CohortError as error:
                 problems += error.problems
                 listed.append(_failed(case, error.problems))
@@ -91,10 +94,14 @@ def remarks_on(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
     return (*prediction.remarks, *(["without a lesion (near_lesion is skipped)"] if lacks_lesion else []))
 
 
-def _predict_case(bundles: LesionFirst, case: Case, mask: Path, probability: Path | None) -> Listed:
+def _predict_case(
+    bundles: LesionFirst, case: Case, mask: Path, probability: Path | None, implausible: Implausible
+) -> Listed:
     if case.problems:
         raise CohortError(case.problems)
-    prediction = bundles.predict(case.images, brain=case.brain, lesion=case.lesion, name=case.name)
+    prediction = bundles.predict(
+        case.images, brain=case.brain, lesion=case.lesion, name=case.name, implausible=implausible
+    )
     prediction.write(mask, probability)
     components = prediction.components_ml
     return Listed(
@@ -104,9 +111,19 @@ def _predict_case(bundles: LesionFirst, case: Case, mask: Path, probability: Pat
         volume_ml=round(prediction.volume_ml, DECIMALS),
         components=len(components),
         largest_component_ml=round(max(components, default=0.0), DECIMALS),
-        warnings=remarks_on(bundles, prediction),
+        remarks=remarks_on(bundles, prediction),
+        warnings=prediction.warnings,
     )
 
 
 def _failed(case: Case, problems: Sequence[Problem]) -> Listed:
     return Listed(case.name, problems=tuple(problem.what for problem in problems))
+
+
+def _by_text(told: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Each text with the subjects that it was told of."""
+    found: dict[str, list[str]] = {}
+    for subject, texts in told:
+        for text in texts:
+            found.setdefault(text, []).append(subject)
+    return found

@@ -10,6 +10,7 @@ from analysis.rendering import to_markdown, without_repeats
 from analysis.trial_tables import trial_tables
 from study.config import CohortConfig, Evaluation
 from study.deployment.manifest import Manifest
+from study.deployment.subsets import all_subsets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +54,7 @@ def model_card(
                 "## Intended use\n\n" + INTENDED_USE,
                 "## Data\n\n" + _data(subjects, cohort.sources),
                 "## Results\n\n" + _results(rows, manifest.target, evaluation, seed, searched_again),
+                "## Availability subsets\n\n" + _subsets(manifest, Method.of(evaluation, seed)),
                 "## Limits\n\n" + _limits(cohort.unseen),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
@@ -125,11 +127,34 @@ def _results(rows: pd.DataFrame, target: str, evaluation: Evaluation, seed: int,
     )
 
 
+def _subsets(manifest: Manifest, method: Method) -> str:
+    """Which modalities the network was trained and tested with, a line each."""
+    lines = ["| given | in training | Dice, seen centers | Dice, unseen centers |", "|---|---:|---|---|"]
+    for subset in all_subsets(manifest.modalities, manifest.subsets):
+        results = {result.seen: result.text for result in subset.tested}
+        cells = [results.get(seen, "not tested") for seen in (True, False)]
+        lines.append(f"| {subset.name} | {_share(subset.trained)} | {' | '.join(cells)} |")
+    intro = (
+        "Share of the training samples that showed exactly these modalities, once dropped ones had faded out; Dice of "
+        f"the test subjects that were given them, whether or not they have others, {method.name} with 95 % interval "
+        "where there is one. `study.predict` warns of what was never trained or tested."
+    )
+    if len(lines) - 2 < 2 ** len(manifest.modalities) - 1:
+        intro += " Subsets that are not listed were neither trained nor tested."
+    return f"{intro}\n\n" + "\n".join(lines)
+
+
+def _share(trained: float | None) -> str:
+    if trained is None:
+        return "unknown"
+    return f"{trained:.1%}" if trained else "never"
+
+
 def _limits(unseen: Sequence[str]) -> str:
     known = f"only the unseen centers ({', '.join(unseen)}) show" if unseen else "nothing above shows"
     return (
         f"- Other scanners, protocols and patients than those above: {known} how well it works elsewhere.\n"
-        "- Combinations of modalities that the table does not list were not tested.\n"
+        "- Combinations of modalities that were not tested, or that the training never showed to the network.\n"
         "- It segments one structure; it does not distinguish a stroke from a mimic, or a new lesion from an old one.\n"
         "- Checksums detect damage; they are not a signature and do not prove who made the bundle."
     )

@@ -25,7 +25,8 @@ class Listed:
         volume_ml: of the mask.
         components: number of 26-connected components of the mask.
         largest_component_ml: volume of the largest; 0 for an empty mask.
-        warnings: what a reader of the mask must know.
+        remarks: what a reader of the mask must know about the input.
+        warnings: why not to rely on the mask.
         problems: why it could not be predicted.
     """
 
@@ -35,6 +36,7 @@ class Listed:
     volume_ml: float | None = None
     components: int | None = None
     largest_component_ml: float | None = None
+    remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -62,6 +64,7 @@ def write_list(folder: Path, manifest: Manifest, subjects: Sequence[Listed]) -> 
 def _cells(one: Listed) -> dict[str, object]:
     texts = {
         "given": join_modalities(one.given),
+        "remarks": "; ".join(one.remarks),
         "warnings": "; ".join(one.warnings),
         "problems": "; ".join(one.problems),
     }

@@ -11,9 +11,9 @@ import numpy as np
 
 from study.cohort.records import Cohort, Subject
 from study.errors import CohortError
-from study.imaging.prepare import stack
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.scan import read_scan
+from study.imaging.stack import stack
 from study.machine.processes import map_processes
 from study.machine.progress import Progress, unwatched
 from study.machine.temporary import temporary_folder

@@ -9,6 +9,7 @@ from models import Plan
 from study.cohort.records import Cohort, Splits
 from study.config import Config
 from study.imaging.cache import PreparedCohort
+from study.imaging.plausible import implausible
 
 
 def uses(splits: Splits, cohort: Cohort) -> list[str]:
@@ -40,6 +41,19 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
         return []
     lacking = sum(cached[key].lesion is None for key in cached)
     return [f"no lesion: near_lesion is skipped for {lacking} subjects"] if lacking else []
+
+
+def implausible_images(cached: PreparedCohort) -> list[str]:
+    """The number of subjects with implausible images; empty if there is none."""
+    found = [
+        key for key in cached if (measured := cached[key].intensities) is not None and implausible(measured)
+    ]
+    if not found:
+        return []
+    return [
+        f"implausible images: {len(found)} of {len(cached)} subjects ({', '.join(found[:3])}"
+        f"{', …' if len(found) > 3 else ''}); `study.cohort check` says why"
+    ]
 
 
 def planned(skipped: int, spacing_mm: tuple[float, float, float], plan: Plan, config: Config) -> list[str]:

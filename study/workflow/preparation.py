@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models import Plan
@@ -18,6 +18,7 @@ from study.imaging.cache import PreparedCohort, prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
 from study.imaging.lesion import LesionModel
+from study.imaging.likeness import IntensityFingerprint
 from study.imaging.register import require_registration
 from study.machine.progress import Progress, unwatched
 from study.records import PreparedStudy, PreparedSubject, StudyFolder
@@ -86,7 +87,7 @@ def prepare_study(
     said = remarks(cohort, base.splits, config.cohort)
     splits = without(base.splits, cached.skipped, "cohort.on_error: skipping the faulty subjects")
     if known is None:
-        known = _prepared(base, splits, cohort, cached, adopted)
+        known = _prepared(base, splits, cohort, cached, config.cohort.modalities, adopted)
         if check is not None:
             check(plan_prepared(config, known))
         else:
@@ -100,6 +101,7 @@ def prepare_study(
         *said,
         *notes.outside(cached, config),
         *notes.without_lesion(cached, config),
+        *notes.implausible_images(cached),
         *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),
     ]
     return [f"  {line}" for line in lines]
@@ -129,13 +131,23 @@ def _base(cohort: Cohort, config: Config, progress: Progress) -> _Base:
 
 
 def _prepared(
-    base: _Base, splits: Splits, cohort: Cohort, cached: PreparedCohort, adopted: AdoptedNetwork | None
+    base: _Base,
+    splits: Splits,
+    cohort: Cohort,
+    cached: PreparedCohort,
+    modalities: Sequence[str],
+    adopted: AdoptedNetwork | None,
 ) -> PreparedStudy:
     entries = cached.entries
+    measured = [one for key in splits.train if (one := cached[key].intensities) is not None]
     return PreparedStudy(
         splits=splits,
         subjects=tuple(
-            PreparedSubject(facts=one.facts, address=entries[one.key].name if one.key in entries else None)
+            PreparedSubject(
+                facts=one.facts,
+                address=entries[one.key].name if one.key in entries else None,
+                modalities=tuple(name for name in modalities if name in one.images),
+            )
             for one in cohort.subjects
         ),
         skipped=cohort.skipped,
@@ -144,6 +156,7 @@ def _prepared(
         landmarks=base.landmarks,
         cohort_hash=cohort_hash(cohort, splits),
         adopted=adopted,
+        fingerprint=IntensityFingerprint.of(measured) if measured else None,
     )
 
 

@@ -42,7 +42,7 @@ def test_volumes_and_components_are_those_of_the_masks(bundle_path: Path, scan: 
         "c": "DWI",
         "Élise": "DWI+ADC+B0",
     }
-    assert lines["c"]["warnings"] == "without ADC, B0"
+    assert lines["c"]["remarks"] == "without ADC, B0"
     assert (lines["b"]["mask"], lines["b"]["volume_ml"], lines["b"]["components"]) == ("", "", "")
     assert "truncated or damaged" in lines["b"]["problems"]
     assert predicted.failed == 1
@@ -54,7 +54,7 @@ def test_volumes_and_components_are_those_of_the_masks(bundle_path: Path, scan: 
     listed = json.loads((out / "predictions.json").read_text())
     assert listed["bundle"]["target"] == bundle.manifest.target
     by_name = {one["subject"]: one for one in listed["subjects"]}
-    assert by_name["c"]["warnings"] == ["without ADC, B0"]
+    assert by_name["c"]["remarks"] == ["without ADC, B0"]
     assert by_name["c"]["volume_ml"] == float(lines["c"]["volume_ml"])
     assert by_name["b"]["volume_ml"] is None
 
