@@ -8,8 +8,9 @@ from typing import Any
 
 import search_spaces
 from study.commandline.bounded_yaml import BOUNDED, UNFORESEEN, register_bounded_files
+from study.commandline.conflicts import find_conflicts
 from study.commandline.groups import CONF, choices, register_choices
-from study.commandline.overrides import prepare_overrides, split_arguments
+from study.commandline.overrides import given_values, prepare_overrides, split_arguments
 from study.config import Config, validate
 from study.errors import ConfigError
 
@@ -28,7 +29,11 @@ def compose(arguments: Sequence[str]) -> Config:
     composed = _compose(arguments)
     config = validate(composed)
     space = search_spaces.SearchSpace.parse(config.search_space, config)
-    values = space.fixed
+    overrides, directories = split_arguments(arguments)
+    chosen, given = given_values(overrides, choices(directories))
+    if conflicts := find_conflicts(chosen, given, config, space):
+        raise ConfigError(conflicts)
+    values = {**space.fixed, "search_space": space.resolved(config.search_space)}
     if (turns := space.turns) and "trials" not in composed["study"]:
         values["study.trials"] = len(turns)
     return config.with_values(values)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from study.config.parts import must_be_one_of
+from study.config.values import with_values
 from study.errors import ConfigError
 
-__all__ = ["prepare_overrides", "split_arguments", "take_cfg_job"]
+__all__ = ["given_values", "prepare_overrides", "split_arguments", "take_cfg_job"]
 
 
 def take_cfg_job(arguments: Sequence[str]) -> tuple[list[str], bool]:
@@ -41,6 +43,18 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
     if missing := [f"--config-dir: no such folder: {path}" for path in directories if not path.is_dir()]:
         raise ConfigError(missing)
     return overrides, directories
+
+
+def given_values(
+    overrides: Sequence[str], known: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The choices of groups and the nested values that legal overrides give."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = [OverridesParser.create().parse_override(override) for override in overrides]
+    given = {one.key_or_group: one.value() for one in parsed if not one.is_delete()}
+    chosen = {key: str(value) for key, value in given.items() if key in known and not isinstance(value, dict)}
+    return chosen, with_values({}, {key: value for key, value in given.items() if key not in chosen})
 
 
 def prepare_overrides(overrides: Sequence[str], known: Mapping[str, Sequence[str]]) -> list[str]:

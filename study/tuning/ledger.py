@@ -7,8 +7,8 @@ Trial n of the database has folder n. States, as Optuna names them:
   under its own number with its own parameters, and continues from its checkpoint.
 - COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training failed (the loss was not finite, the
   worker died too often); the sampler ignores them.
-- WAITING: enqueued, by hand through Optuna or for a parameter with `in_turn`; handed out before anything new is
-  sampled.
+- WAITING: enqueued, by hand through Optuna or because the search begins with it (`search_spaces.beginning`); handed
+  out before anything new is sampled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from search_spaces.parameter import encode
+from search_spaces import planned_trials
 from study.errors import StudyError
 from study.records import CompleteTrial, PrunedTrial, StudyFolder, TrialFolder
 from study.tuning.database import open_database
@@ -73,7 +73,7 @@ class Ledger:
         self._reported: dict[int, set[int]] = {}  # their epochs that the database has
         try:
             _check_same_folder(self._study, plan, folder)
-            self._enqueue_in_turn()
+            self._enqueue()
             # Their results are on disk; the driver died before it told the database.
             self.settled = self._settle()
             self._interrupted = self._running()
@@ -170,14 +170,11 @@ class Ledger:
     def _running(self) -> list[optuna.trial.FrozenTrial]:
         return [trial for trial in self.trials() if trial.state.name == "RUNNING"]
 
-    def _enqueue_in_turn(self) -> None:
-        """Enqueue the choices of parameters with `in_turn`, over and over until all trials have theirs."""
-        turns = self._plan.space.turns
-        if not turns:
-            return
-        for number in range(len(self.trials()), self._plan.study.trials):
-            turn = turns[number % len(turns)]
-            self._study.enqueue_trial({path: encode(choice) for path, choice in turn.items()})
+    def _enqueue(self) -> None:
+        """Enqueue the trials that the search begins with, and the turns of parameters with `in_turn`."""
+        planned = planned_trials(self._plan.space, self._plan.study.trials)
+        for values in planned[len(self.trials()) :]:
+            self._study.enqueue_trial(values)
 
     def _settle(self) -> list[int]:
         import optuna

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from search_spaces.beginning import remarks
 from study.commandline.progress import Say
 from study.config import Config
 from study.errors import TakenOverError
 from study.machine.mirror import mirrored
 from study.records import FailedTrial, StudyFolder
 from study.training.epoch import Epoch
+from study.workflow.feasible import check_feasible
 from study.workflow.resuming import check_resumable
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def run_study(config: Config, say: Say) -> StudyFolder:
 
     Raises:
         StudyError: the study exists and `resume` is not set, or it cannot be resumed.
+        AllFailedError: every trial has failed.
         CohortError: problems with the scans.
         ConfigError: the settings do not fit the scans or the machine.
         KeyboardInterrupt: on Ctrl-C; its notes say how to continue.
@@ -43,21 +46,31 @@ def run_study(config: Config, say: Say) -> StudyFolder:
 def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    check_feasible(config)
     from study.tracking import make_tracker
+<<<<<<< main
     from study.tuning import check_reachable, run_search
     from study.workflow.report import final_report
+=======
+    from study.tuning import run_search
+    from study.workflow.report import check_any_succeeded, final_report
+>>>>>>> branch
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     check_reachable(config.cluster)
     _prepare(config, folder, say)
+    plan = search_plan(config)
+    if said := remarks(plan.space):
+        say("\n".join(f"  {remark}" for remark in said))
     tracker = make_tracker(config, folder)
     tracker.begin()
     announce = _announcing(config, folder, tracker.trial_changed, stored, say)
     with _concluding(config, folder, tracker):
-        run_search(search_plan(config), folder, announce, run_trial=run_trial)
+        run_search(plan, folder, announce, run_trial=run_trial)
     say(final_report(config, folder))
+    check_any_succeeded(folder)
     return folder
 
 
@@ -73,6 +86,7 @@ def train_once(config: Config, say: Say) -> StudyFolder:
 def _train(config: Config, say: Say) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    check_feasible(config, searches=False)
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from study.commandline import parse_pairs, run_command, usage
-from study.errors import ConfigError, FadeoutError
+from study.errors import AllFailedError, ConfigError, FadeoutError
 
 LEGAL = {"out": "where to", "in": "where from"}
 
@@ -31,6 +31,18 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(capsys: pytest.CaptureF
         run_command(fail, [])
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+def test_a_study_of_which_every_trial_failed_ends_with_exit_code_3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(arguments: Sequence[str]) -> None:
+        raise AllFailedError("all 3 trials failed")
+
+    with pytest.raises(SystemExit) as stopped:
+        run_command(fail, [])
+    assert stopped.value.code == 3
+    assert capsys.readouterr().err == "error: all 3 trials failed\n"
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
