@@ -1,7 +1,8 @@
 """Ranges around the configured value: `around: 3` is a third of it to three times as much.
 
 Such a range follows whatever sets the value. A learning rate is the case that matters: what is worth a try depends on
-the optimiser and its momentum, which the trainer chooses together with the rate.
+the optimiser and its momentum, which the trainer chooses together with the rate. Ends that are given stay, so that both
+together replace `around`.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["around_problems", "with_ends"]
+__all__ = ["around_problems", "lies_around", "with_ends"]
 
 DIGITS = 6  # of a computed end
 
 
+def lies_around(leaf: Mapping[str, Any]) -> bool:
+    """Whether an entry leaves an end of its range to the configured value."""
+    return leaf.get("around") is not None and not {"low", "high"} <= leaf.keys()
+
+
 def around_problems(leaf: Mapping[str, Any], configured: Any) -> list[str]:
     """What is wrong with the `around` of an entry of a search space, if it has one."""
-    around = leaf.get("around")
-    if around is None:
+    if not lies_around(leaf):
         return []
+    around = leaf["around"]
     if not _is_positive(around) or around <= 1:
         return [f"around: must be a number above 1, by which the configured value is divided, got {around!r}"]
-    if leaf.get("low") is not None and leaf.get("high") is not None:
-        return ["around: low and high leave nothing for it to say; leave one of the three out"]
     if not _is_positive(configured):
         return [
             f"around: the configured value is {configured!r}, and only a number above 0 has a range around it; "
@@ -32,15 +36,17 @@ def around_problems(leaf: Mapping[str, Any], configured: Any) -> list[str]:
     return []
 
 
-def with_ends(leaf: Mapping[str, Any], configured: float) -> dict[str, Any]:
-    """An entry with `low` and `high` in place of `around`; an end that the entry gives stays."""
+def with_ends(leaf: Mapping[str, Any], configured: Any) -> Mapping[str, Any]:
+    """An entry whose range has both ends."""
+    if not lies_around(leaf):
+        return leaf
     factor = leaf["around"]
     low, high = configured / factor, configured * factor
     if leaf["type"] == "int":
         ends = {"low": math.ceil(low), "high": math.floor(high)}
     else:
         ends = {"low": _rounded(low), "high": _rounded(high)}
-    return {key: value for key, value in {**ends, **leaf}.items() if key != "around"}
+    return {**ends, **leaf}
 
 
 def _is_positive(value: Any) -> bool:

@@ -6,9 +6,9 @@
       shape: {type: categorical, choices: [linear, polynomial]}
       exponent: {type: float, low: 0.5, high: 4.0, when: {schedule.shape: [polynomial]}}
       end: 0.0                                            # a plain value is fixed for all trials
+      drops: {type: float, low: 0.1, high: 1.0, size: 3}  # a list of three
     trainer:
       learning_rate: {type: float, around: 3, log: true}  # from a third of the configured value to three times as much
-      drops: {type: float, low: 0.1, high: 1.0, size: 3}  # a list of three
     model:
       inputs: {type: subsets}                             # every availability subset, one trial after the other
       slices: {type: categorical, choices: [10, 12, 14], in_turn: true}   # likewise; with several, every combination

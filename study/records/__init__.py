@@ -44,7 +44,7 @@ from __future__ import annotations
 from study.records.files import StoredFile, content_digest
 from study.records.folders import StudyFolder, TrialFolder
 from study.records.prepared import PreparedStudy, PreparedSubject
-from study.records.ranking import Ranking, complete_trial, find_winner
+from study.records.ranking import Ranking, common_reason, complete_trial, find_winner
 from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, TrialResult
 from study.records.summary import Summary
 from study.records.tracking import Finished, TrackingHistory
@@ -63,6 +63,7 @@ __all__ = [
     "TrackingHistory",
     "TrialFolder",
     "TrialResult",
+    "common_reason",
     "complete_trial",
     "content_digest",
     "find_winner",

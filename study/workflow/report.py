@@ -7,28 +7,43 @@ from analysis.tables import average_table, cross_center_table, occlusion_table, 
 from analysis.text import OCCLUSION_NOTE, to_text
 from search_spaces.space import SearchSpace
 from study.config import Config
+from study.errors import AllFailedError
 from study.records import (
     CompleteTrial,
     Ranking,
     StudyFolder,
     Summary,
     TrialFolder,
+    common_reason,
 )
 from study.tracking import tracking_uri
+from study.workflow.doubts import evidence_doubts
 
 
 def summarise(config: Config, folder: StudyFolder) -> Summary:
     """How the trials ended, and which one won."""
     ranking = Ranking(folder)
-    if not ranking.has_winner:
-        return Summary(study=config.study.name, states=dict(ranking.states), winner=None)
+    states = dict(ranking.states)
+    if ranking.no_winner is not None:
+        return Summary(study=config.study.name, states=states, winner=None, no_winner=ranking.no_winner)
     independent = {inputs: trial.number for inputs, trial in sorted(ranking.winners().items())}
     return Summary(
         study=config.study.name,
-        states=dict(ranking.states),
+        states=states,
         winner=ranking.winner.number,
         independent=independent if len(independent) > 1 else {},
     )
+
+
+def check_any_succeeded(folder: StudyFolder) -> None:
+    """Raise AllFailedError, with the most common reason, if every trial of a study has failed."""
+    ranking = Ranking(folder)
+    if ranking.errors and set(ranking.states) == {"failed"}:
+        reason, count = common_reason(ranking.errors)
+        raise AllFailedError(
+            f"{folder.path}: all {len(ranking.errors)} trials failed, {count} of them with: {reason}; "
+            "failed trials are not run again: remove the cause, and choose another study.name"
+        )
 
 
 def final_report(config: Config, folder: StudyFolder) -> str:
@@ -36,16 +51,29 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     summary = folder.summary.read()
     states = ", ".join(f"{count} {state}" for state, count in sorted(summary.states.items())) or "none"
     lines = ["", f"Study {config.study.name}: trials ended: {states}"]
+    prepared = folder.prepared.read()
+    centers = {one.facts.key: one.facts.center for one in prepared.used}
+    doubts = [f"Note: {doubt}" for doubt in evidence_doubts(config, prepared.splits, centers)]
     if summary.winner is None:
-        return "\n".join([*lines, "No trial is complete; resume the study with resume=true."])
+        return "\n".join([*lines, *_no_winner(folder, summary), *doubts, *_where(config, folder)])
     winner = folder.trial(summary.winner)
-    lines += _winner(winner)
+    lines += [*_winner(winner), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
     lines += _tables(config, folder)
     lines += _synthesis(winner)
-    return "\n".join([*lines, *_next_steps(config, folder)])
+    return "\n".join([*lines, *_where(config, folder), *_use(config)])
+
+
+def _no_winner(folder: StudyFolder, summary: Summary) -> list[str]:
+    """Why there is no winner, and the trials that can be used instead."""
+    lines = [f"No winner can be named, because {summary.no_winner}."]
+    if ranked := Ranking(folder).by_objective:
+        listed = ", ".join(f"{trial.number} ({value:.3f})" for value, trial in ranked[:5])
+        lines.append(f"Complete trials, highest objective first: {listed}")
+        lines.append("study.evaluate and study.export take one of them with trial=…")
+    return lines
 
 
 def _winner(trial: TrialFolder) -> list[str]:
@@ -97,17 +125,24 @@ def _synthesis(trial: TrialFolder) -> list[str]:
     return [title, *means, ""]
 
 
-def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
-    where = f"study.name={config.study.name} study.root={config.study.root}"
-    present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
+def _where(config: Config, folder: StudyFolder) -> list[str]:
+    """Where the study's files are, and the command that shows its trials."""
     lines = [f"All files are in {folder.path}", "Next:"]
     if config.tracking.enabled and config.tracking.tracker == "mlflow":
         uri = tracking_uri(config.tracking, folder)
         server = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1"
         lines.append(f"  {server} --backend-store-uri {uri}")
-    lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
-    lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
     return lines
+
+
+def _use(config: Config) -> list[str]:
+    """The commands that export the winner and predict with it."""
+    where = f"study.name={config.study.name} study.root={config.study.root}"
+    present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
+    return [
+        f"  python -m study.export {where} out={config.study.name}-bundle",
+        f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz",
+    ]
 
 
 def _shown(value: object) -> str:

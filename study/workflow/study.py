@@ -48,13 +48,8 @@ def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     check_resumable(config, folder)
     check_feasible(config)
     from study.tracking import make_tracker
-<<<<<<< main
     from study.tuning import check_reachable, run_search
-    from study.workflow.report import final_report
-=======
-    from study.tuning import run_search
     from study.workflow.report import check_any_succeeded, final_report
->>>>>>> branch
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
 

@@ -28,6 +28,8 @@ def test_an_end_that_is_given_stays() -> None:
     assert (rate.low, rate.high) == (0.001, 0.02)
     rate = searched(type="float", around=2, high=0.5)
     assert (rate.low, rate.high) == (0.005, 0.5)
+    rate = searched(type="float", around=2, low=0.3, high=0.5)
+    assert (rate.low, rate.high, rate.around) == (0.3, 0.5, None)
 
 
 def test_whole_numbers_stay_whole_and_inside() -> None:
@@ -46,7 +48,6 @@ def test_whole_numbers_stay_whole_and_inside() -> None:
             "around: must be a number above 1, by which the configured value is divided, got '3'",
         ),
         ({"around": True}, "around: must be a number above 1"),
-        ({"around": 3, "low": 0.1, "high": 0.2}, "around: low and high leave nothing for it to say"),
         ({"around": 3, "low": 0.1}, "low: must be below high=0.03, got 0.1"),
         (
             {"around": 300},
