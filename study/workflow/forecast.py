@@ -18,8 +18,12 @@ from study.workflow.feasible import obstacles
 from study.workflow.searched import describe_search
 
 
-def forecast(config: Config) -> str:
+def forecast(config: Config, *, searches: bool = True) -> str:
     """The plan of a study: trials, rungs, cost, what is searched, subjects by use, and what speaks against it.
+
+    Args:
+        config: of the study.
+        searches: whether settings of the training are searched; a single training has the configured ones.
 
     Raises:
         ConfigError: the configuration asks for registration and ANTs is not installed.
@@ -31,12 +35,13 @@ def forecast(config: Config) -> str:
     cohort = plan_cohort(config.cohort, config.phantom_root)
     splits = split_cohort(cohort, config.cohort, config.objective.centers)
     space = SearchSpace.parse(config.search_space, config)
+    searched = describe_search(space if searches else space.postprocessing, config.study.trials)
     lines = [*_trials(config), *cost_lines(config), *kept_lines(config, len(splits.validation))]
-    lines += ["", *describe_search(space, config.study.trials), "", *_subjects(cohort, splits, config)]
+    lines += ["", *searched, "", *_subjects(cohort, splits, config)]
     centers = {subject.key: subject.center for subject in cohort.subjects}
     if doubts := [*evidence_doubts(config, splits, centers), *rate_doubts(config.trainer)]:
         lines += ["", "Please note:", *(f"  {doubt}" for doubt in doubts)]
-    if found := obstacles(config, looks_for_gpus=False):
+    if found := obstacles(config, searches=searches, looks_for_gpus=False):
         lines += ["", "It cannot run on this machine:", *(f"  {obstacle}" for obstacle in found)]
     return "\n".join(lines)
 
