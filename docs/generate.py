@@ -50,7 +50,7 @@ def _commands() -> str:
         "# Commands",
         "",
         "Arguments are `key=value`; `--help` prints what stands here. A mistake is answered with what is wrong, where",
-        "and what to do, before anything runs, with exit code 2.",
+        "and what to do, before anything runs, with exit code 2. A study whose trials all fail ends with exit code 3.",
     ]
     for name, text in helps:
         own, separator, _ = text.partition("\nGroups:\n")

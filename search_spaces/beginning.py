@@ -70,14 +70,14 @@ def paper_setting(space: SearchSpace, turn: Mapping[str, Any] | None = None) -> 
 
 
 def remarks(space: SearchSpace) -> list[str]:
-    """Configured and published settings that the space does not contain, and what it never comes to."""
+    """Configured and published settings that the space does not contain, and parameters that it never reaches."""
     return [*_outside(space), *_papers_outside(space), *_unreached(space)]
 
 
 def _setting(space: SearchSpace, turn: Mapping[str, Any], wanted: Mapping[str, Any] | None = None) -> Setting:
     """The values of all that applies: the turn's, wanted or configured ones.
 
-    A range that nothing configured is near to is left to the sampler.
+    A range to which no configured value is near is left to the sampler.
     """
     values = dict(turn)
     for parameter in space.parameters:

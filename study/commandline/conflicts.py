@@ -60,7 +60,7 @@ def _searched(parameter: Parameter, value: Any) -> str:
     return (
         f"{path}: {given} is given, and the search space searches it ({range_text(parameter)}); "
         f"for {given} in all trials, write {SPACE}.{path}={given} instead; "
-        f"to search on from {given}, add {SPACE}.{path}.{ends}"
+        f"to begin the search at {given}, also give {SPACE}.{path}.{ends}"
     )
 
 

@@ -70,7 +70,7 @@ def kept_lines(config: Config, subjects: int) -> list[str]:
 
 
 def _wider(config: Config) -> float:
-    """How many times the cost at its published size a network has."""
+    """The network's cost relative to that of its published size."""
     published = find_model(config.model.name).cost.base_channels
     return 1.0 if published is None else (config.model.base_channels / published) ** 2
 

@@ -1,4 +1,4 @@
-"""What makes the result of a study doubtful and is no error: told before it starts, and again at its end."""
+"""What casts doubt on a study's result without being an error; told before it starts, and again at its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from study.config import Config, Trainer
 
 __all__ = ["evidence_doubts", "rate_doubts"]
 
-# Learning rates outside of these are rarely meant. With momentum m, SGD's steps are 1 / (1 - m) times as long in the
-# end: nnU-Net's 0.01 with 0.99, and 0.1 with 0.9, are both 1.
+# Learning rates outside these ranges are rarely meant. With momentum m, SGD's steps grow to 1 / (1 - m) times the rate:
+# nnU-Net's 0.01 with 0.99 and our 0.1 with 0.9 both come to 1.
 SGD_STEPS = (0.02, 5.0)
 ADAM_RATES = (1e-5, 0.02)
 
@@ -26,11 +26,11 @@ def evidence_doubts(config: Config, splits: Splits, centers: Mapping[str, str]) 
     lines = []
     if not splits.unseen:
         lines.append(
-            "no subject of an unseen center: how the winner does at a new center remains unknown; "
+            "no subject of an unseen center: how well the winner does at a new center remains unknown; "
             "name one with cohort.unseen=[…]"
         )
     if not splits.test:
-        tested = "only at unseen centers" if splits.unseen else "by nobody"
+        tested = "only at unseen centers" if splits.unseen else "nowhere"
         lines.append(
             f"no test subject at a seen center: the winner is tested {tested}; "
             "add subjects, or change cohort.splits"

@@ -17,14 +17,16 @@ def conflicts(*arguments: str) -> tuple[str, ...]:
 def test_a_setting_that_is_searched_is_refused_with_what_to_write_instead() -> None:
     assert conflicts("trainer.learning_rate=0.02", "modality_dropout.drop_probability=0.8") == (
         "trainer.learning_rate: 0.02 is given, and the search space searches it (0.006667 to 0.06, logarithmic); for "
-        "0.02 in all trials, write search_space.trainer.learning_rate=0.02 instead; to search on from 0.02, add "
-        "search_space.trainer.learning_rate.low=… or .high=…",
+        "0.02 in all trials, write search_space.trainer.learning_rate=0.02 instead; to begin the search at 0.02, "
+        "also give search_space.trainer.learning_rate.low=… or .high=…",
         "modality_dropout.drop_probability: 0.8 is given, and the search space searches it (0.1 to 0.9); for 0.8 in "
-        "all trials, write search_space.modality_dropout.drop_probability=0.8 instead; to search on from 0.8, add "
-        "search_space.modality_dropout.drop_probability.low=… or .high=…",
+        "all trials, write search_space.modality_dropout.drop_probability=0.8 instead; to begin the search at 0.8, "
+        "also give search_space.modality_dropout.drop_probability.low=… or .high=…",
     )
     (problem,) = conflicts("schedule.shape=cosine")
-    assert problem.endswith("to search on from cosine, add search_space.schedule.shape.choices=[…]")
+    assert problem.endswith(
+        "to begin the search at cosine, also give search_space.schedule.shape.choices=[…]"
+    )
 
 
 def test_what_the_conflict_proposes_works() -> None:

@@ -26,14 +26,14 @@ def test_a_study_with_an_unseen_center_a_test_and_two_validation_subjects_has_no
     [
         (
             {"unseen": ()},
-            ["no subject of an unseen center: how the winner does at a new center remains unknown"],
+            ["no subject of an unseen center: how well the winner does at a new center remains unknown"],
         ),
         ({"test": ()}, ["no test subject at a seen center: the winner is tested only at unseen centers"]),
         (
             {"test": (), "unseen": ()},
             [
                 "no subject of an unseen center",
-                "no test subject at a seen center: the winner is tested by nobody",
+                "no test subject at a seen center: the winner is tested nowhere",
             ],
         ),
         (
