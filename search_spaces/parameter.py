@@ -48,7 +48,7 @@ class Parameter:
     paper: Any = None
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
-    def suggest(self, trial: optuna.Trial) -> Any:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Any:
         """A value drawn by the trial's sampler; entries of a list are named `path.0`, `path.1`, …"""
         if self.kind == "fixed":
             return self.value
@@ -120,7 +120,7 @@ class Parameter:
         steps = 0 if step is None else (value - self.low) / step
         return bool(abs(steps - round(steps)) < ROUNDING)
 
-    def _draw(self, trial: optuna.Trial, name: str) -> Any:
+    def _draw(self, trial: optuna.trial.BaseTrial, name: str) -> Any:
         if self.kind == "categorical":
             drawn = trial.suggest_categorical(name, [encode(choice) for choice in self.choices])
             return next(choice for choice in self.choices if encode(choice) == drawn)

@@ -88,7 +88,7 @@ class SearchSpace:
                 leaf |= {"low": parameter.low, "high": parameter.high}
         return resolved
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """The values of one trial by dotted path; parameters whose conditions do not hold are left out."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:

@@ -22,8 +22,8 @@ PARAMETERS = (
     '{"dotted.path": value}, from what MLflow shows of the trial'
 )
 RESULT = (
-    "how the trial ended is lost, its other files are not; restore it from a copy, or write it again from what MLflow "
-    "shows of the trial and in the form of another trial's"
+    "how the trial ended is lost, its other files are not; restore it from a copy, or remove it and resume the study "
+    "with resume=true, which judges the trial again"
 )
 FINISHED = "the order in which trials ended is lost, their results are not; remove it, and study.sync sends all again"
 FIT = "the trial's post-processing is lost; restore it from a copy, or go on with another trial (trial=…)"
