@@ -45,7 +45,9 @@ def _commands() -> str:
         "# Commands",
         "",
         "`python -m study` lists them, and each prints with `--help` what stands here.",
-        "[Type a command](../how-to/command-line.md) says how arguments are written.",
+        "[Type a command](../how-to/command-line.md) says how arguments are written. A mistake is answered with what",
+        "is wrong, where and what to do, before anything runs, with exit code 2. A study whose trials all fail ends",
+        "with exit code 3.",
     ]
     for called in COMMANDS:
         command: Command[Any] = import_module(module_of(called)).COMMAND

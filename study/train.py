@@ -25,7 +25,7 @@ def _train(config: Config, own: OwnKeys) -> None:
     if config.dry_run:
         from study.workflow.forecast import forecast
 
-        say(forecast(config))
+        say(forecast(config, searches=False))
         return
     from study.workflow.study import train_once
 

@@ -9,6 +9,7 @@ from typing import Any
 import search_spaces
 from study.commandline.bounded_yaml import BOUNDED, UNFORESEEN, register_bounded_files, yaml_fault
 from study.commandline.command import REFERENCE, WHOLE, Command, OwnKeys, Settings
+from study.commandline.conflicts import find_conflicts
 from study.commandline.grammar import HELP
 from study.commandline.groups import CONF, choices, register_choices
 from study.commandline.reading import merged, read_pairs, resolved
@@ -43,10 +44,13 @@ def read_settings(arguments: Sequence[str]) -> Settings:
 
 def compose_settings(settings: Settings) -> Config:
     """The configuration that settings make; raises ConfigError like `compose`."""
-    composed = _compose(settings)
+    chosen, given = _apart(settings)
+    composed = _compose(chosen, given, settings.directories)
     config = validate(composed)
     space = search_spaces.SearchSpace.parse(config.search_space, config)
-    values = space.fixed
+    if conflicts := find_conflicts(chosen, given, config, space):
+        raise ConfigError(conflicts)
+    values = {**space.fixed, "search_space": space.resolved(config.search_space)}
     if (turns := space.turns) and "trials" not in composed["study"]:
         values["study.trials"] = len(turns)
     return config.with_values(values)
@@ -58,7 +62,7 @@ def compose_section(settings: Settings, section: str) -> dict[str, Any]:
     Raises:
         ConfigError: a value is not understood, or a choice does not exist.
     """
-    return dict(_compose(settings)[section])
+    return dict(_compose(*_apart(settings), settings.directories)[section])
 
 
 def to_yaml(config: Config) -> str:
@@ -68,10 +72,11 @@ def to_yaml(config: Config) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
 
 
-def _compose(settings: Settings) -> dict[str, Any]:
-    """The content that settings make, before it is judged."""
-    chosen, values = _apart(settings)
-    content, names = _compose_with_hydra(chosen, settings.directories, values)
+def _compose(
+    chosen: Mapping[str, str], values: Mapping[str, Any], directories: Sequence[Path]
+) -> dict[str, Any]:
+    """The content that choices and values make, before it is judged."""
+    content, names = _compose_with_hydra(chosen, directories, values)
     content.pop("experiment", None)
     content.pop("technique", None)
     default = "-".join(dict.fromkeys(filter(None, map(names.get, ("technique", "search_space")))))

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from study.config import hide_passwords
-from study.errors import FadeoutError
+from study.errors import AllFailedError, FadeoutError
 from study.machine.interrupts import exit_code, interruptible
 
 __all__ = ["run_command"]
@@ -16,8 +16,8 @@ __all__ = ["run_command"]
 def run_command(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> None:
     """Run a command; an error that the user can fix is printed on stderr without traceback, and the exit code is 2.
 
-    Ctrl-C, SIGTERM and SIGUSR1 end it with one line, which says how to continue where that is known. The exit code is
-    then 128 and the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
+    It is 3 where every trial of a study has failed. Ctrl-C, SIGTERM and SIGUSR1 end it with one line, which says how to
+    continue where that is known; the exit code is then 128 and the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
 
     Args:
         command: takes the arguments, and answers `--help` itself.
@@ -31,7 +31,7 @@ def run_command(command: Callable[[Sequence[str]], None], arguments: Sequence[st
         if "debug=true" in arguments:
             sys.stderr.write(hide_passwords(traceback.format_exc()))
         sys.stderr.writelines(f"error: {hide_passwords(line)}\n" for line in _lines(error))
-        raise SystemExit(2) from None
+        raise SystemExit(3 if isinstance(error, AllFailedError) else 2) from None
     except KeyboardInterrupt as interrupt:
         sys.stderr.write("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]) + "\n")
         raise SystemExit(exit_code(interrupt)) from None

@@ -48,7 +48,14 @@ from __future__ import annotations
 from study.records.files import StoredFile, content_digest
 from study.records.folders import StudyFolder
 from study.records.prepared import PreparedStudy, PreparedSubject
-from study.records.ranking import Ranking, complete_trial, complete_trials, find_winner, replicates_of
+from study.records.ranking import (
+    Ranking,
+    common_reason,
+    complete_trial,
+    complete_trials,
+    find_winner,
+    replicates_of,
+)
 from study.records.results import CompleteTrial, FailedTrial, PrunedTrial, Replicate, TrialResult
 from study.records.summary import Summary
 from study.records.tracking import Finished, TrackingHistory
@@ -69,6 +76,7 @@ __all__ = [
     "TrackingHistory",
     "TrialFolder",
     "TrialResult",
+    "common_reason",
     "complete_trial",
     "complete_trials",
     "content_digest",

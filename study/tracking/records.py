@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config
-from study.records import FailedTrial, Finished, StudyFolder, TrialFolder, TrialResult
+from study.records import FailedTrial, Finished, StudyFolder, Summary, TrialFolder, TrialResult
 from study.records.files import to_plain
 from study.records.fits import Fits
 from study.tracking.redaction import flatten, redact, redact_value, shown
@@ -85,16 +85,8 @@ def study_record(
         record.documents["sizes.json"] = prepared.model_dump(
             mode="json", include={"spacing_mm", "median_shape"}
         )
-    winner = read_winner(folder)
-    if winner is not None and finished:
-        trial = folder.trial(winner)
-        record.tags["fadeout.winner"] = str(winner)
-        _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
-        if not running:  # it reads every trial
-            record.tables += gains_of(config, folder)
-        if record.tables:
-            record.tags["mlflow.note.content"] = study_note(winner, record.tables)
-        _add_overlays(record, trial)
+    if summary := folder.summary.read_if_there():
+        _add_winner(record, config, folder, summary, finished, running=running)
     return record
 
 
@@ -152,10 +144,28 @@ def _add_fit(record: RunRecord, fits: Fits, step: int, time_ms: int) -> None:
     record.pictures["postprocessing.png"] = postprocessing_figure(found)
 
 
-def read_winner(folder: StudyFolder) -> int | None:
-    """The winner's number that the study's summary names, None while there is none."""
-    summary = folder.summary.read_if_there()
-    return None if summary is None else summary.winner
+def _add_winner(
+    record: RunRecord,
+    config: Config,
+    folder: StudyFolder,
+    summary: Summary,
+    finished: Sequence[Finished],
+    *,
+    running: bool,
+) -> None:
+    """The winner's number, tables and pictures, or why there is none."""
+    if summary.no_winner is not None:
+        record.tags["mlflow.note.content"] = f"No winner can be named, because {summary.no_winner}."
+    if summary.winner is None or not finished:
+        return
+    trial = folder.trial(summary.winner)
+    record.tags["fadeout.winner"] = str(summary.winner)
+    _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
+    if not running:  # it reads every trial
+        record.tables += gains_of(config, folder)
+    if record.tables:
+        record.tags["mlflow.note.content"] = study_note(summary.winner, record.tables)
+    _add_overlays(record, trial)
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces import SearchSpace
+from search_spaces import SearchSpace, planned_trials
 from study.config import Study, Trainer, Tuning
 
 if TYPE_CHECKING:
@@ -43,6 +43,6 @@ class SearchPlan:
         return dict(self.given[trial.number]) if self.given else self.space.suggest(trial)
 
     @property
-    def turns(self) -> tuple[dict[str, Any], ...]:
-        """The combinations of parameters that are tried in turn."""
-        return () if self.given else self.space.turns
+    def planned(self) -> list[dict[str, Any]]:
+        """What Optuna is told of each trial before it draws the rest, by number; nothing of values that are given."""
+        return [] if self.given else planned_trials(self.space, self.study.trials)

@@ -10,6 +10,8 @@ from study.cohort.records import Cohort, Splits
 from study.config import Config
 from study.imaging.cache import PreparedCohort
 from study.imaging.plausible import implausible
+from study.workflow.doubts import evidence_doubts, rate_doubts
+from study.workflow.feasible import crowd_doubts
 
 
 def uses(splits: Splits, cohort: Cohort) -> list[str]:
@@ -21,6 +23,13 @@ def uses(splits: Splits, cohort: Cohort) -> list[str]:
         if listed or use != "control":
             lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
     return lines
+
+
+def doubts(splits: Splits, cohort: Cohort, config: Config, plan: Plan) -> list[str]:
+    """What is legal, and perhaps not meant: of the splits, the learning rate, and the memory."""
+    centers = {subject.key: subject.center for subject in cohort.subjects}
+    evidence = evidence_doubts(config, splits, centers)
+    return [*evidence, *rate_doubts(config.trainer), *crowd_doubts(config, plan)]
 
 
 def outside(cached: PreparedCohort, config: Config) -> list[str]:

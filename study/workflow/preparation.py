@@ -25,6 +25,7 @@ from study.records import PreparedStudy, PreparedSubject, StudyFolder
 from study.records.prepared import AdoptedNetwork
 from study.records.weights import Start
 from study.workflow import notes
+from study.workflow.feasible import check_memory
 from study.workflow.networks import check_network, check_start, plan_network, plan_prepared
 from study.workflow.opening import without
 from study.workflow.protocol import imaging_protocol
@@ -73,6 +74,7 @@ def prepare_study(
     if known is None and check is None:
         check_modalities(cohort, config.cohort.modalities)
     base = _base(cohort, config, progress) if known is None else _Base.of(known)
+    plans = _plans(config, base, start) if known is None and check is None else []
     cached = prepare_cohort(
         cohort,
         base.splits.used,
@@ -90,8 +92,7 @@ def prepare_study(
         known = _prepared(base, splits, cohort, cached, config.cohort.modalities, adopted)
         if check is not None:
             check(plan_prepared(config, known))
-        else:
-            _check_networks(config, base, cached, start)
+        _check_slices(plans, cached)
         _write(config, folder, cohort, known, start)
     else:
         _check_same_scans(known, cached, folder)
@@ -102,6 +103,7 @@ def prepare_study(
         *notes.outside(cached, config),
         *notes.without_lesion(cached, config),
         *notes.implausible_images(cached),
+        *notes.doubts(splits, cohort, config, plan),
         *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),
     ]
     return [f"  {line}" for line in lines]
@@ -197,37 +199,49 @@ def _check_same_scans(known: PreparedStudy, cached: PreparedCohort, folder: Stud
         )
 
 
-def _check_networks(config: Config, base: _Base, cached: PreparedCohort, start: Start | None) -> None:
-    """Plan and check the configured network, and those at the extremes of the search space."""
+def _plans(config: Config, base: _Base, start: Start | None) -> list[tuple[str, Plan]]:
+    """Plan and check the configured network, and those at the extremes of the search space.
+
+    Returns:
+        Plans, each after what a complaint about it begins with.
+
+    Raises:
+        ConfigError: one does not fit the scans, its technique, its start, or the memory.
+    """
     problems: list[str] = []
+    plans = []
     for values in [{}, *SearchSpace.parse(config.search_space, config).probes(config, "model.")]:
+        chosen = ", ".join(f"{path}={value}" for path, value in values.items())
+        where = f"search_space with {chosen}: " if values else ""
         try:
             candidate = config.with_values(values).narrowed()
             plan = plan_network(candidate, base.median_shape, base.spacing_mm)
+            check_memory(candidate, plan)
             check_network(candidate, plan)
-            _check_slices(plan, cached)
             if start is not None:
                 check_start(start, candidate, plan)
+            plans.append((where, plan))
         except ConfigError as error:
-            chosen = ", ".join(f"{path}={value}" for path, value in values.items())
-            where = f"search_space with {chosen}: " if values else ""
             problems += [f"{where}{problem}" for problem in error.problems]
             if not values:
                 break
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
+    return plans
 
 
-def _check_slices(plan: Plan, cached: PreparedCohort) -> None:
-    """Raise ConfigError if a subject has fewer slices than the network's stack needs."""
+def _check_slices(plans: Sequence[tuple[str, Plan]], cached: PreparedCohort) -> None:
+    """Raise ConfigError if a subject has fewer slices than the stack of a network needs."""
     slices = {key: cached[key].grid.shape[0] for key in cached}
     fewest = min(slices, key=slices.__getitem__)
-    if slices[fewest] < plan.minimum_slices:
+    problems = []
+    for where, plan in plans:
         short = sum(count < plan.minimum_slices for count in slices.values())
-        raise ConfigError(
-            [
-                f"model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices at "
-                f"this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
+        if short:
+            problems.append(
+                f"{where}model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices "
+                f"at this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
                 "or choose a finer imaging.spacing_mm"
-            ]
-        )
+            )
+    if problems:
+        raise ConfigError(problems)

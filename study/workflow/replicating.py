@@ -28,7 +28,7 @@ def replicate_plan(config: Config, folder: StudyFolder) -> SearchPlan | None:
         folder: of the study, whose trials have ended.
     """
     ranking = Ranking(folder)
-    if not (config.study.replicates and ranking.has_winner):
+    if not (config.study.replicates and ranking.no_winner is None):
         return None
     there = [one.replicate.read() for one in folder.replicates.trials()]
     repeated = [trial.number for trial in (ranking.winner, ranking.rival) if trial is not None]

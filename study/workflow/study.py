@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from search_spaces.beginning import remarks
 from study.commandline.progress import Say, Show
 from study.config import Config
 from study.errors import ConfigError, TakenOverError
@@ -13,6 +14,7 @@ from study.machine.mirror import mirrored
 from study.records import FailedTrial, StudyFolder
 from study.workflow.display import StudyView
 from study.workflow.epoch_lines import EpochLines
+from study.workflow.feasible import check_feasible
 from study.workflow.logbook import Logbook, logbook
 from study.workflow.resuming import check_resumable
 
@@ -33,6 +35,7 @@ def run_study(config: Config, show: Show) -> StudyFolder:
 
     Raises:
         StudyError: the study exists and `resume` is not set, or it cannot be resumed.
+        AllFailedError: every trial has failed.
         CohortError: problems with the scans.
         ConfigError: the settings do not fit the scans or the machine.
         KeyboardInterrupt: on Ctrl-C; its notes say how to continue.
@@ -45,24 +48,29 @@ def run_study(config: Config, show: Show) -> StudyFolder:
 
 def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[], None]) -> None:
     check_resumable(config, folder)
+    check_feasible(config)
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
     from study.workflow.replicating import announcing_replicates, replicate_plan
-    from study.workflow.report import final_report
+    from study.workflow.report import check_any_succeeded, final_report
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
 
     check_reachable(config.cluster)
     _prepare(config, folder, book)
+    plan = search_plan(config)
+    if said := remarks(plan.space):
+        book.say("\n".join(f"  {remark}" for remark in said))
     tracker = make_tracker(config, folder)
     tracker.begin()
     announce = _announcing(config, folder, tracker.trial_changed, stored, book.say)
     with book.live(StudyView(folder)), _concluding(config, folder, tracker):
-        run_search(search_plan(config), folder, announce, run_trial=run_trial)
+        run_search(plan, folder, announce, run_trial=run_trial)
         if (again := replicate_plan(config, folder)) is not None:
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
     book.say(final_report(config, folder))
+    check_any_succeeded(folder)
 
 
 def train_once(config: Config, show: Show) -> StudyFolder:
@@ -82,6 +90,7 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
             ["study.replicates: repeats the winner of a search; leave it out for a single training"]
         )
     check_resumable(config, folder)
+    check_feasible(config, searches=False)
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
 

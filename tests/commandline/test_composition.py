@@ -196,8 +196,11 @@ def test_every_choice_of_every_group_composes() -> None:
         "nnunet_raw": ["cohort.nnunet.root=x"],
     }
     for group, names in choices().items():
+        space = (
+            ["search_space=schedules"] if group == "schedule" else []
+        )  # the default space is not for all of them
         for name in names:
-            assert compose([f"{group}={name}", *needs.get(name, [])]).study.name
+            assert compose([f"{group}={name}", *needs.get(name, []), *space]).study.name
 
 
 def test_printed_yaml_can_be_read_back() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from study.commandline import run_command
-from study.errors import FadeoutError
+from study.errors import AllFailedError, FadeoutError
 
 
 def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,6 +17,18 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(capsys: pytest.CaptureF
         run_command(fail, [])
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+def test_a_study_of_which_every_trial_failed_ends_with_exit_code_3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(arguments: Sequence[str]) -> None:
+        raise AllFailedError("all 3 trials failed")
+
+    with pytest.raises(SystemExit) as stopped:
+        run_command(fail, [])
+    assert stopped.value.code == 3
+    assert capsys.readouterr().err == "error: all 3 trials failed\n"
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

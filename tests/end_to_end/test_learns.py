@@ -24,6 +24,7 @@ from study.workflow.trial import run_trial
 pytestmark = pytest.mark.slow
 
 COHORT = [
+    "study.trials=1",
     "cohort.phantom.centers=[CHSF,JHU]",
     "cohort.unseen=[]",
     "cohort.splits.test=0.1",

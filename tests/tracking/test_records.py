@@ -11,7 +11,7 @@ from studies import chains, complete, fit, pruned
 
 from study.config import Config
 from study.evaluation.rows import ResultRow
-from study.records import Finished, StudyFolder, TrialResult
+from study.records import Finished, StudyFolder, Summary, TrialResult
 from study.tracking.history import History
 from study.tracking.records import RunRecord, metric_name, study_record, trial_record
 
@@ -125,6 +125,15 @@ def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFol
     assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 (–) |" in record.tags["mlflow.note.content"]
     assert "Do not sort or choose trials by them" in record.tags["mlflow.note.content"]
     assert [table.name for table in record.tables] == ["cross_center", "averages", "removed"]
+
+
+def test_a_study_without_a_winner_says_why_and_has_no_table(config: Config, folder: StudyFolder) -> None:
+    why = "the highest objective is 0"
+    folder.summary.write(Summary(study="tiny", states={"complete": 1}, winner=None, no_winner=why))
+    record = study_record(config, folder, _ended(folder).finished, running=False)
+    assert record.tags["mlflow.note.content"] == "No winner can be named, because the highest objective is 0."
+    assert "fadeout.winner" not in record.tags
+    assert not record.tables
 
 
 def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from builders import result_row
-from studies import complete, prepared_study, write_study, write_trial
+from studies import SPLITS, complete, failed, fit, prepared_study, write_study, write_trial
 
 from study.config import Config, validate
-from study.errors import StudyError
+from study.errors import AllFailedError, StudyError
 from study.evaluation.rows import ResultRow
 from study.records import StudyFolder, TrackingHistory
-from study.workflow.report import final_report, summarise
+from study.workflow.export import export_bundle
+from study.workflow.report import check_any_succeeded, final_report, summarise
 
 ROW = result_row(center="MATAR", subject="MATAR-0001", subset="DWI+SWAN", dice=0.5, false_positives=2)
 
@@ -120,3 +121,53 @@ def test_mlflow_is_named_only_where_it_has_the_study(tmp_path: Path) -> None:
     assert next_steps(other, folder)[0].endswith(" --backend-store-uri sqlite:////data/all.db")
     off = config.with_values({"tracking.enabled": False})
     assert "-m mlflow" not in "\n".join(next_steps(off, folder))
+
+
+def test_a_winner_that_finds_nothing_is_not_crowned_and_not_exported(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    folder.trial(0).result.write(complete(0, 0.0))
+    folder.summary.write(summarise(config, folder))
+    assert folder.summary.read().winner is None
+    said = final_report(config, folder)
+    assert "Winner" not in said
+    assert (
+        "No winner can be named, because the highest objective is 0: no trial finds the target in a validation "
+        "subject.\nComplete trials, highest objective first: 0 (0.000)\n"
+    ) in said
+    with pytest.raises(StudyError, match="no winner can be named, because the highest objective is 0"):
+        export_bundle(folder, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_single_validation_subject_crowns_nobody_and_is_told_at_the_end(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    write_trial(folder, complete(0, 0.5), rows=[ROW], found=fit(subjects=1))
+    folder.summary.write(summarise(config, folder))
+    said = final_report(config, folder)
+    assert "No winner can be named, because all trials are judged by a single validation subject." in said
+    assert "Note: a single validation subject (CHSF-0005) judges all trials" in said
+    with pytest.raises(StudyError, match="because all trials are judged by a single validation subject"):
+        export_bundle(folder, tmp_path / "bundle")
+
+
+def test_what_the_splits_cannot_show_is_told_beside_the_winner(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    assert "Note: no " not in final_report(config, folder)
+    folder.prepared.write(prepared_study(replace(SPLITS, unseen=())))
+    said = final_report(config, folder)
+    assert "Winner: trial 0, objective 0.500" in said
+    assert "Note: no subject of an unseen center" in said
+
+
+def test_where_every_trial_failed_the_common_reason_is_the_error(tmp_path: Path) -> None:
+    config, folder = ended(tmp_path, [ROW], "lesion")
+    check_any_succeeded(folder)
+    for number in range(3):
+        write_trial(folder, failed(number, f"TrainingError: the loss is nan in epoch {number}"))
+    folder.summary.write(summarise(config, folder))
+    assert "No winner can be named, because every trial failed." in final_report(config, folder)
+    with pytest.raises(
+        AllFailedError,
+        match=r"all 3 trials failed, 3 of them with: TrainingError: the loss is nan in epoch 0; failed trials are not",
+    ):
+        check_any_succeeded(folder)
