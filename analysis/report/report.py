@@ -1,0 +1,45 @@
+"""Writes the report of one or several studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.report.page import Chapter, render
+from analysis.report.sections import SECTIONS
+from analysis.report.view import StudyView
+from study.machine.files import atomic
+from study.records import StudyFolder
+
+FILE = "report.html"
+
+
+def report_page(folders: Sequence[StudyFolder]) -> str:
+    """The page of some studies as they are now, each with the sections that it has something for.
+
+    Raises:
+        StudyError: a file of a study is damaged.
+    """
+    views = [StudyView(folder) for folder in folders]
+    chapters = [
+        Chapter(view.name, tuple(section for make in SECTIONS if (section := make(view)) is not None))
+        for view in views
+    ]
+    return render(" and ".join(view.name for view in views), chapters)
+
+
+def write_report(folder: StudyFolder) -> Path:
+    """Write the report of one study to its folder; returns the file.
+
+    Raises:
+        StudyError: a file of the study is damaged.
+        OSError: the page cannot be written.
+    """
+    return write_page(report_page([folder]), folder.path / FILE)
+
+
+def write_page(page: str, path: Path) -> Path:
+    """Write a page atomically; returns its path."""
+    with atomic(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
