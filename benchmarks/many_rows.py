@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.learning_curves import learning_curve
+from search_spaces.checking import configured_value
 from search_spaces.space import SearchSpace
 from study.cohort.records import Splits, SubjectFacts
 from study.commandline.composition import compose
@@ -110,10 +111,12 @@ def _trial(
 
     trial = folder.trial(number)
     rng = np.random.default_rng([1, number])
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=number))
-    searched = (
-        {} if number == 0 else SearchSpace.parse(config.search_space, config).outer.suggest(study.ask())
-    )
+    space = SearchSpace.parse(config.search_space, config).outer
+    if number == 0:
+        study.enqueue_trial({one.path: configured_value(config, one.path) for one in space.parameters})
+    searched = space.suggest(study.ask())
     trial.parameters.write(searched)
     own = config.with_values(searched)
     curve = [

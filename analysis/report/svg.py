@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#666666")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-SCORES = "cividis"  # a scale of colours that also rises evenly in grey
+SCORES = "cividis_r"  # a scale of colours that also darkens evenly in grey
 
 
 def to_svg(figure: Figure, name: str) -> str:

@@ -10,6 +10,12 @@ from collections.abc import Callable
 from analysis.report.content import Section
 from analysis.report.sections.answer import answer
 from analysis.report.sections.centers import centers
+from analysis.report.sections.failures import failures
+from analysis.report.sections.mattered import mattered
+from analysis.report.sections.strata import strata
+from analysis.report.sections.tradeoff import tradeoff
+from analysis.report.sections.training import training
+from analysis.report.sections.volumes import volumes
 from analysis.report.view import StudyView
 
 __all__ = ["SECTIONS"]
@@ -17,4 +23,10 @@ __all__ = ["SECTIONS"]
 SECTIONS: tuple[Callable[[StudyView], Section | None], ...] = (
     answer,
     centers,
+    mattered,
+    tradeoff,
+    training,
+    strata,
+    volumes,
+    failures,
 )

@@ -58,5 +58,5 @@ def _forest(table: Table) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_xlabel("Dice")
     tidy(axes)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize="small")
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     return figure
