@@ -14,6 +14,7 @@ from study.errors import StudyError
 from study.machine.files import remove_leftovers
 from study.machine.mirror import local_root, mirrored
 from study.records import losses
+from study.records.examples import ExamplesFile
 from study.records.files import RecordFile, refuse_link
 from study.records.fits import Fits
 from study.records.kept import KeptFolder
@@ -178,6 +179,7 @@ class TrialFolder:
         self.fits = Fits(path)
         self.rows = RowsFile(path / "rows.parquet", losses.ROWS)
         self.overlays = OverlaysFile(path / "overlays.npz", losses.OVERLAYS)
+        self.examples = ExamplesFile(path / "examples.npz", losses.EXAMPLES)
         self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
 
     def searched(self) -> dict[str, Any]:

@@ -44,6 +44,7 @@ ROWS = (
     "again with study.evaluate and copy evaluation-own.parquet here"
 )
 EVALUATION = "only this evaluation is lost; repeat it with study.evaluate"
+EXAMPLES = "only masks for the report are lost; remove it, and the report is written without these pictures"
 OVERLAYS = "only pictures are lost; remove it, and the trial is shown without them"
 WEIGHTS = "the trained network is lost; restore it from a copy, or go on with another trial (trial=…)"
 EPOCHS = (

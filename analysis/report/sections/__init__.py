@@ -11,7 +11,9 @@ from analysis.report.content import Section
 from analysis.report.sections.answer import answer
 from analysis.report.sections.centers import centers
 from analysis.report.sections.failures import failures
+from analysis.report.sections.hygiene import hygiene
 from analysis.report.sections.mattered import mattered
+from analysis.report.sections.methods import methods
 from analysis.report.sections.strata import strata
 from analysis.report.sections.tradeoff import tradeoff
 from analysis.report.sections.training import training
@@ -29,4 +31,6 @@ SECTIONS: tuple[Callable[[StudyView], Section | None], ...] = (
     strata,
     volumes,
     failures,
+    hygiene,
+    methods,
 )
