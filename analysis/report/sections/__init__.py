@@ -15,6 +15,7 @@ from analysis.report.sections.hygiene import hygiene
 from analysis.report.sections.mattered import mattered
 from analysis.report.sections.methods import methods
 from analysis.report.sections.strata import strata
+from analysis.report.sections.subjects import subjects
 from analysis.report.sections.tradeoff import tradeoff
 from analysis.report.sections.training import training
 from analysis.report.sections.volumes import volumes
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[StudyView], Section | None], ...] = (
     training,
     strata,
     volumes,
+    subjects,
     failures,
     hygiene,
     methods,
