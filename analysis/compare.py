@@ -25,7 +25,10 @@ from study.records import Ranking, StudyFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from analysis.estimates import Estimate
 
 LEGAL = {"out": "a picture of the comparison (PNG)"}
 COLORS = ("#D55E00", "#666666")
@@ -77,28 +80,37 @@ def _part(cases: Cases, group: Group, occlusion: str) -> Cases:
 
 
 def figure_of(contrasts: Sequence[Contrast], names: Sequence[str]) -> Figure:
-    """Dice of both sides by group: the mean with its interval where there is one, and each run as a tick."""
+    """Dice of both sides by group, with each run as a tick, and beside it the paired differences."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 0.9 + 0.75 * len(contrasts)), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(9.5, 1.1 + 0.75 * len(contrasts)), layout="constrained")
+    means, differences = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for row, one in enumerate(contrasts):
         sides = zip(names, (one.difference.first, one.difference.second), one.difference.runs, strict=True)
         for side, (name, mean, runs) in enumerate(sides):
             at, color = row + (0.16 if side else -0.16), COLORS[side]
-            if mean.interval is not None:
-                axes.plot([*mean.interval], [at, at], color=color, linewidth=2.5, alpha=0.5)
-            axes.plot([mean.mean], [at], "o", color=color, markersize=7, label=None if row else name)
-            axes.plot(runs, [at] * len(runs), "|", color=color, markersize=9)
-    axes.set_yticks(range(len(contrasts)), [_group(one) for one in contrasts])
-    axes.set_ylim(len(contrasts) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("Dice: mean, 95 % interval, single runs (ticks)")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(left=False)
-    axes.grid(axis="x", alpha=0.25, linewidth=0.6)
-    axes.legend(frameon=False, loc="lower right")
+            _draw(means, mean, at, color, None if row else name)
+            means.plot(runs, [at] * len(runs), "|", color=color, markersize=9)
+        _draw(differences, one.difference.estimate, row, "black", None)
+    differences.axvline(0, color="black", linewidth=0.8, linestyle="--")
+    means.set_yticks(range(len(contrasts)), [_group(one) for one in contrasts])
+    means.set_ylim(len(contrasts) - 0.5, -0.5)
+    means.set_xlim(0, 1)
+    means.set_xlabel("Dice: mean, 95 % interval, single runs (ticks)")
+    means.legend(frameon=False, loc="lower right")
+    differences.set_xlabel(f"{names[0]} − {names[1]}, paired, 95 % interval")
+    for axes in (means, differences):
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(left=False)
+        axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     return figure
+
+
+def _draw(axes: Axes, mean: Estimate, at: float, color: str, label: str | None) -> None:
+    """A dot for the mean, and a bar for its interval where there is one."""
+    if mean.interval is not None:
+        axes.plot([*mean.interval], [at, at], color=color, linewidth=2.5, alpha=0.5)
+    axes.plot([mean.mean], [at], "o", color=color, markersize=7, label=label)
 
 
 def _group(one: Contrast) -> str:

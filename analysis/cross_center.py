@@ -14,7 +14,7 @@ from analysis.estimates import Interval, estimate
 from analysis.method import Method
 from analysis.other_centers import OtherCenters, other_centers
 from analysis.pairing import contrast
-from analysis.tables import TEST, Cell, Column, Table
+from analysis.tables import TEST, TESTED, Cell, Column, Table
 from analysis.wilcoxon import holm
 from study.config import split_modalities
 from study.evaluation.averages import AVERAGES
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DICE = (0.0, 1.0)
-TESTED = "Test subjects took no part in any choice; to choose among trials by these numbers is to choose on test data."
 CENTER, GIVEN, REMOVED = (
     Column("center", "center"),
     Column("subset", "given"),
@@ -123,7 +122,7 @@ def removal_table(rows: pd.DataFrame, method: Method) -> Table:
             Column("p", "p", "probability"),
         ),
         tuple(lines),
-        (*method.notes, TEST),
+        (*method.notes, TEST, TESTED),
         comparisons,
     )
 

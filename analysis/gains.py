@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.cases import Cases
-from analysis.cross_center import CENTERS, REMOVED, TESTED
+from analysis.cross_center import CENTERS, REMOVED
 from analysis.pairing import contrast, difference_table
 from study.records import CompleteTrial, Ranking, TrialFolder, replicates_of
 
@@ -64,7 +64,7 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
         for trial, of_trial in zip((winner, rival), runs, strict=True)
         if of_trial
     ]
-    return replace(table, notes=(*table.notes, *notes, *([] if repeated else [ALONE]), TESTED))
+    return replace(table, notes=(*table.notes, *notes, *([] if repeated else [ALONE])))
 
 
 def rival_kind(ranking: Ranking) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.cases import check_one_trial
-from analysis.cross_center import REMOVED, TESTED
+from analysis.cross_center import REMOVED
 from analysis.estimates import Bounds, Estimate, estimate, rate
 from analysis.method import Method
-from analysis.tables import Across, Cell, Column, Table
+from analysis.tables import TESTED, Across, Cell, Column, Table
 from study.config import split_modalities
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.estimates import Interval, Values, center_indices
+from analysis.estimates import LEVEL, Interval, Values, center_indices
 from study.config import Average
 from study.evaluation.averages import FEWEST, mean_over_subjects
 
@@ -33,8 +34,9 @@ class OtherCenters:
         """What the centers can and cannot tell."""
         if self.interval is not None:
             return (
-                f"{self.centers} unseen centers: the interval at other centers is that of a hierarchical bootstrap, "
-                "which resamples centers and, within them, subjects."
+                f"{self.centers} unseen centers, with means of {self.lowest:.3f} to {self.highest:.3f}. The interval "
+                "at other centers is about the mean over centers like these: a hierarchical bootstrap, which resamples "
+                "centers and, within them, subjects, widened for few centers. A single center may be farther off."
             )
         few = "one" if self.centers == 1 else f"fewer than {FEWEST}"
         means = "" if self.centers == 1 else f", with means of {self.lowest:.3f} to {self.highest:.3f}"
@@ -51,7 +53,10 @@ def other_centers(
     resamples: int,
     seed: int,
 ) -> OtherCenters:
-    """Look from the centers that there are to others: hierarchical bootstrap, 95 % percentile interval.
+    """Look from the centers that there are to others: hierarchical bootstrap, expanded 95 % percentile interval.
+
+    With few centers, plain percentiles are too narrow: the tails outside the interval are those that give a normal mean
+    of as many centers its t interval (Hesterberg 2015, The American Statistician 69, 371-386).
 
     Args:
         values: one for each subject [N]; nan does not count.
@@ -67,9 +72,17 @@ def other_centers(
     means = np.array([float(mean_over_subjects(group)) for group in groups] or [np.nan])
     interval = None
     if len(groups) >= FEWEST:
-        low, high = np.percentile(_resampled(groups, average, resamples, seed), [2.5, 97.5])
+        tail = _tail(len(groups))
+        low, high = np.quantile(_resampled(groups, average, resamples, seed), [tail, 1 - tail])
         interval = Interval(float(low), float(high)) if high > low else None
     return OtherCenters(len(groups), float(means.min()), float(means.max()), interval)
+
+
+def _tail(centers: int) -> float:
+    """The share of resamples on either side of the interval; 0.025 for very many centers, less for few."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(-stdtrit(centers - 1, LEVEL) * math.sqrt(centers / (centers - 1))))
 
 
 def _resampled(groups: Sequence[Values], average: Average, resamples: int, seed: int) -> Values:

@@ -11,7 +11,7 @@ from analysis.cases import Cases
 from analysis.differences import Difference, difference
 from analysis.method import Method
 from analysis.other_centers import OtherCenters, other_centers
-from analysis.tables import TEST, Cell, Column, Table
+from analysis.tables import TEST, TESTED, Cell, Column, Table
 from analysis.wilcoxon import holm
 from study.evaluation.averages import mean_over_subjects
 
@@ -100,6 +100,7 @@ def difference_table(
         WITH_SEEDS if seeds else WITHOUT_SEEDS,
         *(one.in_words() for one in beyond[:1]),
         TEST,
+        TESTED,
     ]
     optional = (
         *(_seeds(sides) if several else ()),

@@ -121,7 +121,12 @@ def _against_first(rows: pd.DataFrame, method: Method) -> Iterator[Table]:
         labels = (Column(SYSTEM, SYSTEM), CENTERS, REMOVED)
         title = f"Each system against {first}, on the same test subjects"
         shown = [one for one in contrasts if one.difference.estimate.n]
-        yield difference_table("systems", title, (SYSTEM, first), labels, shown, method)
+        table = difference_table("systems", title, (SYSTEM, first), labels, shown, method)
+        compared = {one.labels[0] for one in shown}
+        if apart := [other for other in others if other not in compared]:
+            none = f"Not compared, as they have no test subject in common with {first}: {', '.join(apart)}."
+            table = replace(table, notes=(none, *table.notes))
+        yield table
 
 
 def _name(label: str, paths: Sequence[str], values: Sequence[object]) -> str:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 Cell = str | bool | int | float | Estimate | Interval | None
 TEST = (
     "p: Wilcoxon's signed-rank test over subjects, two-sided, adjusted for all comparisons of the table after Holm; "
-    "with fewer than 6 subjects it cannot be below 0.05."
+    "with fewer than 6 subjects it cannot be below 0.05. Intervals are not adjusted: each is 95 % by itself."
+)
+TESTED = (
+    "Test subjects took no part in any choice; to choose among trials or studies by these numbers is to choose on test "
+    "data."
 )
 Kind = Literal["text", "flag", "count", "number", "probability", "interval", "estimate", "removed"]
 

@@ -17,6 +17,7 @@ from study.tuning.messages import Content, Deliver, Fetch, Hurried, Message, Rep
 
 AT_LEAST_EVERY_S = 120.0  # a checkpoint comes home, however rarely the training is validated
 LOOK_EVERY_S = 1.0  # whether the driver wants everything at once
+ASK_EVERY_S = 10.0  # so long a call waits at the desk for that
 
 
 class Courier:
@@ -89,15 +90,17 @@ def delivering(courier: Courier, desk: Any) -> Iterator[None]:
 def _deliver_until(closed: threading.Event, courier: Courier, desk: Any) -> None:
     import ray
 
-    waited, hurries = 0.0, 0
-    hurry = desk.hurried.remote(hurries)
+    waited, seen = 0.0, 0
+    call = desk.hurried.remote(seen, ASK_EVERY_S)
     while not closed.wait(LOOK_EVERY_S):
         waited += LOOK_EVERY_S
-        wanted, _ = ray.wait([hurry], timeout=0)
-        if wanted or waited >= AT_LEAST_EVERY_S:
+        answered, _ = ray.wait([call], timeout=0)
+        hurries = ray.get(call) if answered else seen
+        if hurries > seen or waited >= AT_LEAST_EVERY_S:
             waited = 0.0
             courier.deliver()
-        if wanted:
+        if hurries > seen:
             courier.tell(Hurried())
-            hurries = ray.get(hurry)
-            hurry = desk.hurried.remote(hurries)
+            seen = hurries
+        if answered:
+            call = desk.hurried.remote(seen, ASK_EVERY_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from study.tuning.messages import Answer, Deliver, Fetch, Message, Refused, Supe
 
 Ask = Callable[[Message], Answer]
 INLINE_BYTES = 64 * 1024  # larger parts travel from store to store, not through the desk's process
+CALLS = 10_000  # that may wait at the desk at once; Ray holds all others back
 
 
 class AttemptReplacedError(Exception):
@@ -53,11 +55,15 @@ class Desk:
             self._hurries += 1
             self._hurry.notify_all()
 
-    async def hurried(self, seen: int) -> int:
-        """Wait until the driver has asked more often than `seen` times; how often it has."""
-        async with self._hurry:
-            await self._hurry.wait_for(lambda: self._hurries > seen)
-            return self._hurries
+    async def hurried(self, seen: int, within_s: float) -> int:
+        """Wait until the driver has asked more often than `seen` times, or for so long; how often it has.
+
+        The wait has a bound, since a trial that has ended leaves its last call behind.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s), self._hurry:
+                await self._hurry.wait_for(lambda: self._hurries > seen)
+        return self._hurries
 
 
 def start_desk() -> Any:
@@ -66,7 +72,7 @@ def start_desk() -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
+    return ray.remote(num_cpus=0, max_concurrency=CALLS, scheduling_strategy=here)(Desk).remote()
 
 
 def asking(desk: Any) -> Ask:

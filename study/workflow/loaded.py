@@ -61,6 +61,8 @@ class LoadedStudy:
     def rows(self, trial: int | None = None) -> pd.DataFrame:
         """One row per test subject and availability subset, with the columns of `ResultRow`.
 
+        To choose among trials by test subjects is to choose on test data; `trials` has the objective.
+
         Args:
             trial: number; None selects the winner. With a separate model for each subset (`model.inputs`), the rows
                 of all these models count as the winner's.

@@ -68,6 +68,14 @@ def test_one_trial_and_the_default_place(study: StudyFolder, tmp_path: Path) -> 
     assert pd.read_csv(study.path / "rows.csv")["trial"].tolist() == [2]
 
 
+def test_rows_of_later_evaluations(study: StudyFolder, tmp_path: Path) -> None:
+    study.trial(2).evaluation("cohort").write([result_row(trial=2, center="Elsewhere", dice=0.75)])
+    main(["study.name=s", f"study.root={tmp_path}", "evaluation=cohort"])
+    rows = pd.read_csv(study.path / "rows.csv")
+    cells = rows[["trial", "objective", "center", "dice", "trainer.learning_rate"]]
+    assert cells.to_numpy().tolist() == [[2, 0.7, "Elsewhere", 0.75, 0.3]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -75,6 +83,12 @@ def test_one_trial_and_the_default_place(study: StudyFolder, tmp_path: Path) -> 
         (["study.name=s", "trial=two"], "trial: must be the number of a trial, got 'two'"),
         (["study.name=s", "trial=1"], "1 is not complete; complete are 0, 2"),
         (["study.name=t"], "no study 't'"),
+        (["study.name=s", "evaluation=mine"], "evaluation: must be own or cohort, got 'mine'"),
+        (
+            ["study.name=s", "evaluation=own"],
+            "no trial was evaluated on its own test subjects; run python -m",
+        ),
+        (["study.name=s", "evaluation=cohort", "trial=2"], "trial 2 was not evaluated on another cohort"),
     ],
 )
 def test_mistakes_end_with_code_2(

@@ -95,6 +95,14 @@ def test_winners_of_studies_are_compared_and_runs_of_one_are_averaged(
     assert "| 1 | 0.700 (–) | 0.600 (–) | +0.100 (–) |" in line(differences, "| theirs |")
 
 
+def test_systems_on_other_subjects_are_named_and_not_compared(slices: StudyFolder, tmp_path: Path) -> None:
+    other = study(tmp_path, "other", ({}, 0.1, {"FOCH-0002": 0.7}))
+    rows = rows_of_systems({"ours": [Ranking(slices)], "theirs": [Ranking(other)]})
+    _, differences, _ = system_tables(rows, Method(resamples=50))
+    assert differences.rows == ()
+    assert differences.notes[0].endswith("no test subject in common with ours: theirs.")
+
+
 def test_a_single_system_is_compared_with_none(slices: StudyFolder) -> None:
     tables = system_tables(rows_of_systems({"ours": [Ranking(slices)]}), Method(resamples=50))
     assert [table.name for table in tables] == ["occlusions", "occlusions_SWAN=SWI"]

@@ -119,6 +119,12 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
     assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(runs["0"][4])
 
 
+def test_above_the_runs_stands_what_not_to_sort_them_by(tracked: Tracked) -> None:
+    client = _client(tracked.config, tracked.folder)
+    experiment = client.get_experiment_by_name(tracked.config.tracking.experiment)
+    assert "selection on test data" in experiment.tags["mlflow.note.content"]
+
+
 def test_the_cross_center_table_can_be_loaded_as_a_table(tracked: Tracked) -> None:
     run, _, data, *_ = tracked.runs["0"]
     assert "cross_center.json" in data.tags["mlflow.loggedArtifacts"]
