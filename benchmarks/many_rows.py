@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.learning_curves import learning_curve
+from benchmarks.made_up_scans import write_examples
 from search_spaces.checking import configured_value
 from search_spaces.space import SearchSpace
 from study.cohort.records import Splits, SubjectFacts
@@ -75,6 +76,7 @@ def make_study(root: Path, size: Size = Size(), name: str = "many") -> StudyFold
         states[state] += 1
         best = max(best, (value, -number))
     folder.summary.write(Summary(study=name, states=states, winner=-best[1]))
+    write_examples(folder, config, folder.trial(-best[1]))
     return folder
 
 

@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `python -m docs.generate`; change the code, not this page. -->\n\n"
 _COMMAND = re.compile(r"^ {4}run_command\((\w+)\)$", re.MULTILINE)
 _KEY = re.compile(r"^ {2}(\S+) {2,}(.*)\n?", re.MULTILINE)
-_PLACES = ("study/*.py", "study/*/__main__.py", "analysis/*.py")
+_PLACES = ("study/*.py", "study/*/__main__.py", "analysis/*.py", "analysis/*/__main__.py")
 _GROUPS = {
     "cohort": "Whose scans.",
     "model": "Which network, at which size.",

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from analysis.report.report import report_page, write_report
+from analysis.report.report import FILE, report_page, write_report
 
-__all__ = ["report_page", "write_report"]
+__all__ = ["FILE", "report_page", "write_report"]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from analysis.rendering import printed, to_csv, to_latex, to_markdown
 from analysis.report.content import Drawing, Section
 from analysis.report.svg import to_svg
 from analysis.tables import Table
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,15 @@ def render(title: str, chapters: Sequence[Chapter]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": _shown, "svg": _svg, "data": _data}
+    environment.filters |= {"shown": _shown, "svg": _svg, "data": _data, "breakable": _breakable}
     return environment.get_template("page.html").render(title=title, chapters=chapters)
+
+
+def _breakable(text: str) -> Markup:
+    """A heading that may be broken behind dots and underscores, as long paths of settings are."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([._])(?=\w)", r"\1<wbr>", str(escape(text))))
 
 
 def _shown(table: Table) -> _ShownTable:

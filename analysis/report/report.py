@@ -7,7 +7,9 @@ from pathlib import Path
 
 from analysis.report.page import Chapter, render
 from analysis.report.sections import SECTIONS
+from analysis.report.side_by_side import side_by_side
 from analysis.report.view import StudyView
+from analysis.report.words import listed
 from study.machine.files import atomic
 from study.records import StudyFolder
 
@@ -25,7 +27,9 @@ def report_page(folders: Sequence[StudyFolder]) -> str:
         Chapter(view.name, tuple(section for make in SECTIONS if (section := make(view)) is not None))
         for view in views
     ]
-    return render(" and ".join(view.name for view in views), chapters)
+    if (together := side_by_side(views)) is not None:
+        chapters.insert(0, Chapter("Side by side", (together,)))
+    return render(listed([view.name for view in views]), chapters)
 
 
 def write_report(folder: StudyFolder) -> Path:

@@ -23,8 +23,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def given(removed: str) -> str:
-    """Which modalities the network had: `with all modalities`, `without B0`."""
-    return f"without {listed(split_modalities(removed))}" if removed else "with all modalities"
+    """Which modalities the network had: `with all they have`, `without B0`."""
+    return f"without {listed(split_modalities(removed))}" if removed else "with all they have"
 
 
 def where(centers: str, config: Config) -> str:

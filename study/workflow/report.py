@@ -7,6 +7,7 @@ from dataclasses import replace
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
+from analysis.report import FILE
 from analysis.systems import rows_of_systems, system_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
@@ -101,7 +102,11 @@ def _synthesis(trial: TrialFolder) -> list[str]:
 def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
     where = f"study.name={config.study.name} study.root={config.study.root}"
     present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
-    lines = [f"All files are in {folder.path}", "Next:"]
+    lines = [
+        f"All files are in {folder.path}",
+        f"The report, to be opened in a browser: {folder.path / FILE}",
+        "Next:",
+    ]
     if config.tracking.enabled and config.tracking.tracker == "mlflow":
         uri = tracking_uri(config.tracking, folder)
         server = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1"

@@ -43,6 +43,7 @@ def run_study(config: Config, say: Say) -> StudyFolder:
 def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    from analysis.report import write_report
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
     from study.workflow.replicating import announcing_replicates, replicate_plan
@@ -61,6 +62,7 @@ def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
         if (again := replicate_plan(config, folder)) is not None:
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
+        write_report(folder)
     say(final_report(config, folder))
     return folder
 
@@ -81,6 +83,7 @@ def _train(config: Config, say: Say) -> StudyFolder:
         )
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
+    from analysis.report import write_report
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
 
@@ -95,6 +98,7 @@ def _train(config: Config, say: Say) -> StudyFolder:
     with _telling(CONTINUE):
         run_trial(config, trial, report)
     folder.summary.write(summarise(config, folder))
+    write_report(folder)
     say(final_report(config, folder))
     return folder
 

@@ -27,8 +27,8 @@ from study.config import validate
 from study.errors import StudyError
 from study.evaluation.kept import keep
 from study.records import Finished, StudyFolder, TrackingHistory, TrialFolder
-from study.records.losses import KEPT
 from study.records.examples import Example, ExampleMask
+from study.records.losses import KEPT
 from study.records.overlays import Overlay
 from study.records.weights import Start
 

@@ -12,6 +12,7 @@ from analysis.report.content import Point, Section
 from analysis.report.view import StudyView, TrialView
 from analysis.report.words import counted, given, listed, setting, verdict, where
 from analysis.tables import Table
+from study.config.modalities import JOINER
 
 LEARNT = 0.01  # a mean Dice below says that nothing was learnt
 
@@ -71,12 +72,23 @@ def _points(view: StudyView, averages: Table) -> Iterator[Point]:
     asked = SEEN[False] if any(line["centers"] == SEEN[False] for line in lines) else SEEN[True]
     for line in sorted(lines, key=lambda line: not line["removed"]):  # the hardest question first
         if line["centers"] == asked:
-            place = f"At {where(asked, view.config)} {given(line['removed'])}"
+            place = (
+                f"At {where(asked, view.config)} {given(line['removed'])}{_had(view, asked, line['removed'])}"
+            )
             said = verdicts.get((asked, line["removed"]), "")
             measured = f" ({view.method.name}, 95 % interval, n = {line['n']})"
             yield Point(
                 f"{place}: Dice {shown_estimate(line['dice'])}", f"{measured}{f'; {said}' if said else ''}."
             )
+
+
+def _had(view: StudyView, centers: str, removed: str) -> str:
+    """The modalities that subjects had, where it takes saying: ` (DWI+ADC)`."""
+    table = view.tables["cross_center"]
+    lines = [_by_name(table, row) for row in table.rows]
+    had = {line["subset"] for line in lines if (SEEN[line["seen"]], line["removed"]) == (centers, removed)}
+    everything = JOINER.join(view.config.cohort.modalities)
+    return "" if removed or had == {everything} else f" ({' or '.join(sorted(had))})"
 
 
 def _verdicts(view: StudyView) -> dict[tuple[str, str], str]:

@@ -147,7 +147,8 @@ def _training_facts(view: StudyView) -> dict[str, str]:
     own = config.with_values(winner.searched) if winner else config
     dropout, trainer = own.modality_dropout, own.trainer
     faded = (
-        f"Each of {listed(dropout.droppable)} was drawn to be dropped ({dropout.policy}, probability "
+        f"{listed(dropout.droppable)} {'was' if len(dropout.droppable) == 1 else 'were each'} drawn to be "
+        f"dropped ({dropout.policy}, probability "
         f"{dropout.drop_probability:.3g}) and then multiplied by g, which falls by the schedule "
         f"{own.schedule.shape} from "
         f"{own.schedule.start:g} to {own.schedule.end:g}."
@@ -192,7 +193,7 @@ def _testing_facts(view: StudyView) -> dict[str, str]:
     config, average = view.config, view.method.name
     unseen = config.cohort.unseen
     uncertainty = (
-        f"Means are {average} with 95 % intervals "
+        f"Averages are the {average} with 95 % intervals "
         f"({ {'subjects': 'Student', 'centers': 'Welch'}[view.method.average] }'s "
         "t); none is given for fewer than 5 subjects. Systems are compared on the same subjects by Wilcoxon's "
         "signed-rank "

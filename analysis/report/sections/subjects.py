@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.report.content import Drawing, Section
+from analysis.report.strips import FALSE, HIT, MISSED, Shown, as_seen, classes, volumes
 from analysis.report.view import StudyView
-from analysis.report.volumes import FALSE, HIT, MISSED, Shown, as_seen, classes, volumes
 from analysis.report.words import given
 from study.errors import CacheError
 from study.imaging.cache import entry_folder

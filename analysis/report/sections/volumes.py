@@ -129,6 +129,8 @@ def _draw(found: list[Agreement]) -> Figure:
         axes.set_xscale("symlog", linthresh=1)
         axes.set_yscale("symlog", linthresh=10)
         tidy(axes)
+    for axes in panels.flat:
+        axes.set_visible(bool(axes.lines))
     for column, kind in enumerate(kinds):
         panels[0, column].set_title(kind, fontsize="medium")
     for row, removed in enumerate(removals):
