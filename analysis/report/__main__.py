@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from analysis.report.report import FILE, report_page, write_page
 from study.commandline import parse_pairs, run_command, say, usage
 from study.errors import ConfigError
 from study.records import StudyFolder
@@ -28,6 +27,8 @@ def main(arguments: Sequence[str]) -> None:
     if {"-h", "--help"} & set(arguments):
         say(usage("analysis.report", PURPOSE, KEYS))
         return
+    from analysis.report.report import FILE, report_page, write_page
+
     pairs = parse_pairs(arguments, KEYS)
     names = [name for name in pairs.get("study.name", "").split(",") if name]
     if not names:

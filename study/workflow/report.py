@@ -7,7 +7,7 @@ from dataclasses import replace
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
-from analysis.report import FILE
+from analysis.report.report import FILE
 from analysis.systems import rows_of_systems, system_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace

@@ -43,7 +43,7 @@ def run_study(config: Config, say: Say) -> StudyFolder:
 def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
-    from analysis.report import write_report
+    from analysis.report.report import write_report
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
     from study.workflow.replicating import announcing_replicates, replicate_plan
@@ -83,7 +83,7 @@ def _train(config: Config, say: Say) -> StudyFolder:
         )
     folder = StudyFolder(config.study.root, config.study.name)
     check_resumable(config, folder)
-    from analysis.report import write_report
+    from analysis.report.report import write_report
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
 

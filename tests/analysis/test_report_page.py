@@ -12,10 +12,10 @@ import pytest
 
 from analysis.estimates import Estimate, Interval
 from analysis.rendering import to_csv, to_latex, to_markdown
-from analysis.report import FILE, write_report
 from analysis.report.__main__ import main
 from analysis.report.content import Point, Section
 from analysis.report.page import Chapter, render
+from analysis.report.report import FILE, write_report
 from analysis.tables import Column, Table
 from benchmarks.many_rows import Size, make_study
 from study.errors import ConfigError, StudyError
