@@ -10,10 +10,7 @@ from analysis.report.sections import SECTIONS
 from analysis.report.side_by_side import side_by_side
 from analysis.report.view import StudyView
 from analysis.report.words import listed
-from study.machine.files import atomic
 from study.records import StudyFolder
-
-FILE = "report.html"
 
 
 def report_page(folders: Sequence[StudyFolder]) -> str:
@@ -39,11 +36,5 @@ def write_report(folder: StudyFolder) -> Path:
         StudyError: a file of the study is damaged.
         OSError: the page cannot be written.
     """
-    return write_page(report_page([folder]), folder.path / FILE)
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page atomically; returns its path."""
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+    folder.report.write(report_page([folder]).encode())
+    return folder.report.path

@@ -15,7 +15,7 @@ from study.machine.files import remove_leftovers
 from study.machine.mirror import local_root, mirrored
 from study.records import losses
 from study.records.examples import ExamplesFile
-from study.records.files import RecordFile, refuse_link
+from study.records.files import BytesFile, RecordFile, refuse_link
 from study.records.fits import Fits
 from study.records.kept import KeptFolder
 from study.records.locks import held
@@ -66,6 +66,7 @@ class StudyFolder:
         self.tracking: RecordFile[TrackingHistory] = RecordFile(
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
+        self.report = BytesFile(self.path / "report.html", losses.REPORT)
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
         self.database = self.path / "optuna.db"
         self.scratch = self.path / ".tune"

@@ -21,6 +21,7 @@ PARAMETERS = (
     "the values that the search chose for this trial are lost; restore it from a copy, or write them again, as "
     '{"dotted.path": value}, from what MLflow shows of the trial'
 )
+REPORT = "nothing is lost; remove it, and analysis.report writes it again"
 REPLICATE = (
     "which trial this repeats is lost; restore it from a copy, or write it again, as "
     '{"trial": 3, "seed": 1}, from what MLflow shows of the replicate'

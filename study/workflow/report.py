@@ -7,7 +7,6 @@ from dataclasses import replace
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
-from analysis.report.report import FILE
 from analysis.systems import rows_of_systems, system_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
@@ -104,7 +103,7 @@ def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
     present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
     lines = [
         f"All files are in {folder.path}",
-        f"The report, to be opened in a browser: {folder.path / FILE}",
+        f"The report, to be opened in a browser: {folder.report.path}",
         "Next:",
     ]
     if config.tracking.enabled and config.tracking.tracker == "mlflow":

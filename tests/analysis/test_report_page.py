@@ -15,7 +15,7 @@ from analysis.rendering import to_csv, to_latex, to_markdown
 from analysis.report.__main__ import main
 from analysis.report.content import Point, Section
 from analysis.report.page import Chapter, render
-from analysis.report.report import FILE, write_report
+from analysis.report.report import write_report
 from analysis.tables import Column, Table
 from benchmarks.many_rows import Size, make_study
 from study.errors import ConfigError, StudyError
@@ -130,14 +130,14 @@ def test_the_command_writes_the_page_of_a_study(
 def test_several_studies_are_chapters_of_one_page(folder: StudyFolder, tmp_path: Path) -> None:
     other = make_study(tmp_path, Size(trials=1, centers=2, subjects=5), "other")
     assert other.path.rename(folder.path.parent / "other")
-    main(["study.name=many,other", f"study.root={folder.path.parent}"])
-    drawn = Page((folder.path / FILE).read_text())
+    main(["study.name=many,other", f"study.root={folder.path.parent}", f"out={tmp_path / 'page.html'}"])
+    drawn = Page((tmp_path / "page.html").read_text())
     assert drawn.texts["h1"] == ["Side by side", "many", "other"]
-    write_report(folder)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [([], "study.name: required"), (["nam=x"], "nam: no such key")]
+    ("arguments", "said"),
+    [([], "study.name: required"), (["nam=x"], "nam: no such key"), (["study.name=a,b"], "out: say where")],
 )
 def test_a_mistake_is_told(arguments: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
