@@ -24,7 +24,7 @@ def write_examples(folder: StudyFolder, config: Config, trial: TrialFolder) -> N
     for one in prepared.used:
         if one.facts.key in tested:
             by_center.setdefault(one.facts.center, []).append(one)
-    examples = []
+    examples: list[Example] = []
     for center, subjects in by_center.items():
         for rank, subject in zip(RANKS, subjects, strict=False):
             rng = np.random.default_rng([len(examples), 3])

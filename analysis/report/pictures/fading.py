@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.report.pictures.scores import score_colors
+from analysis.report.pictures.scores import score_colors, shade
 from analysis.report.svg import tidy
 from analysis.report.view import StudyView, TrialView
 from study.training.fading import fade
@@ -33,7 +33,7 @@ def draw_fading(view: StudyView, scored: Sequence[TrialView]) -> Figure:
         axes.plot(
             moments,
             [fade(schedule, float(moment)) for moment in moments],
-            color=colors.to_rgba(trial.value),
+            color=shade(colors, trial),
             linewidth=3.5 if wins else 1.0,
             alpha=1.0 if wins else 0.7,
         )

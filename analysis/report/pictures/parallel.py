@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.report.pictures.axes import Scale
-from analysis.report.pictures.scores import score_colors
+from analysis.report.pictures.scores import score_colors, shade
 from analysis.report.view import StudyView, TrialView
 from analysis.report.words import setting
 
@@ -38,7 +38,7 @@ def draw_parallel(view: StudyView, scored: Sequence[TrialView], paths: Sequence[
         axes.plot(
             range(len(heights)),
             [column[nth] for column in heights],
-            color=colors.to_rgba(scored[nth].value),
+            color=shade(colors, scored[nth]),
             linewidth=3 if wins else 0.9,
             marker="o",
             markersize=4 if wins else 2,

@@ -53,7 +53,7 @@ def draw_slices(view: StudyView, scored: Sequence[TrialView], paths: Sequence[st
 def _points(axes: Axes, trials: Sequence[TrialView], path: str, scale: Scale, face: str) -> None:
     axes.scatter(
         [scale.place(trial.searched[path]) for trial in trials],
-        [trial.value for trial in trials],
+        [trial.value or 0.0 for trial in trials],
         s=16,
         facecolors=face,
         edgecolors=COLORS[0],

@@ -35,7 +35,7 @@ def _forest(table: Table) -> Figure:
     from matplotlib.figure import Figure
 
     place = {column.name: at for at, column in enumerate(table.columns)}
-    names = list(dict.fromkeys(row[place["center"]] for row in table.rows))
+    names = list(dict.fromkeys(str(row[place["center"]]) for row in table.rows))
     removals = list(dict.fromkeys(row[place["removed"]] for row in table.rows))
     seen = {row[place["center"]] for row in table.rows if row[place["seen"]]}
     figure = Figure(figsize=(7.5, 1.3 + 0.5 * len(names)), layout="constrained")
@@ -46,7 +46,7 @@ def _forest(table: Table) -> Figure:
         for at, row in enumerate(lines):
             found = row[place["dice"]]
             if isinstance(found, Estimate):
-                height = names.index(row[place["center"]]) + 0.6 * ((nth + 0.5) / len(removals) - 0.5)
+                height = names.index(str(row[place["center"]])) + 0.6 * ((nth + 0.5) / len(removals) - 0.5)
                 if found.interval is not None:
                     axes.plot([*found.interval], [height, height], color=style["color"], linewidth=1.6)
                 label = None if at else given(str(removed))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.cases import SEEN
-from analysis.cross_center import CENTERS, DICE, REMOVED, TESTED, VALUE, N
+from analysis.cross_center import CENTERS, DICE, REMOVED, VALUE, N
 from analysis.estimates import estimate
 from analysis.report.content import Drawing, Section
 from analysis.report.svg import COLORS, MARKERS, tidy
 from analysis.report.view import StudyView
 from analysis.report.words import given
-from analysis.tables import Cell, Column, Table
+from analysis.tables import TESTED, Cell, Column, Table
 from study.config import split_modalities
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def strata(view: StudyView) -> Section | None:
         "By size, center and subset",
         (
             "Centers differ in the sizes of what they scan; a center that looks worse may only have smaller "
-            f"{view.config.cohort.target}s. Centers and subsets stand above, in the table center by center.",
+            "targets. Centers and subsets stand above, in the table center by center.",
         ),
         tables=(size_table(rows, view.method),),
         drawings=(Drawing("by-size", caption, lambda: _draw(rows)),),
@@ -59,13 +59,18 @@ def size_table(rows: pd.DataFrame, method: Method) -> Table:
     """
     classes = np.searchsorted(BOUNDS_ML, rows["reference_volume_ml"].to_numpy(float), side="right")
     orders = rows["removed"].map(lambda removed: len(split_modalities(removed)))
-    keyed = rows.assign(unseen=~rows["seen"].astype(bool), order=orders, size=classes)
+    keyed = rows.assign(
+        unseen=~rows["seen"].astype(bool),
+        order=orders,
+        size=[_class(nth) for nth in classes.tolist()],
+        place=classes,
+    )
     lines: list[tuple[Cell, ...]] = []
-    for (unseen, _, removed, size), part in keyed.groupby(["unseen", "order", "removed", "size"]):
+    for (unseen, _, removed, _, size), part in keyed.groupby(["unseen", "order", "removed", "place", "size"]):
         found = estimate(
             part["dice"].to_numpy(float), part["center"].to_numpy(object), method.average, bounds=DICE
         )
-        lines.append((SEEN[not unseen], str(removed), _class(int(size)), found.n, found))
+        lines.append((SEEN[not unseen], str(removed), str(size), found.n, found))
     return Table(
         "sizes",
         f"Dice by volume of the reference: {method.name}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.report.content import Drawing, Section
-from analysis.report.pictures.scores import score_colors
+from analysis.report.pictures.scores import score_colors, shade
 from analysis.report.svg import COLORS, tidy
 from analysis.report.view import StudyView, TrialView
 from analysis.report.words import setting
@@ -90,7 +90,7 @@ def _draw(view: StudyView, found: Sequence[Scored], front: Sequence[Scored]) -> 
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
     colors = score_colors([trial for trial, _, _ in found])
-    shades = [colors.to_rgba(trial.value) for trial, _, _ in found]
+    shades = [shade(colors, trial) for trial, _, _ in found]
     axes.scatter([full for _, full, _ in found], [missing for *_, missing in found], c=shades, s=26, zorder=2)
     axes.plot(
         [full for _, full, _ in front],

@@ -52,6 +52,7 @@ def _rungs(view: StudyView) -> tuple[int, ...]:
 
 def _objectives(view: StudyView) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axes = figure.subplots()
@@ -71,6 +72,6 @@ def _objectives(view: StudyView) -> Figure:
         axes.axvline(rung, color=COLORS[-1], linestyle="--", linewidth=0.8)
     axes.set_xlabel("epoch")
     axes.set_ylabel("objective")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(axes)
     return figure
