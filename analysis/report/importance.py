@@ -48,21 +48,24 @@ def importances(trials: Sequence[TrialView], space: SearchSpace, seed: int) -> l
     if len(trials) < FEWEST_TRIALS:
         return []
     study = _in_memory(trials, space)
-    if not optuna.search_space.intersection_search_space(study.trials):
+    shared = sorted(optuna.search_space.intersection_search_space(study.trials))
+    if not shared:
         return []
-    fanova = _shares(FanovaImportanceEvaluator(seed=seed), study)
+    fanova = _shares(FanovaImportanceEvaluator(seed=seed), study, shared)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         better_half = PedAnovaImportanceEvaluator(target_quantile=0.5)
-    ped_anova = _shares(better_half, study)
-    found = [Importance(path, share, ped_anova.get(path, 0.0)) for path, share in fanova.items()]
+    ped_anova = _shares(better_half, study, shared)
+    found = [Importance(path, float(fanova[path]), float(ped_anova[path])) for path in shared]
     return sorted(found, key=lambda one: (-one.fanova, one.path))
 
 
-def _shares(evaluator: BaseImportanceEvaluator, study: optuna.Study) -> dict[str, float]:
+def _shares(evaluator: BaseImportanceEvaluator, study: optuna.Study, names: list[str]) -> dict[str, float]:
     import optuna
 
-    found: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    found: dict[str, float] = optuna.importance.get_param_importances(
+        study, evaluator=evaluator, params=names
+    )
     return found
 
 
