@@ -41,7 +41,7 @@ class Parameter:
     in_turn: bool = False
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
-    def suggest(self, trial: optuna.Trial) -> Any:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Any:
         """A value drawn by the trial's sampler; entries of a list are named `path.0`, `path.1`, …"""
         if self.kind == "fixed":
             return self.value
@@ -82,7 +82,7 @@ class Parameter:
             return value in self.choices
         return isinstance(value, int | float) and self.low <= value <= self.high
 
-    def _draw(self, trial: optuna.Trial, name: str) -> Any:
+    def _draw(self, trial: optuna.trial.BaseTrial, name: str) -> Any:
         if self.kind == "categorical":
             drawn = trial.suggest_categorical(name, [encode(choice) for choice in self.choices])
             return next(choice for choice in self.choices if encode(choice) == drawn)

@@ -69,7 +69,7 @@ class SearchSpace:
         given = {path: configured_value(config, path) for parameter in parameters for path in parameter.when}
         return cls(tuple(by_path[path] for path in sorted(by_path, key=_depth(by_path))), given)
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """The values of one trial by dotted path; parameters whose conditions do not hold are left out."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:

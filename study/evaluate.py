@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from study.records import TrialFolder
     from study.records.rows import RowsFile
 
+SETTINGS = {
+    "evaluation.subsets": "droppable: each droppable modality removed in turn; all: every non-empty subset",
+    "imaging.most_voxels": "voxels that a scan of another cohort may have (default: as in the study)",
+    "imaging.cache": "folder of prepared subjects (default: as in the study)",
+}
 KEYS = {
     "study.name": "the study; required",
     "study.root": "folder that holds the studies (default: studies)",
     "trial": "number of the trial (default: the winner)",
-    "evaluation.subsets": "droppable: each droppable modality removed in turn; all: every non-empty subset",
+    **SETTINGS,
     "cohort": "choice of another cohort, with its cohort.… keys (default: the study's own test subjects)",
     "debug": "true: print the traceback of an error",
 }
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
             folder,
             int(given["trial"]) if "trial" in given else None,
             say,
-            subsets=given.get("evaluation.subsets"),
+            values={key: given[key] for key in SETTINGS if key in given},
             cohort=compose_section(others, "cohort") if others else None,
         )
         say(_tables(*evaluated))

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.commandline import parse_pairs, run_command, say, usage
+from study.config import Imaging
+from study.config.imaging import MOST_VOXELS
+from study.config.validation import validate_section
 from study.errors import CohortError, ConfigError
 
 if TYPE_CHECKING:
     from study.deployment.batch import Predicted
     from study.deployment.lesion_first import LesionFirst
 
+LIMIT = "imaging.most_voxels"
 KEYS = {
     "bundle": "the folder or zip that study.export wrote; required",
     "brain": "one subject: its brain mask (default: derived from the images)",
@@ -23,6 +27,7 @@ KEYS = {
     "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
     "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks and of their list; required",
     "probability": "path of the probability map, if wanted; with images=…, a folder",
+    LIMIT: f"voxels that a scan may have, as stored or as prepared (default: {MOST_VOXELS}); a larger one is refused",
     "device": "auto, cpu or cuda (default: auto)",
     "debug": "true: print the traceback of an error",
 }
@@ -45,7 +50,8 @@ def main(arguments: Sequence[str]) -> None:
     from study.deployment.predictor import load_bundle
 
     paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
-    bundles = LesionFirst(*(load_bundle(path, given.get("device", "auto")) for path in paths))
+    device, most_voxels = given.get("device", "auto"), _most_voxels(given)
+    bundles = LesionFirst(*(load_bundle(path, device, most_voxels) for path in paths))
     if "images" in given:
         _predict_folder(bundles, given)
     else:
@@ -65,6 +71,15 @@ def _check(given: Mapping[str, str], images: Mapping[str, Path]) -> None:
     if "images" not in given:
         masks = [Path(given[key]) for key in ("brain", "lesion") if key in given]
         _check_outputs(Path(given["out"]), _probability(given), [*images.values(), *masks])
+
+
+def _most_voxels(given: Mapping[str, str]) -> int:
+    """The limit of the user's, or the usual one; raises ConfigError if it is no number of voxels."""
+    content = {"most_voxels": given[LIMIT]} if LIMIT in given else {}
+    try:
+        return validate_section(Imaging, content).most_voxels
+    except ConfigError as error:
+        raise ConfigError([f"imaging.{problem}" for problem in error.problems]) from None
 
 
 def _probability(given: Mapping[str, str]) -> Path | None:

@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 TOOLS = ("unshare", "nsenter", "ip", "mount")
 PRIVATE = ("/tmp", "/dev/shm")  # each machine has its own
+PROJECT = Path(__file__).parents[1]  # installed on all of them
 NETWORK = "10.77.0"
 
 
@@ -103,7 +104,9 @@ def machines(count: int) -> Iterator[list[Host]]:
     switch = subprocess.Popen(["unshare", "-Urnm", "--fork", "--kill-child", "sleep", "infinity"])
     hosts: list[Host] = []
     try:
-        inside = ["nsenter", "-t", str(_child(switch.pid)), "-U", "-n", "-m", "--preserve-credentials", "--"]
+        pid = _child(switch.pid)
+        _wait_for(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")  # root is not mapped before
+        inside = ["nsenter", "-t", str(pid), "-U", "-n", "-m", "--preserve-credentials", "--"]
         for line in ("link add br0 type bridge", "link set br0 up", "link set lo up"):
             subprocess.run([*inside, "ip", *line.split()], check=True)
         for number in range(1, count + 1):
@@ -119,7 +122,11 @@ def machines(count: int) -> Iterator[list[Host]]:
 
 def _host(number: int, inside: Sequence[str]) -> Host:
     mounts = "; ".join(f"mount -t tmpfs tmpfs {folder}" for folder in PRIVATE)
-    first = f"{mounts}; hostname host{number}; ip link set lo up; exec sleep infinity"
+    if any(PROJECT.is_relative_to(folder) for folder in PRIVATE):
+        again = f"mount --no-canonicalize --bind /proc/self/cwd {PROJECT}"
+        mounts = f"cd {PROJECT}; {mounts}; mkdir -p {PROJECT}; {again}"
+    reap = "while :; do sleep 1000 & wait; done"  # an orphan that has ended would stay a zombie
+    first = f"{mounts}; hostname host{number}; ip link set lo up; {reap}"
     init = subprocess.Popen(
         [*inside, "unshare", "-nmpu", "--fork", "--kill-child", "--mount-proc", "sh", "-c", first]
     )
@@ -140,9 +147,13 @@ def _host(number: int, inside: Sequence[str]) -> Host:
 def _child(pid: int) -> int:
     """The first child of a process, once it has one."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
+    _wait_for(lambda: bool(children.read_text()))
+    return int(children.read_text().split()[0])
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if found := children.read_text().split():
-            return int(found[0])
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("a machine does not start")
         time.sleep(0.02)
-    raise TimeoutError(f"process {pid} has started no other")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from study.cohort.aliases import find_stand_ins, substitute
 from study.config import Imaging
+from study.config.imaging import MOST_VOXELS
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
 from study.errors import ConfigError
@@ -77,11 +78,12 @@ class Prediction:
 class Bundle:
     """A loaded bundle; see `load_bundle`."""
 
-    def __init__(self, contents: Contents, runtime: Runtime) -> None:
+    def __init__(self, contents: Contents, runtime: Runtime, most_voxels: int = MOST_VOXELS) -> None:
         self.manifest: Manifest = contents.manifest
         if self.manifest.preparation.registration == "rigid":
             require_registration()
         self._runtime = runtime
+        self._imaging = _imaging(self.manifest, most_voxels)
         self._network = build_network(contents).to(runtime.device)
 
     def predict(
@@ -144,7 +146,7 @@ class Bundle:
         return prepare_images(
             images,
             self.manifest.modalities,
-            _imaging(self.manifest),
+            self._imaging,
             preparation.spacing_mm,
             masks={mask: path for mask, path in masks.items() if path is not None},
             target=self.manifest.target,
@@ -178,8 +180,13 @@ class Bundle:
         return LesionCenter.of(Volume(prediction.mask, prediction.grid))
 
 
-def load_bundle(path: Path | str, device: str = "auto") -> Bundle:
+def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_VOXELS) -> Bundle:
     """Load and verify a bundle from a folder or a zip; never runs code from it.
+
+    Args:
+        path: of the folder or zip.
+        device: auto, cpu or cuda.
+        most_voxels: `imaging.most_voxels`; a scan with more is refused. No bundle holds it: it is the reader's limit.
 
     Raises:
         BundleError: the bundle is missing, damaged, or of another format version.
@@ -187,7 +194,8 @@ def load_bundle(path: Path | str, device: str = "auto") -> Bundle:
             is not installed.
     """
     contents = read_bundle(Path(path))
-    return Bundle(contents, Runtime.choose(device, contents.manifest.inference.precision, "device"))
+    runtime = Runtime.choose(device, contents.manifest.inference.precision, "device")
+    return Bundle(contents, runtime, most_voxels)
 
 
 def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
@@ -204,7 +212,7 @@ def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
             raise ConfigError([f"{what}; give one of them"])
 
 
-def _imaging(manifest: Manifest) -> Imaging:
+def _imaging(manifest: Manifest, most_voxels: int) -> Imaging:
     preparation = manifest.preparation
     return Imaging(
         reference=preparation.reference,
@@ -213,6 +221,7 @@ def _imaging(manifest: Manifest) -> Imaging:
         crop_margin_mm=preparation.crop_margin_mm,
         in_plane_crop=preparation.in_plane_crop,
         own_slices=preparation.own_slices,
+        most_voxels=most_voxels,
     )
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +32,10 @@ from study.imaging.stored import open_prepared, write_prepared
 from study.machine.files import read_json, remove_leftovers, write_json
 from study.machine.processes import map_processes
 
+MEMO = "hashes.json"
 CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,8 @@ def prepare_cohort(
         require_registration()
     cache.mkdir(parents=True, exist_ok=True)
     remove_leftovers(cache, ".*.tmp", "*/.*.tmp")
-    memo_file = cache / "hashes.json"
-    memo: dict[str, str] = read_json(memo_file) if memo_file.is_file() else {}
+    memo_file = cache / MEMO
+    memo = _read_memo(memo_file)
     builder = _Builder(cache, protocol, tuple(spacing_mm), landmarks, _trait(protocol, lesion_model))
     entries = {key: builder.known_entry(cohort[key], memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
@@ -111,6 +116,14 @@ def prepare_cohort(
     if problems and (not skip_faulty or not usable):
         raise CohortError(problems)
     return PreparedCohort(cohort, usable, tuple(key for key in keys if key not in usable), problems)
+
+
+def is_own_cache(folder: Path) -> bool:
+    """Whether a folder is a cache, and this account's."""
+    try:
+        return (folder / MEMO).is_file() and folder.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def entry_folder(cache: Path, address: str) -> Path:
@@ -191,6 +204,20 @@ class _Builder:
             "spacing_mm": [float(value) for value in self.spacing_mm],
             "landmarks": {name: [float(value) for value in values] for name, values in landmarks},
         }
+
+
+def _read_memo(file: Path) -> dict[str, str]:
+    """The hashes of files by their identity; none if the list is damaged, which costs reading the files once more."""
+    if not file.is_file():
+        return {}
+    try:
+        content = read_json(file)
+    except ValueError:
+        content = None
+    if isinstance(content, dict) and all(isinstance(value, str) for value in content.values()):
+        return content
+    logger.warning("%s: damaged; the scans are read once more", file)
+    return {}
 
 
 def _identity(path: Path) -> str:

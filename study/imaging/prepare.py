@@ -175,7 +175,8 @@ def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
                 scan.subject,
                 scan.files[scan.reference],
                 f"{what}, {voxels / most_voxels:.3g} times as many as a scan may have ({most_voxels})",
-                "correct the spacing in its header, or choose a coarser imaging.spacing_mm",
+                "correct the spacing in its header, or raise imaging.most_voxels if it is that large; "
+                "a new study can also choose a coarser imaging.spacing_mm",
             ),
         ]
     )

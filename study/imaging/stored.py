@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,47 +17,106 @@ from numpy.typing import NDArray
 
 from study.cohort.records import SubjectFacts
 from study.errors import CacheError, Problem
+from study.imaging.geometry import Centroid
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
-from study.machine.files import atomic_folder, read_json, write_json
+from study.machine import arrays
+from study.machine.files import atomic_folder, write_json
+from study.machine.untrusted import LARGEST_JSON, UnreadableError, open_regular, parse_json, read_limited
 
 ARRAYS = ("image", "target", "foreground", "native_target")
-OWN = "own.npy"
-PATTERNS = ("*.npy", "grid.json")  # the files of an entry
+OWN, GRID = "own.npy", "grid.json"
+PATTERNS = ("*.npy", GRID)  # the files of an entry
+DAMAGE = (*arrays.DAMAGE, KeyError)
 
 
 def open_prepared(folder: Path, facts: SubjectFacts) -> Prepared:
     """A prepared subject from its folder; arrays are memory-mapped and read-only.
 
+    The folder may come from a stranger, since a study's configuration can name any cache: no link is followed, and
+    nothing is taken for an array or a grid that is none.
+
     Raises:
-        CacheError: the folder does not exist.
+        CacheError: the folder does not exist, or is damaged.
     """
-    if not (folder / "grid.json").is_file():
+    if not (folder / GRID).is_file():
         what = f"not in the cache {folder.parent.parent} (imaging.cache)"
         raise CacheError(
             [Problem(facts.key, None, what, "move the cache along, or fill it with resume=true")]
         )
-    content = read_json(folder / "grid.json")
-    arrays: dict[str, Any] = {
-        name: np.load(folder / f"{name}.npy", mmap_mode="r") if (folder / f"{name}.npy").is_file() else None
-        for name in ARRAYS
-    }
+    try:
+        return _opened(folder, facts)
+    except DAMAGE as error:
+        reason = f"its entry in the cache is damaged ({error or type(error).__name__})"
+        raise CacheError(
+            [Problem(facts.key, folder, reason, "remove this folder, and fill the cache with resume=true")]
+        ) from None
+
+
+def _opened(folder: Path, facts: SubjectFacts) -> Prepared:
+    with open_regular(folder / GRID) as file:
+        content = parse_json(read_limited(file, LARGEST_JSON))
+    grid, native = _grid(content["grid"]), _grid(content["native"])
+    present = tuple(bool(there) for there in content["present"])
+    target = _array(folder / "target.npy", np.uint8, grid.shape)
+    native_target = _array(folder / "native_target.npy", np.uint8, native.shape)
     return Prepared(
         facts=facts,
-        present=tuple(content["present"]),
-        grid=Grid.from_dict(content["grid"]),
-        native=Grid.from_dict(content["native"]),
+        present=present,
+        grid=grid,
+        native=native,
+        image=_required(_array(folder / "image.npy", np.float32, (len(present), *grid.shape))),
+        target=target,
+        foreground=_required(_array(folder / "foreground.npy", np.int16, (None, 3))),
+        native_target=native_target,
         own=_open_own(folder, content["own"]) if content["own"] else None,
-        outside_ml=content["outside_ml"],
-        lesion=tuple(content["lesion"]) if content["lesion"] else None,
-        **arrays,
+        outside_ml=float(content["outside_ml"]),
+        lesion=_centroid(content["lesion"]) if content["lesion"] else None,
     )
 
 
 def _open_own(folder: Path, content: dict[str, Any]) -> OwnSlices:
-    image = np.load(folder / OWN, mmap_mode="r")
-    return OwnSlices(image, tuple(content["channels"]), Grid.from_dict(content["grid"]))
+    grid, channels = _grid(content["grid"]), tuple(int(index) for index in content["channels"])
+    image = _array(folder / OWN, np.float32, (len(channels), *grid.shape))
+    return OwnSlices(_required(image), channels, grid)
+
+
+def _grid(content: dict[str, Any]) -> Grid:
+    grid = Grid.from_dict(content)
+    sizes_fit = all(isinstance(size, int) and size > 0 for size in grid.shape)
+    if not sizes_fit or grid.affine.shape != (4, 4) or not np.isfinite(grid.affine).all():
+        raise UnreadableError(f"{GRID} holds a grid that is none")
+    return grid
+
+
+def _array(path: Path, kind: type[np.generic], shape: Sequence[int | None]) -> NDArray[Any] | None:
+    """The array in a file, memory-mapped; None if there is no file.
+
+    Raises:
+        UnreadableError: it is no file, or no array of this kind and shape; None is any length.
+    """
+    try:
+        open_regular(path).close()
+    except FileNotFoundError:
+        return None
+    array = np.lib.format.open_memmap(path, mode="r")  # reads no pickles and no archives
+    if array.dtype != kind or array.ndim != len(shape):
+        raise UnreadableError(f"{path.name} is not an array of {kind.__name__} with {len(shape)} axes")
+    if any(wanted not in (None, size) for wanted, size in zip(shape, array.shape, strict=True)):
+        raise UnreadableError(f"{path.name} has the shape {list(array.shape)}, and its grid another")
+    return array
+
+
+def _required(array: NDArray[Any] | None) -> NDArray[Any]:
+    if array is None:
+        raise UnreadableError("an array is missing")
+    return array
+
+
+def _centroid(content: Any) -> Centroid:
+    depth, height, width = map(float, content)
+    return depth, height, width
 
 
 def write_prepared(prepared: Prepared, folder: Path) -> None:
@@ -93,7 +153,7 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "outside_ml": prepared.outside_ml,
         "lesion": prepared.lesion,
     }
-    write_json(folder / "grid.json", content)
+    write_json(folder / GRID, content)
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

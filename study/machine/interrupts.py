@@ -30,20 +30,32 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
     Yields a function that sets the handlers again, to be called after a library (Ray) has replaced them. A signal that
     is ignored (as under `nohup`) stays ignored. Only the main thread can set handlers; in others nothing happens.
+
+    A KeyboardInterrupt by which a library has replaced the `Interrupt` (Ray does so while it waits) leaves the block as
+    the `Interrupt` that it was.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
     before = {number: signal.getsignal(number) for number in REQUESTS}
     heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    arrived: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        arrived.append(number)
+        raise Interrupt(number)
 
     def listen() -> None:
         for number in heeded:
-            signal.signal(number, _interrupt)
+            signal.signal(number, interrupt)
 
     listen()
     try:
         yield listen
+    except KeyboardInterrupt as error:
+        if isinstance(error, Interrupt) or not arrived:
+            raise
+        raise _again(arrived[-1], error) from None
     finally:
         for number in heeded:
             signal.signal(number, before[number])
@@ -78,5 +90,8 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
     return 128 + (interrupt.number if isinstance(interrupt, Interrupt) else signal.SIGINT)
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise Interrupt(number)
+def _again(number: int, replaced: KeyboardInterrupt) -> Interrupt:
+    interrupt = Interrupt(number)
+    for note in getattr(replaced, "__notes__", ()):
+        interrupt.add_note(note)
+    return interrupt

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 DEEPEST_JSON = 50  # containers in each other; ours have at most ten
+AT_FIRST = 2**16  # bytes that are read of a file before all the others
 LARGEST_JSON = 16 * 1024**2  # bytes; takes up to 25 times as much memory once it is parsed
 
 
@@ -41,7 +42,9 @@ def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
 
 def read_limited(file: BinaryIO, most: int) -> bytes:
     """The rest of a file; raises UnreadableError if it has more than `most` bytes, without reading them."""
-    content = file.read(most + 1)
+    content = file.read(min(AT_FIRST, most + 1))  # reading takes memory for all that is asked for
+    if len(content) == AT_FIRST:
+        content += file.read(most + 1 - AT_FIRST)
     if len(content) > most:
         raise UnreadableError(f"larger than {most:,} bytes")
     return content
@@ -62,6 +65,8 @@ def parse_json(text: bytes) -> Any:
         raise UnreadableError("nested too deeply") from None
     except ValueError as error:
         raise UnreadableError(f"not JSON, {error}") from None
+    if b"\\u" not in text and text.count(b"[") + text.count(b"{") < DEEPEST_JSON:
+        return content  # such text is only made by escapes
     level = [content]
     for _ in range(DEEPEST_JSON):
         level = [item for container in level for item in _items(container)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, cast
@@ -64,8 +66,18 @@ class StoredFile:
 
     @property
     def written_ms(self) -> int | None:
-        """Time of the last write, in milliseconds since 1970; None if the file does not exist."""
-        return self.path.stat().st_mtime_ns // 1_000_000 if self.exists else None
+        """Time of the last write, in milliseconds since 1970; None if the file does not exist.
+
+        Raises:
+            StudyError: it is a link.
+        """
+        try:
+            state = os.lstat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(state.st_mode):
+            refuse_link(self.path)
+        return state.st_mtime_ns // 1_000_000 if stat.S_ISREG(state.st_mode) else None
 
     def digest(self) -> bytes:
         """SHA-256 of the content; a constant if the file does not exist."""
@@ -143,9 +155,15 @@ class RecordFile(StoredFile, Generic[Content]):
         found: Content = self._adapter.validate_python(content)
         return found
 
-    @cached_property
+    @property
     def _adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self._kind)
+        return _adapter_of(self._kind)
+
+
+@cache
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """The validator of a type, made once: that takes longer than reading a file."""
+    return TypeAdapter(kind)
 
 
 class BytesFile(StoredFile):
@@ -164,7 +182,8 @@ class BytesFile(StoredFile):
 
 def to_plain(record: Any) -> Any:
     """A record in JSON's types: mappings, lists, strings and numbers."""
-    return TypeAdapter(type(record)).dump_python(record, mode="json")
+    kind: Any = type(record)
+    return _adapter_of(kind).dump_python(record, mode="json")
 
 
 def first_problem(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,12 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        names = (path.name for path in (self.path / self.trials_in).glob("[0-9]*"))
-        numbers = sorted(int(name) for name in names if TRIAL.fullmatch(name))
-        return [self.trial(number) for number in numbers]
+        place = self.path / self.trials_in
+        refuse_link(place)
+        found = [path for path in place.glob("[0-9]*") if TRIAL.fullmatch(path.name)]
+        for path in found:
+            refuse_link(path)
+        return [TrialFolder(self, number) for number in sorted(int(path.name) for path in found)]
 
     def trial_config(self, trial: TrialFolder) -> Config:
         """The configuration that a trial ran with."""
@@ -155,7 +159,7 @@ class StudyFolder:
 
 
 class TrialFolder:
-    """One trial on disk.
+    """One trial on disk; a study may have ten thousand, so what is seldom used is made on first use.
 
     Attributes:
         study: that the trial belongs to.
@@ -167,21 +171,55 @@ class TrialFolder:
         self.study = study
         self.number = number
         self.path = path = study.path / study.trials_in / f"{number:04d}"
-        self.replicate: RecordFile[Replicate] = RecordFile(
-            path / "replicate.json", Replicate, losses.REPLICATE
-        )
         self.parameters: RecordFile[dict[str, Any]] = RecordFile(
             path / "parameters.json", dict[str, Any], losses.PARAMETERS
         )
-        self.training = TrainingFiles(path / "checkpoint.pt", path / "epochs.jsonl")
-        self.pretraining = TrainingFiles(path / "pretraining.pt", path / "pretraining.jsonl")
-        self.weights = WeightsFile(path / "weights.safetensors", losses.WEIGHTS)
-        self.kept = KeptFolder(path / "probabilities")
-        self.fits = Fits(path)
-        self.rows = RowsFile(path / "rows.parquet", losses.ROWS)
-        self.overlays = OverlaysFile(path / "overlays.npz", losses.OVERLAYS)
-        self.examples = ExamplesFile(path / "examples.npz", losses.EXAMPLES)
         self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
+
+    @cached_property
+    def replicate(self) -> RecordFile[Replicate]:
+        """Of a replicate: what it repeats."""
+        return RecordFile(self.path / "replicate.json", Replicate, losses.REPLICATE)
+
+    @cached_property
+    def training(self) -> TrainingFiles:
+        """Its checkpoint and epochs."""
+        return TrainingFiles(self.path / "checkpoint.pt", self.path / "epochs.jsonl")
+
+    @cached_property
+    def pretraining(self) -> TrainingFiles:
+        """The same for the first of two trainings."""
+        return TrainingFiles(self.path / "pretraining.pt", self.path / "pretraining.jsonl")
+
+    @cached_property
+    def weights(self) -> WeightsFile:
+        """The trained network."""
+        return WeightsFile(self.path / "weights.safetensors", losses.WEIGHTS)
+
+    @cached_property
+    def kept(self) -> KeptFolder:
+        """Its validation probabilities."""
+        return KeptFolder(self.path / "probabilities")
+
+    @cached_property
+    def fits(self) -> Fits:
+        """Its post-processing."""
+        return Fits(self.path)
+
+    @cached_property
+    def rows(self) -> RowsFile:
+        """Its test results."""
+        return RowsFile(self.path / "rows.parquet", losses.ROWS)
+
+    @cached_property
+    def overlays(self) -> OverlaysFile:
+        """Its pictures."""
+        return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
+
+    @cached_property
+    def examples(self) -> ExamplesFile:
+        """The test subjects to look at."""
+        return ExamplesFile(self.path / "examples.npz", losses.EXAMPLES)
 
     def searched(self) -> dict[str, Any]:
         """The values that the search chose, by dotted path; empty before it has chosen."""

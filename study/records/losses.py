@@ -27,8 +27,8 @@ REPLICATE = (
     '{"trial": 3, "seed": 1}, from what MLflow shows of the replicate'
 )
 RESULT = (
-    "how the trial ended is lost, its other files are not; restore it from a copy, or write it again from what MLflow "
-    "shows of the trial and in the form of another trial's"
+    "how the trial ended is lost, its other files are not; restore it from a copy, or remove it and resume the study "
+    "with resume=true, which judges the trial again"
 )
 FINISHED = "the order in which trials ended is lost, their results are not; remove it, and study.sync sends all again"
 FIT = "the trial's post-processing is lost; restore it from a copy, or go on with another trial (trial=…)"

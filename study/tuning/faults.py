@@ -88,7 +88,9 @@ _LOADER = Fault(
 )
 _GPU = Fault(Action.RETRY, "a GPU failed", "check the host's GPU (nvidia-smi, dmesg)", by_trial=True)
 _CACHE = Fault(
-    Action.RETRY, "a prepared subject is not in the cache", "check the space and permissions of the cache"
+    Action.RETRY,
+    "a prepared subject is not in the cache, or damaged there",
+    "check the space and permissions of the cache",
 )
 _CODE = Fault(
     Action.STOP,

@@ -5,8 +5,9 @@ Trial n of the database has folder n. States, as Optuna names them:
 
 - RUNNING: suggested and not ended. In a database without a driver the trial was interrupted. It is handed out again
   under its own number with its own parameters, and continues from its checkpoint.
-- COMPLETE, PRUNED, FAIL: ended; never run again. FAIL are trials whose training failed (the loss was not finite, the
-  worker died too often); the sampler ignores them.
+- COMPLETE, PRUNED, FAIL: ended; never run again, unless the user has removed the result. Then the trial is handed out
+  once more, to be judged again from its last checkpoint; the database stays as it is. FAIL are trials whose training
+  failed (the loss was not finite, the worker died too often); the sampler ignores them.
 - WAITING: enqueued, by hand through Optuna or for a parameter with `in_turn`; handed out before anything new is
   sampled.
 """
@@ -25,6 +26,7 @@ from search_spaces.parameter import encode
 from study.errors import StudyError
 from study.records import CompleteTrial, PrunedTrial, StudyFolder, TrialFolder
 from study.tuning.database import open_database
+from study.tuning.outcome import write_failure
 from study.tuning.search_plan import SearchPlan
 
 if TYPE_CHECKING:
@@ -69,14 +71,15 @@ class Ledger:
         self._database = open_database(plan.tuning.storage, plan.study.name, folder.path, folder.database)
         self._study = self._database.study
         self._study.sampler = TrialSampler(plan.tuning, plan.study.seed)
-        self._trials: dict[int, optuna.Trial] = {}  # handed out and not ended
+        self._trials: dict[int, optuna.trial.BaseTrial] = {}  # handed out and not ended
         self._reported: dict[int, set[int]] = {}  # their epochs that the database has
         try:
             _check_same_folder(self._study, plan, folder)
             self._enqueue_in_turn()
             # Their results are on disk; the driver died before it told the database.
-            self.settled = self._settle()
-            self._interrupted = self._running()
+            self.settled = [*self._settle(), *self._fail_again()]
+            self._lost = {frozen.number for frozen in self._without_result()}
+            self._interrupted = self._to_hand_out()
             self._stopped = {trial.number for trial in self._interrupted if STOPPED in trial.user_attrs}
         except BaseException:
             self._database.close()
@@ -105,8 +108,8 @@ class Ledger:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended: complete, pruned or failed."""
-        return sum(trial.state.is_finished() for trial in self.trials())
+        """How many trials have ended: complete, pruned or failed, with a result."""
+        return len([trial for trial in self.trials() if trial.state.is_finished()]) - len(self._lost)
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials of the database by number."""
@@ -119,10 +122,10 @@ class Ledger:
     @_one_at_a_time
     def take_back(self) -> None:
         """Note that nothing runs any more: all trials that have not ended are interrupted ones."""
-        self._interrupted = self._running()
+        self._interrupted = self._to_hand_out()
 
     @_one_at_a_time
-    def next_trial(self) -> optuna.Trial:
+    def next_trial(self) -> optuna.trial.BaseTrial:
         """An interrupted trial, or else a new one.
 
         The sampler's randomness depends on the study's seed and the trial's number alone: a resumed study
@@ -131,10 +134,13 @@ class Ledger:
         import optuna
 
         reported: set[int] = set()
+        trial: optuna.trial.BaseTrial
         if self._interrupted:
-            frozen = self._interrupted.pop(0)
-            trial, reported = optuna.Trial(self._study, frozen._trial_id), set(frozen.intermediate_values)
-            self._database.storage.hand_out(trial._trial_id)
+            trial = frozen = self._interrupted.pop(0)
+            reported = set(frozen.intermediate_values)
+            if frozen.number not in self._lost:
+                trial = optuna.Trial(self._study, frozen._trial_id)
+                self._database.storage.hand_out(frozen._trial_id)
         else:
             trial = self._study.ask()
         self._trials[trial.number], self._reported[trial.number] = trial, reported
@@ -163,12 +169,25 @@ class Ledger:
     @_one_at_a_time
     def end(self, number: int) -> None:
         """Store how a trial ended, as its result says, once."""
-        if number in self._trials:
-            self._tell(self._trials[number], self._folder.trial(number), self._reported[number])
-            del self._trials[number], self._reported[number]
+        import optuna
 
-    def _running(self) -> list[optuna.trial.FrozenTrial]:
-        return [trial for trial in self.trials() if trial.state.name == "RUNNING"]
+        if number not in self._trials:
+            return
+        if isinstance(trial := self._trials[number], optuna.Trial):
+            self._tell(trial, self._folder.trial(number), self._reported[number])
+        self._lost.discard(number)
+        del self._trials[number], self._reported[number]
+
+    def _to_hand_out(self) -> list[optuna.trial.FrozenTrial]:
+        """Trials that have begun and have no result."""
+        return [
+            trial for trial in self.trials() if trial.state.name == "RUNNING" or trial.number in self._lost
+        ]
+
+    def _without_result(self) -> list[optuna.trial.FrozenTrial]:
+        """Trials that have ended, and whose results have been removed."""
+        ended = [trial for trial in self.trials() if trial.state.is_finished()]
+        return [trial for trial in ended if not self._folder.trial(trial.number).result.exists]
 
     def _enqueue_in_turn(self) -> None:
         """Enqueue the choices of parameters with `in_turn`, over and over until all trials have theirs."""
@@ -191,6 +210,20 @@ class Ledger:
                 settled.append(frozen.number)
         return settled
 
+    def _fail_again(self) -> list[int]:
+        """Write the results of trials that have failed: there is no network to judge."""
+        failed = [
+            trial.number
+            for trial in self._without_result()
+            if trial.state.name == "FAIL" and not self._folder.trial(trial.number).weights.exists
+        ]
+        for number in failed:
+            self.lease.check()
+            write_failure(
+                self._folder.trial(number), "why it failed is lost, with the result that was removed"
+            )
+        return failed
+
     def _tell(self, trial: optuna.Trial, folder: TrialFolder, reported: Container[int]) -> None:
         import optuna
 
@@ -208,10 +241,18 @@ class Ledger:
 
 
 def _check_same_folder(study: optuna.Study, plan: SearchPlan, folder: StudyFolder) -> None:
-    ended = [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    if strange := [number for number in ended if not folder.trial(number).result.exists]:
-        raise StudyError(
-            f"tuning.storage: trial {strange[0]} of '{plan.study.name}' has ended in the database, but "
-            f"{folder.trial(strange[0]).result.path} is missing: the database belongs to another folder, or the "
-            "trial's was removed; choose another study.name or tuning.storage"
-        )
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    for trial in ended:
+        own = folder.trial(trial.number)
+        if not own.result.exists and not _is_of(trial, own):
+            raise StudyError(
+                f"tuning.storage: trial {trial.number} of '{plan.study.name}' has ended in the database, but "
+                f"{own.result.path} is missing: the database belongs to another folder, or the "
+                "trial's was removed; choose another study.name or tuning.storage"
+            )
+
+
+def _is_of(trial: optuna.trial.FrozenTrial, folder: TrialFolder) -> bool:
+    """Whether a folder holds what the database knows of the trial's training."""
+    epochs = {epoch.epoch for epoch in folder.training.epochs.read() if epoch.validation is not None}
+    return folder.parameters.exists and trial.intermediate_values.keys() <= epochs

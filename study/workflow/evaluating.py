@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study.cohort.records import Cohort, Splits
 from study.commandline.progress import Say
 from study.config import CohortConfig, Config, validate
+from study.imaging.cache import is_own_cache
 from study.machine.runtime import Runtime
 from study.records import StudyFolder, TrialFolder, find_winner
 from study.records.rows import RowsFile
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from study.workflow.judging import Scored
 
 OWN, OTHER = "own", "cohort"
+CACHE = "imaging.cache"
 
 
 def evaluate_trial(
@@ -26,7 +29,7 @@ def evaluate_trial(
     trial: int | None,
     say: Say,
     *,
-    subsets: str | None = None,
+    values: Mapping[str, Any] | None = None,
     cohort: Mapping[str, Any] | None = None,
 ) -> tuple[Config, TrialFolder, RowsFile]:
     """Score a trial's network, center by center and availability subset by availability subset.
@@ -35,7 +38,7 @@ def evaluate_trial(
         folder: of the study.
         trial: number; None selects the winner.
         say: receives remarks on the cohort.
-        subsets: `evaluation.subsets`; None keeps the study's.
+        values: settings that differ from the study's, by dotted path.
         cohort: the configuration section of another cohort; None selects the study's own test subjects.
 
     Returns:
@@ -47,14 +50,30 @@ def evaluate_trial(
         CohortError: problems with the scans.
     """
     chosen = find_winner(folder) if trial is None else folder.trial(trial)
-    config = folder.trial_config(chosen)
-    if subsets is not None:
-        config = config.with_values({"evaluation.subsets": subsets})
+    config = folder.trial_config(chosen).with_values(values or {})
+    place = None
     if cohort is not None:
         config = _with_cohort(config, cohort)
+        place = config.cache_root if CACHE in (values or {}) else _place_to_prepare(config, say)
     rows = chosen.evaluation(OWN if cohort is None else OTHER)
-    _score(config, folder, chosen, rows, say, elsewhere=cohort is not None)
+    _score(config, folder, chosen, rows, say, place)
     return config, chosen, rows
+
+
+def _place_to_prepare(config: Config, say: Say) -> Path:
+    """The folder that another cohort is prepared in, if the user names none.
+
+    A study may come from a stranger: what its configuration names is read, but written to only if it is a cache of
+    this account's own. Otherwise prepared scans could end up in a folder that others read.
+    """
+    if config.imaging.cache is None or is_own_cache(config.imaging.cache):
+        return config.cache_root
+    beside = config.study.root / "cache"
+    say(
+        f"the cohort is prepared in {beside}: the study's {CACHE}, {config.imaging.cache}, is no cache of this "
+        f"account; {CACHE}=… names another folder"
+    )
+    return beside
 
 
 def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
@@ -72,15 +91,16 @@ def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
 
 
 def _score(
-    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, say: Say, *, elsewhere: bool
+    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, say: Say, place: Path | None
 ) -> None:
+    """Write the rows of the study's own test subjects, or of another cohort, which is prepared in `place`."""
     from study.workflow.judging import to_score
 
     data = open_study(folder, config)
     network, chains = load_network(config, data.plan, trial), trial.fits.chains
     runtime = Runtime.choose(config.trainer.device, config.trainer.precision)
     judge = data.judge(runtime)
-    groups = _elsewhere(data, say) if elsewhere else to_score(data, config.cohort.unseen)
+    groups = to_score(data, config.cohort.unseen) if place is None else _elsewhere(data, place, say)
     network.to(runtime.device)
     out.write(
         [
@@ -91,8 +111,8 @@ def _score(
     )
 
 
-def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
-    """The subjects of the configured cohort that are scored, in the order of the rows."""
+def _elsewhere(data: StudyData, place: Path, say: Say) -> list[Scored]:
+    """The subjects of the configured cohort that are scored, in the order of the rows; they are prepared in `place`."""
     from study.cohort import load_cohort
     from study.cohort.remarks import remarks
     from study.imaging.cache import prepare_cohort
@@ -112,7 +132,7 @@ def _elsewhere(data: StudyData, say: Say) -> list[Scored]:
         cohort,
         splits.used,
         imaging_protocol(config),
-        config.cache_root,
+        place,
         known.spacing_mm,
         known.landmarks,
         find_lesion_model(config),

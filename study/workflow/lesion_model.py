@@ -24,6 +24,7 @@ UNIMPORTANT = {"study", "trial", "versions", "files"}  # parts of a manifest tha
 @dataclass(frozen=True)
 class _Lesions:
     contents: Contents
+    most_voxels: int
 
     @cached_property
     def _bundle(self) -> Bundle:
@@ -31,7 +32,8 @@ class _Lesions:
         from study.deployment.predictor import Bundle
         from study.machine.runtime import Runtime
 
-        return Bundle(self.contents, Runtime.choose("auto", self.contents.manifest.inference.precision))
+        runtime = Runtime.choose("auto", self.contents.manifest.inference.precision)
+        return Bundle(self.contents, runtime, self.most_voxels)
 
     @cached_property
     def identity(self) -> str:
@@ -71,4 +73,4 @@ def find_lesion_model(config: Config) -> LesionModel | None:
         raise ConfigError(
             [f"lesion.path: {path} segments the {target}; give a study of lesions, or its bundle"]
         )
-    return _Lesions(contents)
+    return _Lesions(contents, config.imaging.most_voxels)

@@ -78,7 +78,13 @@ class LoadedStudy:
         return cross_center_table(self.rows(trial), method).frame()
 
     def evaluate(
-        self, trial: int | None = None, *, subsets: str | None = None, cohort: Sequence[str] = ()
+        self,
+        trial: int | None = None,
+        *,
+        subsets: str | None = None,
+        cohort: Sequence[str] = (),
+        most_voxels: int | None = None,
+        cache: Path | str | None = None,
     ) -> pd.DataFrame:
         """Score a trial's network again; returns the new rows.
 
@@ -87,15 +93,21 @@ class LoadedStudy:
             subsets: `evaluation.subsets`; None keeps the study's.
             cohort: another cohort as on the command line, `["cohort=manifest", "cohort.path=other.csv"]`; empty
                 selects the study's own test subjects.
+            most_voxels: `imaging.most_voxels`; None keeps the study's.
+            cache: `imaging.cache`; None keeps the study's.
         """
         from study.commandline.composition import compose_section
         from study.workflow.evaluating import evaluate_trial
 
         section = compose_section(cohort, "cohort") if cohort else None
+        given = {
+            "evaluation.subsets": subsets,
+            "imaging.most_voxels": most_voxels,
+            "imaging.cache": None if cache is None else str(cache),
+        }
+        values = {path: value for path, value in given.items() if value is not None}
         with mirrored(self.folder.path.parent, self.name):
-            _, _, rows = evaluate_trial(
-                self.folder, trial, lambda text: None, subsets=subsets, cohort=section
-            )
+            _, _, rows = evaluate_trial(self.folder, trial, lambda text: None, values=values, cohort=section)
         return rows.read()
 
     def export(self, out: Path | str, trial: int | None = None) -> Path:

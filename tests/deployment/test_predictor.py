@@ -169,6 +169,7 @@ def test_a_given_brain_mask_counts(bundle_path: Path, scan: Scan, tmp_path: Path
         (["DWI=a.nii.gz", "out=a.nii.gz"], "out: a.nii.gz is an input"),
         (["DWI=a.nii.gz", "out=m.nii.gz", "probability=m.nii.gz"], "probability: m.nii.gz is also out"),
         (["DWI=a.nii.gz"], "out: required and not given"),
+        (["DWI=a.nii.gz", "out=m.nii.gz", "imaging.most_voxels=many"], "imaging.most_voxels: "),
         (["DWI=a.nii.gz", "images=x", "out=y"], "images: give either a folder or single files"),
         (["DWI=a.nii.gz", "out=m.nii.gz", "device=tpu"], "device: must be one of auto, cpu, cuda, got 'tpu'"),
     ],

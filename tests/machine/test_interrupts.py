@@ -49,6 +49,29 @@ def test_an_inner_block_gives_back_to_the_outer_one_what_a_library_took() -> Non
             signal.raise_signal(signal.SIGTERM)
 
 
+def replace_the_interrupt() -> None:
+    """What `ray.wait` does: an interrupt of its own replaces the one that arrived."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except Interrupt:
+        replaced = KeyboardInterrupt()
+        replaced.add_note("continue with resume=true")
+        raise replaced from None
+
+
+def test_a_library_that_raises_an_interrupt_of_its_own_does_not_hide_which_signal_it_was() -> None:
+    with pytest.raises(Interrupt) as caught, interruptible():
+        replace_the_interrupt()
+    assert exit_code(caught.value) == 143
+    assert caught.value.__notes__ == ["continue with resume=true"]
+
+
+def test_ctrl_c_in_the_block_stays_what_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, interruptible():
+        raise KeyboardInterrupt
+    assert not isinstance(caught.value, Interrupt)
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with interruptible() as listen:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from builders import result_row
+from pydantic import TypeAdapter
 from studies import complete, failed, prepared_study, pruned, write_study, write_trial
 
 from study.config import validate
 from study.errors import StudyError
 from study.records import Ranking, StudyFolder, complete_trial
-from study.records.files import RecordFile
+from study.records.files import RecordFile, _adapter_of
 from study.workflow.report import final_report, summarise
 
 SPACE = {"model": {"slices": {"type": "categorical", "choices": [10, 12], "in_turn": True}}}
@@ -75,6 +76,24 @@ def test_a_report_reads_each_trial_once(tmp_path: Path, reads: Counter[str]) -> 
     others = {name: count for name, count in reads.items() if not name.startswith("0003")}
     assert set(others) >= {"0000/result.json", "0005/parameters.json"}
     assert set(others.values()) == {1}  # the winner's are shown as well
+
+
+def test_the_types_of_records_are_analysed_once_and_not_for_each_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = study(tmp_path)
+    analysed: list[Any] = []
+
+    class Noted(TypeAdapter[Any]):
+        def __init__(self, kind: Any) -> None:
+            analysed.append(kind)
+            super().__init__(kind)
+
+    monkeypatch.setattr("study.records.files.TypeAdapter", Noted)
+    _adapter_of.cache_clear()
+    summarise(folder.config.read(), folder)
+    assert dict[str, Any] in analysed
+    assert len(analysed) == len(set(analysed)) < 5  # six results, seven files of parameters
 
 
 def test_one_trial_is_looked_up_without_reading_the_others(tmp_path: Path, reads: Counter[str]) -> None:

@@ -64,7 +64,7 @@ TABLE = [
         "the disk is full",
         False,
     ),
-    (CacheError([PROBLEM]), RETRY, "a prepared subject is not in the cache", False),
+    (CacheError([PROBLEM]), RETRY, "a prepared subject is not in the cache, or damaged there", False),
     (MemoryError(), RETRY, "out of memory", True),
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), RETRY, "out of memory", True),
     (

@@ -14,7 +14,7 @@ from studies import SCORES, complete, epoch, pruned
 from search_spaces import SearchSpace
 from study.config import Config, validate
 from study.errors import StudyError
-from study.records import StudyFolder
+from study.records import FailedTrial, StudyFolder
 from study.tuning.ledger import Ledger
 from study.tuning.outcome import write_failure
 from study.workflow.searching import search_plan
@@ -180,3 +180,69 @@ def test_choices_in_turn_are_handed_out_in_order_and_once(tmp_path: Path) -> Non
     ledger = Ledger(search_plan(config), folder)
     assert [hand_out(ledger), hand_out(ledger)] == [10, 12]
     assert hand_out(Ledger(search_plan(config), folder)) == 10  # resumed: continues where it was
+
+
+def test_a_trial_whose_result_was_removed_is_judged_again_under_its_number(tmp_path: Path) -> None:
+    config, folder = make(tmp_path)
+    plan = search_plan(config)
+    with Ledger(plan, folder) as ledger:
+        drawn = [start(ledger)[1] for _ in range(3)]
+        for number in range(3):
+            folder.trial(number).parameters.write({"x": drawn[number]})
+            folder.trial(number).training.epochs.write([epoch(1), epoch(2)])
+        ledger.report(1, 2, SCORES.objective)
+        finish(folder, 0, "complete", 0.5)
+        finish(folder, 1, "pruned", 0.25)
+        for number in (0, 1):
+            ledger.end(number)
+    for number in (0, 1):
+        folder.trial(number).result.path.unlink()
+
+    with Ledger(plan, folder) as ledger:
+        assert (ledger.ended, ledger.interrupted, ledger.settled) == (0, 3, [])
+        assert [start(ledger) for _ in range(3)] == list(enumerate(drawn))
+        assert not ledger.report(1, 2, 0.9)
+        ledger.report(1, 3, 0.9)  # a new epoch changes nothing, either
+        finish(folder, 0, "complete", 0.5)
+        ledger.end(0)
+        assert ledger.ended == 1
+        ledger.take_back()
+        assert ledger.interrupted == 2
+        assert start(ledger) == (1, drawn[1])
+        finish(folder, 1, "pruned", 0.25)
+        ledger.end(1)
+        trials = ledger.trials()
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "RUNNING"]
+    assert [trial.value for trial in trials] == [0.5, SCORES.objective, None]
+    assert trials[1].intermediate_values == {2: SCORES.objective}
+
+
+def test_a_failed_trial_whose_result_was_removed_stays_failed(tmp_path: Path) -> None:
+    config, folder = make(tmp_path)
+    plan = search_plan(config)
+    with Ledger(plan, folder) as ledger:
+        start(ledger)
+        folder.trial(0).parameters.write({"x": 0.1})
+        write_failure(folder.trial(0), "TrainingError: the loss is not finite")
+        ledger.end(0)
+    folder.trial(0).result.path.unlink()
+    with Ledger(plan, folder) as ledger:
+        assert (ledger.ended, ledger.interrupted, ledger.settled) == (1, 0, [0])
+    result = folder.trial(0).result.read()
+    assert isinstance(result, FailedTrial)
+    assert "is lost" in result.error
+
+
+def test_a_database_that_knows_more_of_a_training_than_the_folder_is_refused(tmp_path: Path) -> None:
+    config, folder = make(tmp_path)
+    plan = search_plan(config)
+    with Ledger(plan, folder) as ledger:
+        start(ledger)
+        folder.trial(0).parameters.write({"x": 0.1})
+        folder.trial(0).training.epochs.write([epoch(1)])
+        ledger.report(0, 2, 0.3)
+        finish(folder, 0, "complete", 0.5)
+        ledger.end(0)
+    folder.trial(0).result.path.unlink()
+    with pytest.raises(StudyError, match="trial 0 of 's' has ended in the database"):
+        Ledger(plan, folder)

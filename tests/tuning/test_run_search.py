@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from study.config import Config, validate
 from study.errors import ConfigError, StudyError
 from study.records import FailedTrial, StudyFolder
 from study.tuning import run_search
+from study.tuning.cluster import ray_for
+from study.tuning.room import Need
 from study.workflow.searching import search_plan
 
 HERE = Path(__file__).parent
@@ -165,7 +168,7 @@ def test_a_terminated_driver_says_how_to_continue(tmp_path: Path) -> None:
     finally:
         driver.kill()
     assert "continue with the same command and resume=true" in said
-    assert driver.returncode == 130
+    assert driver.returncode == 143
 
 
 def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
@@ -229,6 +232,54 @@ def test_a_group_that_loses_a_process_goes_on_from_its_checkpoint(tmp_path: Path
     assert [epoch.epoch for epoch in folder.trial(0).training.epochs.read()] == [1, 2, 3, 4]
     starts = [line.split()[1] for line in (tmp_path / "starts-0").read_text().splitlines()]
     assert starts == ["0", "2"]
+
+
+def test_a_group_that_cannot_start_in_time_gives_its_place_back_and_starts_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ray
+    from ray.util import placement_group, placement_group_table, remove_placement_group
+
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "4")
+    config = make_config(
+        tmp_path,
+        trainer={"workers": 2},
+        study={"trials": 1, "concurrency": 1},
+        tuning={"scheduler": "none"},
+    )
+    folder, left = prepared(config), []
+
+    def make_room() -> None:
+        """When a group has given up, note what is free, and give it the rest."""
+        while not any(group["state"] == "REMOVED" for group in placement_group_table().values()):
+            time.sleep(0.1)
+        left.append(wait_for_cpus(1))
+        remove_placement_group(others)
+
+    with ray_for("local", Need.of(config.trainer), 1):
+        others = placement_group([{"CPU": ray.cluster_resources()["CPU"] - 1}])  # of somebody else
+        ray.get(others.ready())
+        with ThreadPoolExecutor(1) as pool:
+            freed = pool.submit(make_room)
+            run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.sums_ranks)
+            freed.result()
+        assert wait_for_cpus(ray.cluster_resources()["CPU"])
+        states = {group["state"] for group in placement_group_table().values()}
+    assert left == [True]
+    assert states == {"REMOVED"}
+    assert any("trial 0: no host can run the trial" in line.message for line in caplog.records)
+    assert [trial.state.name for trial in stored(folder)] == ["COMPLETE"]
+    assert folder.trial(0).result.read().device == "2 ranks with the sum 3"
+
+
+def wait_for_cpus(count: float) -> bool:
+    """Whether so many CPUs become free within a while; Ray tells of it late."""
+    import ray
+
+    deadline = time.monotonic() + 20
+    while (free := ray.available_resources().get("CPU", 0.0)) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return free == count
 
 
 def test_more_gpus_than_there_are_is_said_at_once(tmp_path: Path) -> None:
