@@ -39,12 +39,13 @@ def main() -> None:
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - began
         page_mb = (folder.path / "report.html").stat().st_size / 1e6
-    peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6  # Linux counts in kB
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     measured_on = {
         "trials": size.trials,
         "rows_per_trial": size.centers * size.subjects * 4,
         "seconds": round(seconds, 1),
-        "peak_gb": round(peak_gb, 2),
+        "cpu_s": round(used.ru_utime + used.ru_stime, 1),
+        "peak_gb": round(used.ru_maxrss / 1e6, 2),  # Linux counts in kB
         "page_mb": round(page_mb, 1),
         "python": platform.python_version(),
         "machine": platform.machine(),

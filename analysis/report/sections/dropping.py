@@ -15,6 +15,7 @@ from analysis.report.view import StudyView, TrialView
 from analysis.report.words import given, where
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PATH = "modality_dropout.drop_probability"
@@ -61,23 +62,22 @@ def _draw(groups: dict[str, list[_Measured]]) -> Figure:
     for column, (name, measured) in enumerate(groups.items()):
         panels[0, column].set_title(name, fontsize="medium")
         for row, removed in enumerate(removals):
-            axes, shown = panels[row, column], [one for one in measured if one.removed == removed]
-            for one in shown:
-                color = COLORS[1] if one.wins else COLORS[0]
-                if one.dice.interval is not None:
-                    axes.plot(
-                        [one.probability] * 2, [*one.dice.interval], color=color, linewidth=0.8, alpha=0.6
-                    )
-                axes.plot(
-                    [one.probability],
-                    [one.dice.mean],
-                    marker=MARKERS[4] if one.wins else MARKERS[0],
-                    color=color,
-                    markersize=8 if one.wins else 3.5,
-                )
+            axes = panels[row, column]
+            shown = [one for one in measured if one.removed == removed]
+            _points(axes, [one for one in shown if not one.wins], COLORS[0], MARKERS[0], 3.5)
+            _points(axes, [one for one in shown if one.wins], COLORS[1], MARKERS[4], 8)
             tidy(axes)
     for row, removed in enumerate(removals):
         panels[row, 0].set_ylabel(f"Dice\n{given(removed)}", fontsize="small")
     for axes in panels[-1]:
         axes.set_xlabel("drop probability")
     return figure
+
+
+def _points(axes: Axes, shown: Sequence[_Measured], color: str, marker: str, size: float) -> None:
+    """Means with intervals, as few artists: a study has hundreds of trials."""
+    known = [(one.probability, one.dice.interval) for one in shown if one.dice.interval is not None]
+    lows, highs = [interval.low for _, interval in known], [interval.high for _, interval in known]
+    axes.vlines([at for at, _ in known], lows, highs, color=color, linewidth=0.8, alpha=0.6)
+    places, means = [one.probability for one in shown], [one.dice.mean for one in shown]
+    axes.plot(places, means, marker, color=color, markersize=size)
