@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
 
 FEWEST_TRIALS = 10  # complete ones, below which importances are noise
+TREES = 32  # of fANOVA's forest; half of Optuna's default, which take a fifth of a report's time
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def importances(trials: Sequence[TrialView], space: SearchSpace, seed: int) -> l
     shared = sorted(optuna.search_space.intersection_search_space(study.trials))
     if not shared:
         return []
-    fanova = _shares(FanovaImportanceEvaluator(seed=seed), study, shared)
+    fanova = _shares(FanovaImportanceEvaluator(n_trees=TREES, seed=seed), study, shared)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         better_half = PedAnovaImportanceEvaluator(target_quantile=0.5)
