@@ -57,7 +57,7 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     if not shown:
         return None
     names = f"trial {winner.number}", f"trial {rival.number}"
-    title = f"The winner ({names[0]}) against {_kind(ranking, rival)} ({names[1]}), on the same test subjects"
+    title = f"The winner ({names[0]}) against {rival_kind(ranking)} ({names[1]}), on the same test subjects"
     table = difference_table("gains", title, names, (CENTERS, REMOVED), shown, method)
     notes = [
         _objective(ranking, trial, of_trial)
@@ -67,8 +67,10 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     return replace(table, notes=(*table.notes, *notes, *([] if repeated else [ALONE])))
 
 
-def _kind(ranking: Ranking, rival: TrialFolder) -> str:
-    is_default = ranking.default is not None and ranking.default.number == rival.number
+def rival_kind(ranking: Ranking) -> str:
+    """What the winner's rival is, in words; raises StudyError if no trial is complete."""
+    default = ranking.default
+    is_default = default is not None and default.number != ranking.winner.number
     return "the default settings" if is_default else "the second best"
 
 

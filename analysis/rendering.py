@@ -177,11 +177,14 @@ def _shown(column: Column, cell: Cell, subjects: int | None) -> str:
     if column.kind == "removed":
         return str(cell) or "nothing"
     if isinstance(cell, float):
-        return _number(cell, column.decimals, column.signed) if column.kind == "number" else _chance(cell)
+        return (
+            _number(cell, column.decimals, column.signed) if column.kind == "number" else shown_chance(cell)
+        )
     return str(cell)
 
 
-def _chance(p: float) -> str:
+def shown_chance(p: float) -> str:
+    """`0.043`, `<0.001`."""
     return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 

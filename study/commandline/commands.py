@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "study.postprocess": "Search a finished study's post-processing again, with another objective or space.",
     "analysis.compare": "Compare two studies' winners on the same test subjects.",
     "analysis.systems": "Put many systems side by side, by occlusion.",
+    "analysis.report": "Write a study's report as one HTML page that opens offline.",
     "analysis.rows": "Write the results of a study's trials as CSV, for a spreadsheet.",
     "study.sync": "Send to MLflow what it lacks of a study.",
     "study.export": "Write the bundle of a study's winner, ready for study.predict.",

@@ -32,13 +32,19 @@ def _legal_name(name: str) -> str:
     )
 
 
+StudyName = Annotated[str, AfterValidator(_legal_name)]
+StudyRoot = Annotated[
+    Path,
+    BeforeValidator(lambda root: local_root(str(root))),
+    Field(description="the folder that holds the folders of studies, or s3://bucket/folder"),
+]
+
+
 class StudyPlace(Section):
     """Which study, and where its files are."""
 
-    name: Annotated[str, AfterValidator(_legal_name)] = Field(description="of the study, and of its folder")
-    root: Annotated[Path, BeforeValidator(lambda root: local_root(str(root)))] = Field(
-        Path("studies"), description="the folder that holds the folders of studies, or s3://bucket/folder"
-    )
+    name: StudyName = Field(description="of the study, and of its folder")
+    root: StudyRoot = Path("studies")
 
 
 class Study(StudyPlace):

@@ -13,6 +13,7 @@ Only this package opens the files. Each is an attribute of its folder and has a 
       prepared.json            splits, facts of the subjects, cache addresses, spacing, landmarks, adopted network
       subjects.csv             key, id, patient, center, files: private, never tracked or exported
       start.json  start.safetensors   weights that trials start from (transfer.source)
+      report.html              the report, written when the study ends (analysis.report)
       summary.json             how the trials ended, and which one won
       tracking.json            identity of the study in MLflow, what it has, and why the last sending failed
       finished.jsonl           one line per trial that ended, in that order
@@ -38,6 +39,7 @@ Only this package opens the files. Each is an attribute of its folder and has a 
         evaluation-own.parquet      rows of study.evaluate on the study's own test subjects
         evaluation-cohort.parquet   rows of study.evaluate on another cohort
         overlays.npz           one slice per center with reference and prediction
+        examples.npz           masks of the best, median and worst test subject of each center
         result.json            how the trial ended; written last
       replicates/0000/         a trial that is trained again with another seed: files as of a trial, and
         replicate.json         which trial it repeats, and its seed

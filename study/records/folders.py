@@ -17,7 +17,7 @@ from study.machine.mirror import Mirror, address_of, mirrored
 from study.machine.shell import command_line, near_path
 from study.records import losses
 from study.records.driving import DriverFiles
-from study.records.files import RecordFile, refuse_link
+from study.records.files import BytesFile, RecordFile, refuse_link
 from study.records.locks import held
 from study.records.logs import LogFile
 from study.records.prepared import PreparedStudy
@@ -67,6 +67,7 @@ class StudyFolder:
         self.tracking: RecordFile[TrackingHistory] = RecordFile(
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
+        self.report = BytesFile(self.path / "report.html", losses.REPORT)
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
         self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
         self.log = LogFile(self.path / "study.log")

@@ -22,6 +22,7 @@ PARAMETERS = (
     "the values that the search chose for this trial are lost; restore it from a copy, or write them again, as "
     '{"dotted.path": value}, from what MLflow shows of the trial'
 )
+REPORT = "nothing is lost; remove it, and analysis.report writes it again"
 REPLICATE = (
     "which trial this repeats is lost; restore it from a copy, or write it again, as "
     '{"trial": 3, "seed": 1}, from what MLflow shows of the replicate'
@@ -45,6 +46,7 @@ ROWS = (
     "again with study.evaluate and copy evaluation-own.parquet here"
 )
 EVALUATION = "only this evaluation is lost; repeat it with study.evaluate"
+EXAMPLES = "only masks for the report are lost; remove it, and the report is written without these pictures"
 OVERLAYS = "only pictures are lost; remove it, and the trial is shown without them"
 WEIGHTS = "the trained network is lost; restore it from a copy, or go on with another trial (trial=…)"
 EPOCHS = (

@@ -42,6 +42,7 @@ _COMES_HOME = (
     "weights.safetensors",
     "rows.parquet",
     "overlays.npz",
+    "examples.npz",
     "result.json",
 )
 

@@ -13,6 +13,7 @@ from study.records.training import TrainingFiles
 from study.records.weights import WeightsFile
 
 if TYPE_CHECKING:
+    from study.records.examples import ExamplesFile
     from study.records.fits import Fits
     from study.records.folders import StudyFolder
     from study.records.kept import KeptFolder
@@ -83,6 +84,13 @@ class TrialFolder:
         from study.records.overlays import OverlaysFile
 
         return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
+
+    @cached_property
+    def examples(self) -> ExamplesFile:
+        """The test subjects to look at."""
+        from study.records.examples import ExamplesFile
+
+        return ExamplesFile(self.path / "examples.npz", losses.EXAMPLES)
 
     def searched(self) -> dict[str, Any]:
         """The values that the search chose, by dotted path; empty before it has chosen."""

@@ -56,6 +56,7 @@ class RunRecord:
     documents: dict[str, Any] = field(default_factory=dict)  # artifact name to JSON content
     tables: list[Table] = field(default_factory=list)  # artifacts `<name>.json`
     pictures: dict[str, Figure] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)  # artifact name to HTML
 
 
 def study_record(
@@ -85,6 +86,8 @@ def study_record(
         record.documents["sizes.json"] = prepared.model_dump(
             mode="json", include={"spacing_mm", "median_shape"}
         )
+    if not running and folder.report.exists:
+        record.pages["report.html"] = folder.report.read()
     if summary := folder.summary.read_if_there():
         _add_winner(record, config, folder, summary, finished, running=running)
     return record

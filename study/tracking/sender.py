@@ -74,7 +74,7 @@ class Sender:
 
     def _send_study(self, store: RunStore, *, running: bool) -> None:
         folder, finished = self._folder, self.history.finished
-        files: list[StoredFile] = [folder.config, folder.prepared, folder.summary]
+        files: list[StoredFile] = [folder.config, folder.prepared, folder.summary, folder.report]
         files += [replicate.result for replicate in self._replicates()]
         state = content_digest(files, extra=f"{self.history.order} {running}")
         run = self._run(store, STUDY, self._config.study.name, {}, folder.config)

@@ -173,6 +173,8 @@ class RunStore:
             folder.mkdir()
             for name, content in record.documents.items():
                 (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+            for name, page in record.pages.items():
+                (folder / name).write_bytes(page)
             for name, figure in record.pictures.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 figure.savefig(folder / name, dpi=120, pil_kwargs=QUICK_PNG)

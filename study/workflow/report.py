@@ -132,7 +132,10 @@ def _synthesis(trial: TrialFolder) -> list[str]:
 
 def _next_steps(folder: StudyFolder, commands: Sequence[str]) -> list[str]:
     """Where the study's files are, and what to do now."""
-    lines = [f"All files are in {folder.path}"]
+    lines = [
+        f"All files are in {folder.path}",
+        f"The report, to be opened in a browser: {folder.report.path}",
+    ]
     return [*lines, "Next:", *(f"  {command}" for command in commands)] if commands else lines
 
 

@@ -49,6 +49,7 @@ def run_study(config: Config, show: Show) -> StudyFolder:
 def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[], None]) -> None:
     check_resumable(config, folder)
     check_feasible(config)
+    from analysis.report.report import write_report
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
     from study.workflow.replicating import announcing_replicates, replicate_plan
@@ -69,6 +70,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
         if (again := replicate_plan(config, folder)) is not None:
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
+        write_report(folder)
     book.say(final_report(config, folder))
     check_any_succeeded(folder)
 
@@ -91,6 +93,7 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
         )
     check_resumable(config, folder)
     check_feasible(config, searches=False)
+    from analysis.report.report import write_report
     from study.workflow.report import final_report, summarise
     from study.workflow.trial import run_trial
 
@@ -101,6 +104,7 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
         trial.parameters.write({})
         run_trial(config, trial, EpochLines(trial, config.trainer.epochs, book.say))
     folder.summary.write(summarise(config, folder))
+    write_report(folder)
     book.say(final_report(config, folder))
 
 

@@ -42,7 +42,7 @@ def command(called: str) -> Command[Any]:
 
 
 def test_the_table_names_every_module_that_runs_as_a_command() -> None:
-    sources = [*(ROOT / "study").rglob("*.py"), *(ROOT / "analysis").glob("*.py")]
+    sources = [*(ROOT / "study").rglob("*.py"), *(ROOT / "analysis").rglob("*.py")]
     runs = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sources

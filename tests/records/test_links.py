@@ -72,6 +72,7 @@ USES: dict[str, Callable[[TrialFolder], object]] = {
     "weights.safetensors": lambda trial: trial.weights.tensors(),
     "rows.parquet": lambda trial: trial.rows.read(),
     "overlays.npz": lambda trial: trial.overlays.read(),
+    "examples.npz": lambda trial: trial.examples.read(),
     "postprocessing.json": lambda trial: trial.fits.own.read(),
     "postprocessing-applied.json": lambda trial: trial.fits.chains,
     "probabilities": lambda trial: trial.kept.read(),

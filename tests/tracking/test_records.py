@@ -234,3 +234,10 @@ def test_a_checkout_names_its_commit_and_its_subfolders_do_not(tmp_path: Path) -
     assert git_commit(tmp_path) == f"{commit}-dirty"
     (tmp_path / "below").mkdir()
     assert git_commit(tmp_path / "below") is None
+
+
+def test_the_report_is_an_artifact_of_a_study_that_has_ended(folder: StudyFolder, config: Config) -> None:
+    folder.report.write(b"<html>")
+    finished = _ended(folder).finished
+    assert study_record(config, folder, finished, running=False).pages == {"report.html": b"<html>"}
+    assert study_record(config, folder, finished, running=True).pages == {}
