@@ -90,7 +90,7 @@ def test_a_study_that_does_not_run_is_not_stopped(asked: Callable[..., str]) -> 
             ["study.name=s", "format=jsn"],
             "format: must be one of text, json, got 'jsn'; did you mean json?",
         ),
-        (status.main, ["study.nam=s"], "did you mean study.name?"),
+        (status.main, ["study.name=s", "study.nam=s"], "did you mean study.name?"),
         (stop.main, [], "study.name: required and not given"),
         (stop.main, ["study.name=t"], "no study 't'"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from study.commandline.composition import compose
+from study.commandline.progress import Lines
 from study.errors import ConfigError
 from study.records import StudyFolder
 from study.workflow import feasible
@@ -122,7 +123,7 @@ def test_a_study_that_cannot_run_ends_before_its_scans_are_read(tmp_path: Path, 
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(ConfigError, match=r"imaging\.cache: .* cannot be written"):
-        run(compose([f"study.root={tmp_path}", f"imaging.cache={file}"]), print)
+        run(compose([f"study.root={tmp_path}", f"imaging.cache={file}"]), Lines(print))
     assert not (tmp_path / "gradual").exists()
 
 
