@@ -75,17 +75,7 @@ def prepare_study(
         check_modalities(cohort, config.cohort.modalities)
     base = _base(cohort, config, progress) if known is None else _Base.of(known)
     plans = _plans(config, base, start) if known is None and check is None else []
-    cached = prepare_cohort(
-        cohort,
-        base.splits.used,
-        imaging_protocol(config),
-        config.cache_root,
-        base.spacing_mm,
-        base.landmarks,
-        lesion_model,
-        skip_faulty=config.cohort.on_error == "skip",
-        progress=progress,
-    )
+    cached = _cached(cohort, config, base, lesion_model, progress)
     said = remarks(cohort, base.splits, config.cohort)
     splits = without(base.splits, cached.skipped, "cohort.on_error: skipping the faulty subjects")
     if known is None:
@@ -130,6 +120,22 @@ def _base(cohort: Cohort, config: Config, progress: Progress) -> _Base:
     learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm, progress)
     landmarks = {name: tuple(values) for name, values in learnt.items()}
     return _Base(splits, found.spacing_mm, found.median_shape, landmarks)
+
+
+def _cached(
+    cohort: Cohort, config: Config, base: _Base, lesion_model: LesionModel | None, progress: Progress
+) -> PreparedCohort:
+    return prepare_cohort(
+        cohort,
+        base.splits.used,
+        imaging_protocol(config),
+        config.cache_root,
+        base.spacing_mm,
+        base.landmarks,
+        lesion_model,
+        skip_faulty=config.cohort.on_error == "skip",
+        progress=progress,
+    )
 
 
 def _prepared(
