@@ -1,5 +1,5 @@
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -77,6 +77,15 @@ def test_usage_names_every_key() -> None:
     assert all(key in text and explanation in text for key, explanation in LEGAL.items())
 
 
+@pytest.fixture
+def _heeds_ctrl_c() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(
     capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
