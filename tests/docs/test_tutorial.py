@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
-LIMIT_S = 400
+LIMIT_S = 900
 
 
 def blocks() -> list[str]:
