@@ -76,6 +76,18 @@ def tracking_uri(tracking: Tracking, folder: StudyFolder) -> str:
     return tracking.uri or f"sqlite:///{folder.path.resolve() / MLFLOW_DATABASE}"
 
 
+def _make_database(path: Path) -> None:
+    """Make a new database whole or not at all: MLflow refuses one whose tables a killed process has half made."""
+    if path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    begun = path.with_name(f"{path.name}.new")
+    begun.unlink(missing_ok=True)
+    SqlAlchemyStore(f"sqlite:///{begun}", str(path.with_name("mlartifacts"))).engine.dispose()
+    begun.replace(path)
+
+
 class RunStore:
     """The runs of one experiment; connects at once, which imports MLflow. Raises whatever MLflow raises."""
 
@@ -87,6 +99,8 @@ class RunStore:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         uri = tracking_uri(tracking, folder)
+        if tracking.uri is None:
+            _make_database(folder.path.resolve() / "mlflow.db")
         self._client: MlflowClient = MlflowClient(with_password(uri))
         own_place = _artifact_folder(uri, folder)
         found = self._client.get_experiment_by_name(tracking.experiment)

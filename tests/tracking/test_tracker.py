@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import math
 import shutil
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +25,7 @@ from study.evaluation.rows import ResultRow
 from study.machine.files import read_json
 from study.records import StudyFolder
 from study.tracking import make_tracker, send_missing, tracking_uri
+from study.tracking.store import _make_database
 
 pytestmark = [
     pytest.mark.slow,
@@ -238,3 +241,12 @@ def test_tracking_can_be_switched_off(config: Config, folder: StudyFolder) -> No
     tracker.trial_changed(0)
     assert tracker.finish(120)
     assert not (folder.path / "mlflow.db").exists()
+
+
+def test_a_database_that_a_killed_process_has_half_made_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    (tmp_path / "mlflow.db.new").write_bytes(b"half")
+    _make_database(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("select name from experiments").fetchall() == [("Default",)]
