@@ -156,7 +156,7 @@ class Ledger:
 
     @_one_at_a_time
     def stop(self, number: int) -> None:
-        """Store that a trial was told to stop, so that it is told so again if its process dies before it does."""
+        """Record the decision to stop a trial, which then holds even if the trial's process dies first."""
         if number not in self._stopped:
             self._trials[number].set_user_attr(STOPPED, True)
             self._stopped.add(number)

@@ -1,4 +1,4 @@
-"""Which trials may start now, on the resources that there are."""
+"""Decides which trials may start now, from the resources that are available."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def check_room(need: Need, nodes: Sequence[Node], *, shared: bool) -> None:
 
     Args:
         need: of the trial.
-        nodes: that there are.
+        nodes: the machines of the study.
         shared: they are a cluster's; on a machine of its own, a study may ask for more cores than there are.
     """
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)

@@ -107,8 +107,8 @@ class StudySearch(Searcher):  # type: ignore[misc]
 def resources_of(sample: Mapping[str, Any]) -> Any:
     """What Ray reserves for an attempt.
 
-    The function that starts a group only waits for its workers, which may need every core that there is. It takes a
-    byte of memory, since a reservation must not be empty.
+    The function that starts a group only waits for its workers, which may need every core. It reserves one byte
+    of memory, since a reservation must not be empty.
     """
     from ray.tune import PlacementGroupFactory
 

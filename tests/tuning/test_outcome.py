@@ -1,4 +1,4 @@
-"""What the driver is told of an error, and how a trial that failed is recorded."""
+"""What the driver learns of an error, and how a failed trial is recorded."""
 
 from __future__ import annotations
 

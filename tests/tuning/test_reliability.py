@@ -1,4 +1,4 @@
-"""A search whose Ray dies, which is told that time is up, or that a stranger tries to talk to; with a real Ray."""
+"""A search whose Ray dies, whose time is up, or which a stranger tries to reach; with a real Ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which trials may start on the resources that there are."""
+"""Which trials may start on the resources that are available."""
 
 from __future__ import annotations
 
