@@ -26,7 +26,8 @@ class TrialSampler(BaseSampler):  # type: ignore[misc]
     """Makes the sampler that `tuning.sampler` names anew for each trial, with a seed of the trial's own.
 
     What a trial draws therefore depends on the study's seed, the trial's number and the trials before it, and not on
-    whether the study was interrupted in between. All that samplers learn is in the database.
+    whether the study was interrupted in between. All that samplers learn is in the database. A parameter that is drawn
+    on its own has random numbers of its own, too: a driver may be killed between two parameters of a trial.
 
     Args:
         tuning: names the sampler.
@@ -60,7 +61,8 @@ class TrialSampler(BaseSampler):  # type: ignore[misc]
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Draw one parameter."""
-        return self._own.sample_independent(study, trial, param_name, param_distribution)
+        own = self._for(trial.number, param_name)
+        return own.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -68,8 +70,8 @@ class TrialSampler(BaseSampler):  # type: ignore[misc]
         """Tell the sampler how a trial ended."""
         self._own.after_trial(study, trial, state, values)
 
-    def _for(self, number: int) -> BaseSampler:
-        drawn = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+    def _for(self, number: int, parameter: str = "") -> BaseSampler:
+        drawn = int(np.random.SeedSequence([self._seed, number, *parameter.encode()]).generate_state(1)[0])
         return self._make(self._tuning, drawn)
 
 

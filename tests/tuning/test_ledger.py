@@ -125,6 +125,34 @@ def test_a_resumed_study_draws_what_an_uninterrupted_one_draws(tmp_path: Path, s
     assert len(set(through)) == 8
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_driver_that_is_killed_between_two_parameters_of_a_trial_changes_none(
+    tmp_path: Path, sampler: str
+) -> None:
+    def draw(trial: optuna.trial.BaseTrial, count: int = 3) -> dict[str, float]:
+        return {name: trial.suggest_float(name, 0.0, 1.0) for name in ("x", "y", "z")[:count]}
+
+    def run(root: Path, stops: dict[int, int]) -> list[dict[str, float]]:
+        root.mkdir()
+        config, folder = make(root, sampler=sampler, startup_trials=3)
+        ledger = Ledger(search_plan(config), folder)
+        drawn = []
+        for number in range(6):
+            trial = ledger.next_trial()
+            if number in stops:
+                draw(trial, stops[number])
+                ledger = Ledger(search_plan(config), folder)
+                trial = ledger.next_trial()
+            drawn.append(draw(trial))
+            finish(folder, number, "complete", -sum((value - 0.3) ** 2 for value in drawn[-1].values()))
+            ledger.end(number)
+        return drawn
+
+    through = run(tmp_path / "a", {})
+    assert run(tmp_path / "b", {0: 1, 1: 2, 2: 3, 4: 1, 5: 2}) == through
+    assert len({value for trial in through for value in trial.values()}) == 18
+
+
 def test_trials_enqueued_by_hand_are_next(tmp_path: Path) -> None:
     config, folder = make(tmp_path)
     Ledger(search_plan(config), folder)
