@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.rendering import shown_interval
 from study.evaluation.settings_space import step_of
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ UNITS = {"ml": "mL", "mm": "mm", "voxels": "voxels", "threshold": "probability",
 OUTLINES = {"reference": ORANGE, "prediction": SKY}
 
 
-def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
+def training_curves(epochs: Sequence[Mapping[str, Any]], rungs: Sequence[int] = ()) -> Figure:
     """Loss, validation Dice and the fade of dropped modalities over epochs.
 
     Args:
         epochs: the records of `epochs.jsonl`; what a record lacks is left out.
+        rungs: epochs that are marked, at which trials are compared.
     """
     from matplotlib.figure import Figure
 
@@ -60,6 +62,8 @@ def training_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
     fade.set_xlabel("epoch")
     fade.xaxis.get_major_locator().set_params(integer=True)
     for axes in (loss, dice, fade):
+        for rung in rungs:
+            axes.axvline(rung, color=GREY, linestyle="--", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.6)
     figure.align_ylabels()
@@ -200,7 +204,7 @@ def _worth(fit: PostprocessingFit) -> str:
     return (
         f"Post-processing, {fit.subjects} validation subjects: default {fit.default_score:.3f}, "
         f"cross-fitted {fit.crossfit_score:.3f}\n"
-        f"gain {fit.gain:+.3f} (95 % {fit.gain_low:+.3f} to {fit.gain_high:+.3f}{noise}){kept}"
+        f"gain {fit.gain:+.3f} (95 % {shown_interval(fit.gain_interval, signed=True)}{noise}){kept}"
     )
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import io
-import re
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from docs.interface import interface_page
-from docs.settings import escaped, settings_page
-from study.commandline.groups import CONF, choices
+from docs.settings import escaped, settings_page, settings_table
+from study.commandline import Command
+from study.commandline.commands import COMMANDS, module_of
+from study.commandline.groups import about_choice, choices
+from study.commandline.help import usage
 
-ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `python -m docs.generate`; change the code, not this page. -->\n\n"
-_COMMAND = re.compile(r"^ {4}run_command\((\w+)\)$", re.MULTILINE)
-_KEY = re.compile(r"^ {2}(\S+) {2,}(.*)\n?", re.MULTILINE)
-_PLACES = ("study/*.py", "study/*/__main__.py", "analysis/*.py")
 _GROUPS = {
     "cohort": "Whose scans.",
     "model": "Which network, at which size.",
@@ -44,63 +41,40 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    helps = list(_helps())
-    shared = helps[0][1].partition("\nGroups:\n")[2]
     lines = [
         "# Commands",
         "",
-        "Arguments are `key=value`; `--help` prints what stands here. A mistake is answered with what is wrong, where",
-        "and what to do, before anything runs, with exit code 2.",
+        "`python -m study` lists them, and each prints with `--help` what stands here.",
+        "[Type a command](../how-to/command-line.md) says how arguments are written. A mistake is answered with what",
+        "is wrong, where and what to do, before anything runs, with exit code 2. A study whose trials all fail ends",
+        "with exit code 3.",
     ]
-    for name, text in helps:
-        own, separator, _ = text.partition("\nGroups:\n")
-        lines += ["", f"## {name}", "", *_command(own)]
-        if separator:
-            lines += [
-                "",
-                "It takes [every choice and setting](#what-commands-of-the-whole-configuration-take).",
-            ]
-    lines += ["", "## What commands of the whole configuration take", ""]
-    lines += ["[Settings](settings.md) and [choices](choices.md) explain each.", ""]
-    lines += ["```text", f"Groups:\n{shared.strip()}", "```", ""]
-    return "\n".join(lines)
+    for called in COMMANDS:
+        command: Command[Any] = import_module(module_of(called)).COMMAND
+        lines += ["", f"## {called}", "", *_command(command)]
+    return "\n".join([*lines, ""])
 
 
-def _command(text: str) -> Iterator[str]:
-    """What a command is for as prose, how it is used, and its keys as a table."""
-    purpose, separator, rest = text.strip().partition("\nusage: ")
-    if not separator:
-        yield from ("```text", purpose, "```")
-        return
-    usage, _, body = rest.partition("\n")
-    keys = _KEY.findall(body)
-    others = _KEY.sub("", body).strip()
-    yield from (escaped(purpose.strip()), "", "```text", usage, "```", "")
-    if keys:
-        yield from ("| key | what it is |", "|---|---|")
-        yield from (f"| `{key}` | {escaped(words)} |" for key, words in keys)
-    if others:
-        yield from ("", "```text", others, "```")
-
-
-def _helps() -> Iterator[tuple[str, str]]:
-    """Each command's module and the text of its `--help`; study.run comes first."""
-    files = [path for place in _PLACES for path in sorted(ROOT.glob(place))]
-    for path in sorted(files, key=lambda file: file.name != "run.py"):
-        if match := _COMMAND.search(path.read_text(encoding="utf-8")):
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            said = io.StringIO()
-            with redirect_stdout(said):
-                getattr(importlib.import_module(module), match[1])(["--help"])
-            yield module.removesuffix(".__main__"), said.getvalue()
+def _command(command: Command[Any]) -> Iterator[str]:
+    """What a command is for, how it is used, and its keys as a table."""
+    yield from (escaped(command.purpose), "", "```text", usage(command), "```")
+    if command.keys:
+        yield from ("", *settings_table(command.keys))
+    if command.others is not None:
+        yield from ("", f"`{command.others.name}=…`: {escaped(command.others.about)}.")
+    if command.composes:
+        yield from ("", "It takes every [choice](choices.md) and every [setting](settings.md).")
+    elif command.settings:
+        taken = [f"`{taken}`" if taken in command.settings else f"`{taken}.…`" for taken in command.takes]
+        yield from ("", f"Of the [settings](settings.md) it takes {', '.join(taken)}.")
 
 
 def _choices() -> str:
     lines = [
         "# Choices",
         "",
-        "A choice is a file that sets several settings at once: `model=nnunet`. What is typed behind it on the command",
-        "line wins over it. Choices of your own are files in a folder that `--config-dir` names.",
+        "A choice is a file that sets several settings at once: `model=nnunet`. A setting that is typed wins over it.",
+        "Choices of your own are files in a folder that `--config-dir` names.",
     ]
     for group, names in choices().items():
         lines += ["", f"## {group}", "", _GROUPS[group]]
@@ -111,14 +85,8 @@ def _choices() -> str:
 
 def _choice(group: str, name: str) -> list[str]:
     """What the file says of itself, and its content in a box that opens."""
-    path = CONF / group / f"{name}.yaml"
-    path = path if path.is_file() else ROOT / "search_spaces" / path.name
-    text = path.read_text(encoding="utf-8").removeprefix("# @package _global_\n")
-    comments = re.match(r"(?:#.*\n)*", text)
-    about = comments[0] if comments else ""
-    content = text[len(about) :].strip()
+    words, content = about_choice(group, name)
     yaml.safe_load(content)
-    words = [line.removeprefix("#").strip() for line in about.splitlines()]
     box = [
         "",
         '??? note "What it sets"',

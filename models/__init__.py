@@ -23,7 +23,7 @@ from models.lstm import spec as lstm
 from models.multiunet.spec import SPEC as MULTIUNET
 from models.nnunet.spec import SPEC as NNUNET
 from models.plan import Plan, Scans
-from models.plugins import load_plugin, plugin_names, plugin_package
+from models.plugins import entry_points_of, load_plugin, plugin_names, plugin_package
 from models.resenc_unet.spec import SPEC as RESENC_UNET
 from models.spec import BenchmarkInput, ModelSpec, PublishedCost, Synthesiser
 from models.tiramisu.spec import SPEC as TIRAMISU
@@ -42,6 +42,7 @@ __all__ = [
     "Scans",
     "Synthesiser",
     "build_model",
+    "entry_points_of",
     "find_model",
     "model_names",
     "outline",

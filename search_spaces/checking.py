@@ -27,8 +27,13 @@ def find_problems(by_path: Mapping[str, Parameter], config: Config) -> list[str]
     found = [
         *(line for parameter in by_path.values() for line in _condition_problems(parameter, by_path, config)),
         *_circle_problems(by_path),
+        *_replicate_problems(by_path, config),
     ]
-    return found or [*_turn_problems(by_path), *Checker(by_path, config).problems()]
+    return found or [
+        *_turn_problems(by_path),
+        *_foreign_rates(by_path, config),
+        *Checker(by_path, config).problems(),
+    ]
 
 
 def configured_value(config: Config, path: str) -> Any:
@@ -53,8 +58,11 @@ class Checker:
         self._fixed = [parameter for parameter in by_path.values() if parameter.kind == "fixed"]
 
     def problems(self) -> list[str]:
-        """A line for each end, and each pair of ends, that the configuration refuses."""
-        problems = []
+        """A line for each end, each pair of ends, and each value of a condition that the configuration refuses."""
+        parameters = self._by_path.values()
+        problems = [line for parameter in parameters for line in self._wrong_conditions(parameter)]
+        if problems:
+            return problems
         sound: dict[str, list[tuple[str, Any]]] = {}
         for path, parameter in self._by_path.items():
             sound[path] = []
@@ -63,7 +71,7 @@ class Checker:
                     problems.append(_complaint(parameter, key, value, refusal))
                 else:
                     sound[path].append((key, value))
-        searched = [parameter for parameter in self._by_path.values() if parameter.kind != "fixed"]
+        searched = [parameter for parameter in parameters if parameter.kind != "fixed"]
         for one, other in combinations(searched, 2):
             problems += self._clashes(one, other, sound)
         return problems
@@ -81,6 +89,14 @@ class Checker:
             if all(values.get(p, configured_value(self._config, p)) in allowed for p, allowed in conditions):
                 values.setdefault(parameter.path, parameter.value)
         return values
+
+    def _wrong_conditions(self, parameter: Parameter) -> Iterator[str]:
+        """Values that a searched setting does not take here, and cannot: it may have been narrowed down to fewer."""
+        for path, allowed in parameter.when.items():
+            for value in allowed if path in self._by_path else ():
+                other = self._by_path[path]
+                if not other.can_be(value) and (refusal := self._refusal([(other, value)])):
+                    yield f"search_space.{parameter.path}.when.{path}: {value!r} is refused; {refusal}"
 
     def _clashes(
         self, one: Parameter, other: Parameter, sound: Mapping[str, list[tuple[str, Any]]]
@@ -120,7 +136,8 @@ def _complaint(parameter: Parameter, key: str, value: Any, refusal: str) -> str:
         return f"search_space.{parameter.path}.type: {parameter.kind} does not fit; {refusal}"
     if key == "value":
         return f"search_space.{parameter.path}: {value!r} is refused; {refusal}"
-    return f"search_space.{parameter.path}.{key}: {value!r} is refused; {refusal}"
+    end = "" if parameter.around is None else f", around={parameter.around:g} times the configured value,"
+    return f"search_space.{parameter.path}.{key}: {value!r}{end} is refused; {refusal}"
 
 
 def _condition_problems(parameter: Parameter, by_path: Mapping[str, Parameter], config: Config) -> list[str]:
@@ -133,10 +150,7 @@ def _condition_problems(parameter: Parameter, by_path: Mapping[str, Parameter], 
             problems.append(
                 f"{where}: post-processing is searched after the training, so this cannot depend on it"
             )
-        elif path in by_path:
-            never = [value for value in allowed if not by_path[path].can_be(value)]
-            problems += [f"{where}: {path} is never {value!r} in this search space" for value in never]
-        else:
+        elif path not in by_path:
             for value in allowed:
                 try:
                     config.with_values({path: value})
@@ -151,6 +165,15 @@ def _circle_problems(by_path: Mapping[str, Parameter]) -> list[str]:
     except CycleError as error:
         return [f"search_space: conditions go in a circle: {' → '.join(error.args[1])}"]
     return []
+
+
+def _replicate_problems(by_path: Mapping[str, Parameter], config: Config) -> Iterator[str]:
+    """Models for each availability subset are one system together, of which a single one cannot be repeated."""
+    if config.study.replicates and "model.inputs" in by_path:
+        yield (
+            "search_space.model.inputs: the models for the subsets cannot be repeated with other seeds; "
+            "set study.replicates=0, and run the study again with another study.seed"
+        )
 
 
 def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
@@ -176,6 +199,18 @@ def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
         if is_postprocessing(parameter.path)
     ]
     return problems
+
+
+def _foreign_rates(by_path: Mapping[str, Parameter], config: Config) -> Iterator[str]:
+    """A range around a learning rate that was chosen for another optimiser, or another momentum."""
+    rate = by_path.get("trainer.learning_rate")
+    for path in ("trainer.optimizer", "trainer.momentum") if rate and rate.around else ():
+        configured = configured_value(config, path)
+        if path in by_path and any(value != configured for _, value in by_path[path].probes()):
+            yield (
+                f"search_space.trainer.learning_rate.around: the configured learning rate is for {path}={configured}, "
+                f"and the search space has others; give low and high, or leave {path} out of the space"
+            )
 
 
 def _merge(one: _Required | None, other: _Required | None) -> _Required | None:

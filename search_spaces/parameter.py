@@ -11,21 +11,26 @@ if TYPE_CHECKING:
     import optuna
 
 
+ROUNDING = 1e-8  # of a number of steps, as Optuna has it
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A setting that the search sets.
 
     Attributes:
         path: dotted path in the configuration.
-        kind: which of the other attributes count. `float` and `int`: low, high, step, log; `categorical`: choices and
-            in_turn; `fixed`: value.
+        kind: which of the other attributes count. `float` and `int`: low, high, around, step, log; `categorical`:
+            choices and in_turn; `fixed`: value.
         low, high: ends of the range, both included.
+        around: None, or the factor by which ends that the file does not give lie below and above the configured value.
         step: between values; None for every value of the range.
         log: whether values are drawn evenly on a logarithmic scale.
         choices: the values to choose from.
         value: of all trials.
         size: None, or the length of a list of so many independent entries, which then is the value.
         in_turn: whether the choices are tried one trial after the other.
+        paper: the value that the paper of a technique has, tried in the second trial; None where none is named.
         when: for the parameter to count, the setting at each of these paths must have one of these values.
     """
 
@@ -33,12 +38,14 @@ class Parameter:
     kind: Literal["float", "int", "categorical", "fixed"]
     low: float = 0
     high: float = 0
+    around: float | None = None
     step: float | None = None
     log: bool = False
     choices: tuple[Any, ...] = ()
     value: Any = None
     size: int | None = None
     in_turn: bool = False
+    paper: Any = None
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Any:
@@ -75,12 +82,43 @@ class Parameter:
         return (round(self.low + n * step, 12) for n in range(round((self.high - self.low) / step) + 1))
 
     def can_be(self, value: Any) -> bool:
-        """Whether the search may set this parameter to a value."""
+        """Whether the search may set this parameter to a value; to a list of values if it has a size."""
         if self.kind == "fixed":
             return bool(value == self.value)
+        if self.size is None:
+            return self._holds(value)
+        return isinstance(value, list) and len(value) == self.size and all(map(self._holds, value))
+
+    def nearest(self, value: Any) -> Any:
+        """The value itself if the search may take it, or else the end or step nearest to it, or the first choice.
+
+        None where nothing is near, as for a number of a range and `null`.
+        """
+        if self.can_be(value):
+            return value
+        if self.kind == "categorical":
+            return self.choices[0] if self.size is None else [self.choices[0]] * self.size
+        if self.size is not None or not _is_number(value):
+            return None
+        inside = min(max(value, self.low), self.high)
+        step = self.step or (1 if self.kind == "int" else None)
+        return inside if step is None else self.low + round((inside - self.low) / step) * step
+
+    def encoded(self, value: Any) -> dict[str, bool | int | float | str | None]:
+        """A value as Optuna is given it, under the names that `suggest` asks for."""
+        if self.size is None:
+            return {self.path: encode(value)}
+        return {f"{self.path}.{index}": encode(entry) for index, entry in enumerate(value)}
+
+    def _holds(self, value: Any) -> bool:
+        """Whether a value is one of the choices, or a number of the range and on its steps."""
         if self.kind == "categorical":
             return value in self.choices
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        if not _is_number(value) or not self.low <= value <= self.high:
+            return False
+        step = self.step or (1 if self.kind == "int" else None)
+        steps = 0 if step is None else (value - self.low) / step
+        return bool(abs(steps - round(steps)) < ROUNDING)
 
     def _draw(self, trial: optuna.trial.BaseTrial, name: str) -> Any:
         if self.kind == "categorical":
@@ -91,6 +129,10 @@ class Parameter:
                 name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
             )
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_postprocessing(path: str) -> bool:

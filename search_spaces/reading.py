@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from search_spaces.around import around_problems, lies_around, with_ends
 from search_spaces.parameter import Parameter
 from study.config import is_own, is_setting, legal_keys
-from study.config.validation import no_such_key
+from study.config.nearest import no_such_key
 
 # One cache, one start and one objective serve all trials; rungs need one number of epochs.
 SHARED = (
@@ -31,9 +32,9 @@ SHARED = (
     "trainer.device",
 )
 _KEYS = {
-    "float": ("low", "high", "step", "log"),
-    "int": ("low", "high", "step", "log"),
-    "categorical": ("choices", "in_turn"),
+    "float": ("low", "high", "around", "step", "log", "paper"),
+    "int": ("low", "high", "around", "step", "log", "paper"),
+    "categorical": ("choices", "in_turn", "paper"),
     "subsets": (),
     "fixed": ("value",),
 }
@@ -47,7 +48,10 @@ _REQUIRED = {
 
 
 def read_parameters(
-    content: Mapping[str, Any], problems: list[str], subsets: Sequence[str] = ()
+    content: Mapping[str, Any],
+    problems: list[str],
+    subsets: Sequence[str],
+    configured: Callable[[str], Any],
 ) -> list[Parameter]:
     """The parameters that are well formed, by path; for each of the others a line is added to `problems`.
 
@@ -55,9 +59,15 @@ def read_parameters(
         content: of the file.
         problems: grows.
         subsets: the choices of `type: subsets`.
+        configured: the configuration's value at a path, around which a range may lie.
     """
-    read = (_read_leaf(path, leaf, problems, subsets) for path, leaf in _leaves(content, "", problems))
-    return sorted((parameter for parameter in read if parameter), key=lambda parameter: parameter.path)
+    found: list[Parameter] = []
+    for path, leaf in _leaves(content, "", problems):
+        wrong = _leaf_problems(path, leaf, configured(path)) if isinstance(leaf, Mapping) else []
+        problems += [f"search_space.{path}.{problem}" for problem in wrong]
+        if not wrong:
+            found.append(_read_leaf(path, leaf, subsets, configured(path)))
+    return sorted(found, key=lambda parameter: parameter.path)
 
 
 def _leaves(content: Mapping[str, Any], parent: str, problems: list[str]) -> Iterator[tuple[str, Any]]:
@@ -81,34 +91,43 @@ def _leaves(content: Mapping[str, Any], parent: str, problems: list[str]) -> Ite
             )
 
 
-def _read_leaf(path: str, leaf: Any, problems: list[str], subsets: Sequence[str]) -> Parameter | None:
-    if not isinstance(leaf, Mapping):
-        return Parameter(path, "fixed", value=leaf)
+def _leaf_problems(path: str, leaf: Mapping[str, Any], configured: Any) -> list[str]:
+    """What is wrong with an entry that is no plain value, each line after the entry's path and a dot."""
     kind = leaf.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
-        problems.append(f"search_space.{path}.type: must be one of {', '.join(_KEYS)}, got {kind!r}")
-        return None
+        return [f"type: must be one of {', '.join(_KEYS)}, got {kind!r}"]
     legal = ("type", *_KEYS[kind], "size", "when")
     found = [f"{key}: no such key; {kind} has {', '.join(legal)}" for key in leaf if key not in legal]
-    found += [f"{key}: required with type {kind} and not given" for key in _REQUIRED[kind] if key not in leaf]
+    required = () if lies_around(leaf) else _REQUIRED[kind]
+    found += [f"{key}: required with type {kind} and not given" for key in required if key not in leaf]
     found += _size_problems(leaf)
     found += _when_problems(leaf.get("when", {}))
-    if not found:
-        found += _choice_problems(leaf) if kind == "categorical" else []
-        found += _range_problems(kind, leaf) if kind in ("float", "int") else []
     if kind == "subsets" and path != "model.inputs":
         found.append("type: subsets is for model.inputs alone")
-    problems += [f"search_space.{path}.{problem}" for problem in found]
     if found:
-        return None
+        return found
+    if kind == "categorical":
+        return _choice_problems(leaf)
+    if kind in ("float", "int"):
+        return around_problems(leaf, configured) or _range_problems(kind, with_ends(leaf, configured))
+    return []
+
+
+def _read_leaf(path: str, leaf: Any, subsets: Sequence[str], configured: Any) -> Parameter:
+    """The parameter that a well-formed entry makes."""
+    if not isinstance(leaf, Mapping):
+        return Parameter(path, "fixed", value=leaf)
+    kind = leaf["type"]
     if kind == "subsets":
         return Parameter(path, "categorical", choices=tuple(subsets), in_turn=True)
-    fields: dict[str, Any] = {key: leaf[key] for key in (*_KEYS[kind], "size") if key in leaf}
+    fields = {key: leaf[key] for key in (*_KEYS[kind], "size") if key in leaf}
     if kind == "categorical":
         fields["choices"] = tuple(leaf["choices"])
-    if kind == "float":
-        fields |= {key: float(leaf[key]) for key in ("low", "high")}
-    return Parameter(path, kind, when=_flatten_when(leaf.get("when", {})), **fields)  # type: ignore[arg-type]
+    if kind in ("float", "int"):
+        ends = with_ends(leaf, configured)
+        fields |= {key: float(ends[key]) if kind == "float" else ends[key] for key in ("low", "high")}
+        fields["around"] = leaf["around"] if lies_around(leaf) else None
+    return Parameter(path, kind, when=_flatten_when(leaf.get("when", {})), **fields)
 
 
 def _size_problems(leaf: Mapping[str, Any]) -> list[str]:
@@ -135,9 +154,16 @@ def _choice_problems(leaf: Mapping[str, Any]) -> list[str]:
 def _range_problems(kind: str, leaf: Mapping[str, Any]) -> list[str]:
     problems = []
     low, high, step, log = leaf["low"], leaf["high"], leaf.get("step"), leaf.get("log", False)
+    paper = leaf.get("paper")
     if not isinstance(log, bool):
         problems.append(f"log: must be true or false, got {log!r}")
-    for key, number in (("low", low), ("high", high), ("step", step)):
+    numbers = paper if isinstance(paper, list) and "size" in leaf else [paper]
+    for key, number in (
+        ("low", low),
+        ("high", high),
+        ("step", step),
+        *(("paper", number) for number in numbers),
+    ):
         if number is not None and not _is_number(kind, number):
             wanted = "a whole number" if kind == "int" else "a finite number"
             problems.append(f"{key}: must be {wanted}, got {number!r}")

@@ -7,7 +7,8 @@
     ├── CohortError              the data: lists every problem with subject, file and remedy
     │   └── CacheError           a prepared subject that is not in the cache, which can be filled again
     ├── StudyError               a study that exists, is missing, or does not fit its configuration
-    │   └── TakenOverError       another driver has taken the study over
+    │   ├── TakenOverError       another driver has taken the study over
+    │   └── AllFailedError       every trial has failed; the exit code is 3
     ├── TrainingError            a training that cannot continue (a loss that is not finite)
     ├── TransferError            a file that did not arrive whole on another machine
     ├── MemoryShortageError      a training that does not fit into memory: says which settings to lower
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
+    "AllFailedError",
     "BundleError",
     "CacheError",
     "CohortError",
@@ -32,6 +34,7 @@ __all__ = [
     "MemoryShortageError",
     "MissingDependencyError",
     "Problem",
+    "Remark",
     "StudyError",
     "TakenOverError",
     "TrainingError",
@@ -79,6 +82,25 @@ class Problem:
         return f"{where}: {self.what}{names}; {self.remedy}"
 
 
+@dataclass(frozen=True)
+class Remark:
+    """Something about the data that stops nothing, and may be a mistake.
+
+    Attributes:
+        about: a setting, a table, or a group of subjects.
+        what: there is to know, with numbers.
+        remedy: what to do if it is a mistake; "" where nothing can be.
+    """
+
+    about: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.about}: {self.what}{remedy}"
+
+
 class CohortError(FadeoutError):
     """One or more problems in the data, listed one per line."""
 
@@ -101,6 +123,10 @@ class StudyError(FadeoutError):
 
 class TakenOverError(StudyError):
     """Another driver has taken the study over; this one must not write to its database or folder any more."""
+
+
+class AllFailedError(StudyError):
+    """Every trial of a study has failed; commands exit with code 3."""
 
 
 class TrainingError(FadeoutError):

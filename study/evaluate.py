@@ -3,72 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from study.commandline import parse_pairs, run_command, say, usage
-from study.errors import ConfigError
+from pydantic import Field
+
+from study.commandline import Command, Given, run_command, shown
+from study.commandline.place import OfStudy, TrialNumber
+from study.config import Count, Section, Subsets
+from study.config.section import LocalPath
 
 if TYPE_CHECKING:
     from study.config import Config
     from study.records import TrialFolder
     from study.records.rows import RowsFile
 
-SETTINGS = {
-    "evaluation.subsets": "droppable: each droppable modality removed in turn; all: every non-empty subset",
-    "imaging.most_voxels": "voxels that a scan of another cohort may have (default: as in the study)",
-    "imaging.cache": "folder of prepared subjects (default: as in the study)",
-}
-KEYS = {
-    "study.name": "the study; required",
-    "study.root": "folder that holds the studies (default: studies)",
-    "trial": "number of the trial (default: the winner)",
-    **SETTINGS,
-    "cohort": "choice of another cohort, with its cohort.… keys (default: the study's own test subjects)",
-    "debug": "true: print the traceback of an error",
-}
-PURPOSE = "Score a trained network, center by center and availability subset by availability subset."
+
+class Evaluation(Section):
+    """How it is judged."""
+
+    subsets: Subsets | None = Field(
+        None,
+        description="droppable: each droppable modality removed in turn; all: every non-empty subset; null: as in the "
+        "study",
+    )
+
+
+class Imaging(Section):
+    """How scans are read."""
+
+    most_voxels: Count | None = Field(
+        None, description="voxels that a scan of another cohort may have; null: as in the study"
+    )
+    cache: LocalPath | None = Field(None, description="folder of prepared subjects; null: as in the study")
+
+
+class Arguments(OfStudy):
+    """Keys of the command itself."""
+
+    trial: TrialNumber | None = Field(None, description="which trial of the study; null: the winner")
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    imaging: Imaging = Field(default_factory=Imaging)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The settings that differ from the study's, by dotted path."""
+        given = self.model_dump(mode="json", include={"evaluation", "imaging"}, exclude_none=True)
+        return {f"{section}.{key}": value for section, keys in given.items() for key, value in keys.items()}
+
+
+COMMAND = Command(
+    "study.evaluate",
+    Arguments,
+    ("cohort",),
+    details="It is scored on the study's own test subjects, or on another cohort: cohort=… and its keys.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Evaluate a trial and print the table; rows are written to the trial's folder."""
-    if {"-h", "--help"} & set(arguments):
-        say(usage("study.evaluate", PURPOSE, KEYS))
-        return
-    others = [argument for argument in arguments if argument.startswith(("cohort=", "cohort."))]
-    given = parse_pairs([argument for argument in arguments if argument not in others], KEYS)
-    problems = [] if given.get("study.name") else ["study.name: required and not given"]
-    if not given.get("trial", "0").isdecimal():
-        problems.append(f"trial: must be the number of a trial, got '{given['trial']}'")
-    if problems:
-        raise ConfigError(problems)
+    COMMAND.run(arguments, _evaluate)
 
+
+def _evaluate(given: Given[Arguments]) -> None:
     from study.commandline.composition import compose_section
     from study.records import StudyFolder
     from study.workflow.evaluating import evaluate_trial
 
-    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
+    own, settings = given.own, given.settings
+    with StudyFolder.opened(own.study.root, own.study.name) as folder, shown() as show:
         evaluated = evaluate_trial(
             folder,
-            int(given["trial"]) if "trial" in given else None,
-            say,
-            values={key: given[key] for key in SETTINGS if key in given},
-            cohort=compose_section(others, "cohort") if others else None,
+            own.trial,
+            show,
+            values=own.values,
+            cohort=compose_section(settings, "cohort") if settings.pairs else None,
         )
-        say(_tables(*evaluated))
+        show.say(_tables(*evaluated))
 
 
 def _tables(config: Config, trial: TrialFolder, rows: RowsFile) -> str:
-    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
-    from analysis.text import OCCLUSION_NOTE, to_text
+    from analysis.method import Method
+    from analysis.rendering import to_text, without_repeats
+    from analysis.trial_tables import trial_tables
 
-    table, resamples = rows.read(), (config.evaluation.bootstrap, config.study.seed)
-    parts = [
-        f"trial {trial.number}, Dice, mean with 95 % bootstrap interval over subjects",
-        to_text(cross_center_table(table, *resamples)),
-    ]
-    if tells_occlusions(table, config.cohort.target):
-        parts.append(f"\n{OCCLUSION_NOTE}\n{to_text(occlusion_table(table, *resamples))}")
-    return "\n".join([*parts, f"\nrows: {rows.path}"])
+    method = Method.of(config.evaluation, config.study.seed)
+    tables = without_repeats(trial_tables(rows.read(), method, config.cohort.target))
+    return "\n\n".join([f"trial {trial.number}", *map(to_text, tables), f"rows: {rows.path}"])
 
 
 if __name__ == "__main__":

@@ -1,23 +1,39 @@
-"""`python -m study.models [model=a,b] [key=value]…`: measures the cost of each network."""
+"""`python -m study.models ['model=[a, b]'] [key=value]…`: measures the cost of each network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from models import Plan, find_model
-from study.commandline import run_command, say
-from study.commandline.composition import compose
+from study.commandline import WHOLE, Command, Given, OwnKeys, Settings, run_command, say
+from study.commandline.composition import compose_settings
 from study.commandline.groups import choices
-from study.commandline.help import help_text
 from study.config import Config
 
 if TYPE_CHECKING:
     import torch
 
-PURPOSE = """Print parameters, FLOPs and activation memory of every network, measured on an input of its paper's size.
-model=NAME,NAME selects networks. Settings apply to all of them: model.patch_size=[64,64,64] sets another input,
-cohort.modalities=[DWI,ADC] other modalities, head.kind=dynamic adds the head, trainer.device=cpu avoids the GPU."""
+
+class Arguments(OwnKeys):
+    """Keys of the command itself."""
+
+    model: tuple[str, ...] | None = Field(
+        None, description="networks to measure, one choice or several; null: all"
+    )
+
+
+COMMAND = Command(
+    "study.models",
+    Arguments,
+    WHOLE,
+    details="""\
+The input is that of the network's paper. model=[unet2d, nnunet] selects networks, and settings apply to all of them:
+model.patch_size=[64,64,64] sets another input, cohort.modalities=[DWI,ADC] other modalities, head.kind=dynamic adds the
+head, trainer.device=cpu avoids the GPU.""",
+)
 
 ON_GPU = "run on the GPU"
 ON_CPU = """as on a CPU, where operations are traced without being computed
@@ -31,13 +47,12 @@ PEAK = "Peak: memory during the forward and backward pass, including weights and
 
 def main(arguments: Sequence[str]) -> None:
     """Measure the networks and print one row for each; see `--help`."""
-    if {"-h", "--help"} & set(arguments):
-        say(help_text("study.models", PURPOSE))
-        return
-    named = [argument for argument in arguments if argument.startswith("model=")]
-    settings = [argument for argument in arguments if not argument.startswith("model=")]
-    chosen = named[-1].removeprefix("model=").split(",") if named else choices()["model"]
-    prepared = [_prepared(choice, settings) for choice in chosen]
+    COMMAND.run(arguments, _measure)
+
+
+def _measure(given: Given[Arguments]) -> None:
+    chosen = given.own.model or choices()["model"]
+    prepared = [_prepared(choice, given.settings) for choice in chosen]
 
     from study.machine.runtime import Runtime
 
@@ -52,16 +67,18 @@ def main(arguments: Sequence[str]) -> None:
         _print_row((choice, *_measured(config, plan, device)), width)
 
 
-def _prepared(choice: str, settings: Sequence[str]) -> tuple[Config, Plan]:
+def _prepared(choice: str, settings: Settings) -> tuple[Config, Plan]:
     """A network's configuration and plan for the input of its paper, unless the settings change it."""
     from study.workflow.networks import plan_network
 
-    chosen = (f"model={choice}", "modality_dropout.droppable=[]")
-    given = find_model(compose([*chosen, *settings]).model.name).benchmark
-    size, modalities = (",".join(map(str, values)) for values in (given.size, given.modalities))
-    ours = (f"model.patch_size=[{size}]", f"cohort.modalities=[{modalities}]")
-    config = compose([*chosen, *ours, *settings])
-    return config, plan_network(config, given.size, given.spacing_mm)
+    def composed(**ours: str) -> Config:
+        pairs = {"model": choice, "modality_dropout.droppable": "[]", **ours, **settings.pairs}
+        return compose_settings(settings._replace(pairs=pairs))
+
+    paper = find_model(composed().model.name).benchmark
+    size, modalities = (f"[{','.join(map(str, values))}]" for values in (paper.size, paper.modalities))
+    config = composed(**{"model.patch_size": size, "cohort.modalities": modalities})
+    return config, plan_network(config, paper.size, paper.spacing_mm)
 
 
 def _measured(config: Config, plan: Plan, device: torch.device) -> tuple[str, ...]:

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, shown
 from study.config import Config
+from study.machine.progress import Progress
 
-PURPOSE = """Read the training subjects and print the spacing, patch and network planned from them.
-Nothing is trained, and no study is created."""
+COMMAND = Command(
+    "study.plan",
+    OwnKeys,
+    WHOLE,
+    details="The training subjects are read. Nothing is trained, and no study is created.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the plan; see `--help`."""
-    run_configured("study.plan", PURPOSE, arguments, lambda config: say(describe_plan(config)))
+    run_configured(COMMAND, arguments, _plan)
 
 
-def describe_plan(config: Config) -> str:
-    """The plan as text.
+def _plan(config: Config, own: OwnKeys) -> None:
+    with shown() as show:
+        show.say(describe_plan(config, show.progress))
+
+
+def describe_plan(config: Config, progress: Progress) -> str:
+    """The plan as text; `progress` is told of each subject that is simulated or read.
 
     Raises:
         CohortError: the subjects cannot be read.
         ConfigError: the configuration does not fit the subjects.
     """
     from study.cohort import load_cohort, split_cohort
+    from study.cohort.modalities import check_modalities
     from study.imaging.fingerprint import fingerprint
     from study.workflow.networks import build_network, plan_network
     from study.workflow.protocol import imaging_protocol
 
-    cohort = load_cohort(config.cohort, config.phantom_root)
+    cohort = load_cohort(config.cohort, config.phantom_root, progress)
+    check_modalities(cohort, config.cohort.modalities)
     splits = split_cohort(cohort, config.cohort, config.objective.centers)
-    found = fingerprint(cohort, splits.train, imaging_protocol(config))
+    found = fingerprint(cohort, splits.train, imaging_protocol(config), progress)
     plan = plan_network(config, found.median_shape, found.spacing_mm)
     parameters = sum(parameter.numel() for parameter in build_network(config, plan).parameters())
     spacing = " x ".join(f"{mm:.3g}" for mm in found.spacing_mm)

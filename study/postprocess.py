@@ -7,113 +7,101 @@ as they are: probabilities of test subjects are not kept, and trials stay compar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from study.commandline import parse_pairs, run_command, say, usage
+from pydantic import AfterValidator, Field, model_validator
+
+from study.commandline import Command, Given, run_command, say
+from study.commandline.place import GivenPath, OfStudy, TrialNumber
+from study.commandline.reading import read_pairs, resolved
+from study.config import Config
+from study.config.mistakes import plain
+from study.config.nearest import did_you_mean
 from study.errors import ConfigError
+from study.machine.shell import command_line
 
 if TYPE_CHECKING:
     from study.records import StudyFolder
     from study.workflow.refitting import Refit
 
-PURPOSE = "Search a finished study's post-processing again, with another objective or space. Needs no GPU."
-EVALUATION = {
-    "evaluation.postprocessing_trials": "number of proposed settings; a smaller space is tried exhaustively",
-    "evaluation.postprocessing_sampler": "tpe or nsga2",
-    "evaluation.postprocessing_per_subset": "true: separate thresholds for subjects that lack a modality",
-    "evaluation.empty_dice": "nan or one: Dice if reference and prediction are empty",
-    "evaluation.bootstrap": "number of resamples for the interval",
-}
-OWN = {
-    "study.name": "the study; required",
-    "study.root": "folder that holds the studies (default: studies)",
-    "trial": "number of a complete trial, or all (default: the winner)",
-    "search_space": "a .yaml file, or a choice of study.run; its postprocessing part is searched",
-    "apply": "true: use the result for the trial from now on",
-    "out": "path of the figure (default: beside the trial); not with trial=all",
-    "debug": "true: print the traceback of an error",
-}
-SECTIONS = {
-    "objective.…": "what is maximised: full, missing, worst_center, centers",
-    "postprocessing.…": "the default that the search must beat, and settings that are not searched",
-    "search_space.postprocessing.…": "the search space, such as search_space.postprocessing.threshold.low=0.1",
-    "study.seed": "seed of halves, proposals and resamples",
-    **EVALUATION,
-}
-KEYS = OWN | SECTIONS
 FIGURES = (".png", ".svg", ".pdf")
+
+
+def _figure(path: Path) -> Path:
+    if path.suffix not in FIGURES:
+        raise plain(f"must end with {', '.join(FIGURES)}, got '{path}'")
+    return path
+
+
+class Arguments(OfStudy):
+    """Keys of the command itself."""
+
+    trial: TrialNumber | Literal["all"] | None = Field(
+        None, description="a complete trial of the study, or all of them; null: the winner"
+    )
+    search_space: str | None = Field(
+        None,
+        description="a .yaml file, or a choice of study.run, whose postprocessing part is searched; null: the study's. "
+        "A range is changed by search_space.postprocessing.threshold.low=0.1",
+    )
+    apply: bool = Field(False, description="use the result for the trial from now on")
+    out: Annotated[GivenPath, AfterValidator(_figure)] | None = Field(
+        None, description="path of the figure; null: beside the trial"
+    )
+
+    @model_validator(mode="after")
+    def _one_figure(self) -> Arguments:
+        if self.out is not None and self.trial == "all":
+            raise ValueError(
+                "out: names one figure, but trial=all draws one per trial; leave one of them out"
+            )
+        return self
+
+
+COMMAND = Command(
+    "study.postprocess",
+    Arguments,
+    takes=(
+        "objective",
+        "postprocessing",
+        "search_space.postprocessing",
+        "study.seed",
+        "evaluation.postprocessing_trials",
+        "evaluation.postprocessing_sampler",
+        "evaluation.postprocessing_per_subset",
+        "evaluation.empty_dice",
+        "evaluation.bootstrap",
+    ),
+    details="No GPU is needed. What is not given is as in the trial, whatever default stands below.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Search again, print and write the results; see `--help`."""
-    if {"-h", "--help"} & set(arguments):
-        say(usage("study.postprocess", f"{PURPOSE} Other defaults: the trial's settings.", KEYS))
-        return
-    given, changes = _read(arguments)
-    wanted = _nested(changes)
-    space = _read_space(given["search_space"]) if "search_space" in given else None
+    COMMAND.run(arguments, _postprocess)
+
+
+def _postprocess(given: Given[Arguments]) -> None:
+    own, changes = given.own, resolved(read_pairs(given.settings.pairs, Config))
+    space = _read_space(own.search_space) if own.search_space is not None else None
 
     from study.records import StudyFolder
     from study.workflow.refitting import ranked, refit, trials_named
 
     found = []
-    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
-        for trial in trials_named(folder, given.get("trial")):
-            found.append(refit(trial, space, wanted, Path(given["out"]) if "out" in given else None))
+    with StudyFolder.opened(own.study.root, own.study.name) as folder:
+        for trial in trials_named(folder, own.trial):
+            found.append(refit(trial, space, changes, own.out))
             say("\n".join(found[-1].lines))
             say(f"  written: {', '.join(map(str, found[-1].files))}")
-            say("\n".join(_apply(folder, found[-1]) if given.get("apply") == "true" else [NOT_APPLIED]))
+            say("\n".join(_apply(folder, found[-1]) if own.apply else [NOT_APPLIED]))
     if len(found) > 1:
         say(f"\nby this objective: {ranked(found)}")
 
 
 NOT_APPLIED = "  not applied; apply=true uses it for the trial from now on"
-
-
-def _read(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Split the arguments into the command's own and changes to the configuration, as typed."""
-    pairs = parse_pairs(arguments, KEYS, others=True)
-    given = {key: value for key, value in pairs.items() if key in OWN}
-    others = {key: value for key, value in pairs.items() if key not in OWN}
-    prefixes = tuple(key.removesuffix("…") for key in SECTIONS if key.endswith("…"))
-    problems = [
-        f"{key}: no such key, or it changes nothing here; keys are {', '.join(KEYS)}"
-        for key in others
-        if key not in SECTIONS and not key.startswith(prefixes)
-    ]
-    if "study.name" not in given:
-        problems.append("study.name: required and not given")
-    if not (given.get("trial", "0").isdecimal() or given["trial"] == "all"):
-        problems.append(f"trial: must be the number of a trial or all, got {given['trial']!r}")
-    if given.get("apply", "false") not in ("true", "false"):
-        problems.append(f"apply: must be true or false, got {given['apply']!r}")
-    if "out" in given and given.get("trial") == "all":
-        problems.append("out: names one figure, but trial=all draws one per trial; leave one of them out")
-    if "out" in given and Path(given["out"]).suffix not in FIGURES:
-        problems.append(f"out: must end with {', '.join(FIGURES)}, got {given['out']!r}")
-    if problems:
-        raise ConfigError(problems)
-    return given, [f"{key}={value}" for key, value in others.items()]
-
-
-def _nested(changes: Sequence[str]) -> Mapping[str, Any]:
-    """The changes as nested settings."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from study.commandline.bounded_yaml import UNFORESEEN, check_yaml
-
-    for change in changes:
-        check_yaml(change.partition("=")[2], change[:40])
-    try:
-        content: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(changes)), resolve=True)
-    except (OmegaConfBaseException, YAMLError, *UNFORESEEN) as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError([f"{' '.join(changes)}: not understood; {told}"]) from None
-    return dict(content)
 
 
 def _read_space(name: str) -> Any:
@@ -123,8 +111,9 @@ def _read_space(name: str) -> Any:
 
     path = Path(name) if name.endswith((".yaml", ".yml")) else search_spaces.DIRECTORY / f"{name}.yaml"
     if not path.is_file():
-        there = ", ".join(sorted(choice.stem for choice in search_spaces.DIRECTORY.glob("*.yaml")))
-        raise ConfigError([f"search_space: no file or choice '{name}'; choices are {there}"])
+        there = sorted(choice.stem for choice in search_spaces.DIRECTORY.glob("*.yaml"))
+        near = did_you_mean(name, there) or f"; choices are {', '.join(there)}"
+        raise ConfigError([f"search_space: no file or choice '{name}'{near}"])
     content = load_yaml(path)
     part = content.get("postprocessing") if isinstance(content, dict) else None
     if not part:
@@ -137,11 +126,11 @@ def _read_space(name: str) -> Any:
 def _apply(folder: StudyFolder, found: Refit) -> list[str]:
     """Put the new fit in force; the trial's objective and test rows stay as they are."""
     found.trial.fits.apply(found.number)
-    where = f"study.name={folder.path.name} study.root={folder.path.parent}"
+    command = command_line("study.evaluate", *folder.arguments, f"trial={found.trial.number}")
     return [
         "  applied: used for the trial from now on. Its objective and its test rows stay as they are, because",
         "  probabilities of test subjects are not kept. To score test subjects with the new post-processing:",
-        f"    python -m study.evaluate {where} trial={found.trial.number}",
+        f"    {command}",
     ]
 
 

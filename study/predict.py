@@ -4,116 +4,155 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from study.commandline import parse_pairs, run_command, say, usage
-from study.config import Imaging
+from pydantic import ConfigDict, Field, model_validator
+
+from study.commandline import Command, DebugKey, Given, OtherKeys, run_command, say
+from study.commandline.place import GivenPath
+from study.config import Count, Section
 from study.config.imaging import MOST_VOXELS
-from study.config.validation import validate_section
-from study.errors import CohortError, ConfigError
+from study.config.mistakes import mistake, refusal
+from study.errors import CohortError
 
 if TYPE_CHECKING:
     from study.deployment.batch import Predicted
     from study.deployment.lesion_first import LesionFirst
 
-LIMIT = "imaging.most_voxels"
-KEYS = {
-    "bundle": "the folder or zip that study.export wrote; required",
-    "brain": "one subject: its brain mask (default: derived from the images)",
-    "lesion": "one subject, thrombus bundle: the mask of its lesion, on the grid of one of the images",
-    "lesion_bundle": "thrombus bundle: a bundle that finds the lesions of subjects without a lesion mask",
-    "images": "many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
-    "out": "path of the mask (.nii or .nii.gz); with images=…, folder of the masks; required",
-    "probability": "path of the probability map, if wanted; with images=…, a folder",
-    LIMIT: f"voxels that a scan may have, as stored or as prepared (default: {MOST_VOXELS}); a larger one is refused",
-    "device": "auto, cpu or cuda (default: auto)",
-    "debug": "true: print the traceback of an error",
-}
-SHOWN = {
-    "MODALITY": "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities or their stand-ins",
-    **KEYS,
-}
+
+NO_FINGERPRINT = "the bundle holds no fingerprint of its training images; yours are judged by physics alone\n"
+
+
+class Imaging(Section):
+    """How scans are read."""
+
+    most_voxels: Count = Field(
+        MOST_VOXELS,
+        description="voxels that a scan may have, as stored or as prepared; a larger one is refused",
+    )
+
+
+class Arguments(DebugKey):
+    """Keys of the command itself; all others are modalities."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, GivenPath]
+
+    bundle: GivenPath = Field(description="the folder or zip that study.export wrote")
+    out: GivenPath = Field(
+        description="path of the mask (.nii or .nii.gz); with images=…, folder of the masks and of their list"
+    )
+    brain: GivenPath | None = Field(
+        None, description="one subject: its brain mask; null: derived from the images"
+    )
+    lesion: GivenPath | None = Field(
+        None,
+        description="one subject, thrombus bundle: the mask of its lesion, on the grid of one of the images",
+    )
+    lesion_bundle: GivenPath | None = Field(
+        None, description="thrombus bundle: a bundle that finds the lesions of subjects without a lesion mask"
+    )
+    images: GivenPath | None = Field(
+        None,
+        description="many subjects: a folder with one subfolder each, or <subject>_<MODALITY>.nii.gz; also …_lesion",
+    )
+    probability: GivenPath | None = Field(
+        None, description="path of the probability map, if wanted; with images=…, a folder"
+    )
+    implausible: Literal["error", "warn"] = Field(
+        "error",
+        description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC; warn: "
+        "predict all the same",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    imaging: Imaging = Field(default_factory=Imaging)
+
+    @property
+    def modalities(self) -> dict[str, Path]:
+        """The files of one subject, by modality or stand-in."""
+        return self.__pydantic_extra__
+
+    @property
+    def masks(self) -> dict[str, Path]:
+        """The masks of one subject that are given."""
+        return {
+            name: path for name, path in (("brain", self.brain), ("lesion", self.lesion)) if path is not None
+        }
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Arguments:
+        problems = [*self._contradictions(), *([] if self.images is not None else self._bad_outputs())]
+        if problems:
+            raise refusal([mistake(problem, key) for key, problem in problems])
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        single = [*self.modalities, *self.masks]
+        if self.images is not None and single:
+            yield "images", f"give either a folder or single files, not also {', '.join(single)}"
+        if self.lesion is not None and self.lesion_bundle is not None:
+            yield "lesion_bundle", "the lesion is given; give either its mask or the bundle"
+
+    def _bad_outputs(self) -> Iterator[tuple[str, str]]:
+        """Outputs without a NIfTI extension, or that would overwrite an input."""
+        inputs = {path.resolve() for path in (*self.modalities.values(), *self.masks.values())}
+        outputs = {"out": self.out} | ({} if self.probability is None else {"probability": self.probability})
+        for key, path in outputs.items():
+            if not path.name.endswith((".nii", ".nii.gz")):
+                yield key, f"must end in .nii or .nii.gz, got {path}"
+            if path.resolve() in inputs:
+                yield key, f"{path} is an input; choose another name"
+        if self.probability is not None and self.probability.resolve() == self.out.resolve():
+            yield "probability", f"{self.probability} is also out; choose another name"
+
+
+COMMAND = Command(
+    "study.predict",
+    Arguments,
+    others=OtherKeys(
+        "MODALITY",
+        "one subject: DWI=a.nii.gz ADC=b.nii.gz …, any of the bundle's modalities or their stand-ins",
+    ),
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Predict and write masks; see `--help`."""
-    if {"-h", "--help"} & set(arguments):
-        say(usage("study.predict", "Predict with a bundle from any subset of its modalities.", SHOWN))
-        return
-    given = parse_pairs(arguments, KEYS, others=True)
-    images = {key: Path(value) for key, value in given.items() if key not in KEYS}
-    _check(given, images)
+    COMMAND.run(arguments, _predict)
 
+
+def _predict(given: Given[Arguments]) -> None:
     from study.deployment.lesion_first import LesionFirst
     from study.deployment.predictor import load_bundle
 
-    paths = [Path(given[key]) for key in ("bundle", "lesion_bundle") if given.get(key)]
-    device, most_voxels = given.get("device", "auto"), _most_voxels(given)
-    bundles = LesionFirst(*(load_bundle(path, device, most_voxels) for path in paths))
-    if "images" in given:
-        _predict_folder(bundles, given)
+    own = given.own
+    paths = [path for path in (own.bundle, own.lesion_bundle) if path is not None]
+    bundles = LesionFirst(*(load_bundle(path, own.device, own.imaging.most_voxels) for path in paths))
+    if any(one and one.manifest.fingerprint is None for one in (bundles.bundle, bundles.finder)):
+        sys.stderr.write(NO_FINGERPRINT)
+    if own.images is not None:
+        _predict_folder(bundles, own.images, own)
     else:
-        _predict_one(bundles, images, given)
+        _predict_one(bundles, own)
 
 
-def _check(given: Mapping[str, str], images: Mapping[str, Path]) -> None:
-    """Raise ConfigError for arguments that contradict each other, and for outputs that cannot be written."""
-    problems = [f"{key}: required and not given" for key in ("bundle", "out") if not given.get(key)]
-    single = [*images, *(key for key in ("brain", "lesion") if key in given)]
-    if "images" in given and single:
-        problems.append(f"images: give either a folder or single files, not also {', '.join(single)}")
-    if "lesion" in given and "lesion_bundle" in given:
-        problems.append("lesion_bundle: the lesion is given; give either its mask or the bundle")
-    if problems:
-        raise ConfigError(problems)
-    if "images" not in given:
-        masks = [Path(given[key]) for key in ("brain", "lesion") if key in given]
-        _check_outputs(Path(given["out"]), _probability(given), [*images.values(), *masks])
-
-
-def _most_voxels(given: Mapping[str, str]) -> int:
-    """The limit of the user's, or the usual one; raises ConfigError if it is no number of voxels."""
-    content = {"most_voxels": given[LIMIT]} if LIMIT in given else {}
-    try:
-        return validate_section(Imaging, content).most_voxels
-    except ConfigError as error:
-        raise ConfigError([f"imaging.{problem}" for problem in error.problems]) from None
-
-
-def _probability(given: Mapping[str, str]) -> Path | None:
-    return Path(given["probability"]) if "probability" in given else None
-
-
-def _check_outputs(out: Path, probability: Path | None, inputs: Sequence[Path]) -> None:
-    """Raise ConfigError for outputs without a NIfTI extension, or that would overwrite an input."""
-    problems = []
-    outputs = {"out": out} | ({} if probability is None else {"probability": probability})
-    for key, path in outputs.items():
-        if not path.name.endswith((".nii", ".nii.gz")):
-            problems.append(f"{key}: must end in .nii or .nii.gz, got {path}")
-        if path.resolve() in {other.resolve() for other in inputs}:
-            problems.append(f"{key}: {path} is an input; choose another name")
-    if probability is not None and probability.resolve() == out.resolve():
-        problems.append(f"probability: {probability} is also out; choose another name")
-    if problems:
-        raise ConfigError(problems)
-
-
-def _predict_one(bundles: LesionFirst, images: Mapping[str, Path], given: Mapping[str, str]) -> None:
+def _predict_one(bundles: LesionFirst, own: Arguments) -> None:
     from study.deployment.batch import remarks_on
 
-    out = Path(given["out"])
-    masks = {key: Path(given[key]) for key in ("brain", "lesion") if key in given}
-    prediction = bundles.predict(images, brain=masks.get("brain"), lesion=masks.get("lesion"))
-    prediction.write(out, _probability(given))
+    prediction = bundles.predict(
+        own.modalities, brain=own.brain, lesion=own.lesion, implausible=own.implausible
+    )
+    prediction.write(own.out, own.probability)
+    for warning in prediction.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     remarks = remarks_on(bundles, prediction)
     how = f"; predicted {', '.join(remarks)}" if remarks else ""
-    say(f"{out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{how}")
+    say(f"{own.out}: {bundles.bundle.manifest.target} {prediction.volume_ml:.2f} mL{how}")
 
 
-def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
+def _predict_folder(bundles: LesionFirst, images: Path, own: Arguments) -> None:
     """Predict all subjects of a folder; a CohortError at the end lists the faulty ones."""
     from rich.console import Console
     from rich.progress import track
@@ -123,7 +162,7 @@ def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
 
     manifest, console = bundles.bundle.manifest, Console(stderr=True)
     found = find_cases(
-        Path(given["images"]),
+        images,
         manifest.modalities,
         manifest.modality_aliases,
         bundles.others,
@@ -134,19 +173,24 @@ def _predict_folder(bundles: LesionFirst, given: Mapping[str, str]) -> None:
     predicted = predict_folder(
         bundles,
         found,
-        Path(given["out"]),
-        _probability(given),
+        own.out,
+        own.probability,
         progress=lambda cases: track(cases, "predicting", console=console, disable=not console.is_terminal),
-        on_fault=traceback.print_exception if given.get("debug") == "true" else lambda error: None,
+        implausible=own.implausible,
+        on_fault=traceback.print_exception if own.debug else lambda error: None,
     )
-    _report(predicted, given["out"])
+    _report(predicted, own.out)
 
 
-def _report(predicted: Predicted, out: str) -> None:
-    done = predicted.subjects - predicted.failed
-    say(f"{out}: {done} of {predicted.subjects} subjects predicted")
+def _report(predicted: Predicted, out: Path) -> None:
+    subjects = len(predicted.listed)
+    say(
+        f"{out}: {subjects - predicted.failed} of {subjects} subjects predicted, listed in predictions.csv and .json"
+    )
     for remark, names in predicted.remarks.items():
         say(f"  {remark}: {', '.join(names)}")
+    for warning, names in predicted.warnings.items():
+        sys.stderr.write(f"warning: {', '.join(names)}: {warning}\n")
     if predicted.problems:
         raise CohortError(predicted.problems)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say, shown
 from study.config import Config
 
-PURPOSE = "Search for the model that holds up at an unseen center with a sequence missing."
+COMMAND = Command(
+    "study.run",
+    OwnKeys,
+    WHOLE,
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run, resume, or forecast a study."""
-    run_configured("study.run", PURPOSE, arguments, _run)
+    run_configured(COMMAND, arguments, _run)
 
 
-def _run(config: Config) -> None:
+def _run(config: Config, own: OwnKeys) -> None:
     if config.dry_run:
         from study.workflow.forecast import forecast
 
@@ -23,7 +27,8 @@ def _run(config: Config) -> None:
         return
     from study.workflow.study import run_study
 
-    run_study(config, say)
+    with shown() as show:
+        run_study(config, show)
 
 
 if __name__ == "__main__":

@@ -4,39 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import parse_pairs, run_command, say, usage
+from pydantic import Field
 
-KEYS = {
-    "study.name": "the study; required",
-    "study.root": "folder that holds the studies (default: studies)",
-    "tracking.uri": "the MLflow store (default: the study's own)",
-    "tracking.experiment": "the MLflow experiment (default: the study's own)",
-    "debug": "true: print the traceback of an error",
-}
-PURPOSE = "Send to MLflow what it lacks of a study. Sending is idempotent: sending twice stores once."
+from study.commandline import Command, Given, run_command, say
+from study.commandline.place import OfStudy
+from study.config import Address, Section
+
+
+class Tracking(Section):
+    """Where to."""
+
+    uri: Address | None = Field(None, description="the MLflow store; null: the study's own")
+    experiment: str | None = Field(None, description="the MLflow experiment; null: the study's own")
+
+
+class Arguments(OfStudy):
+    """Keys of the command itself."""
+
+    tracking: Tracking = Field(default_factory=Tracking)
+
+
+COMMAND = Command(
+    "study.sync",
+    Arguments,
+    details="Sending is idempotent: sending twice stores once.",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
     """The command; see `--help`."""
-    if {"-h", "--help"} & set(arguments):
-        say(usage("study.sync", PURPOSE, KEYS))
-        return
-    given = parse_pairs(arguments, KEYS)
+    COMMAND.run(arguments, _sync)
 
-    from study.errors import ConfigError
+
+def _sync(given: Given[Arguments]) -> None:
     from study.records import StudyFolder
     from study.tracking import send_missing, tracking_uri
 
-    if "study.name" not in given:
-        raise ConfigError(["study.name: required and not given"])
-    with StudyFolder.opened(given.get("study.root", "studies"), given["study.name"]) as folder:
-        config = folder.config.read()
-        config = config.with_values(
-            {key: value for key, value in given.items() if key.startswith("tracking.")}
-        )
+    own = given.own
+    with StudyFolder.opened(own.study.root, own.study.name) as folder:
+        other = own.tracking.model_dump(exclude_none=True)
+        config = folder.config.read().with_values({f"tracking.{key}": value for key, value in other.items()})
         trials, new = send_missing(config, folder)
         where = tracking_uri(config.tracking, folder)
-    say(f"{given['study.name']}: {trials} trials, {new} of them new or changed, are in {where}")
+    say(f"{own.study.name}: {trials} trials, {new} of them new or changed, are in {where}")
 
 
 if __name__ == "__main__":

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.commandline import run_command, run_configured, say
+from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, say, shown
 from study.config import Config
 
-PURPOSE = """Train one network with the given configuration; only the post-processing is searched.
-The result is a study of one trial, which study.evaluate, study.export and study.predict accept like any other."""
+COMMAND = Command(
+    "study.train",
+    OwnKeys,
+    WHOLE,
+    details="The result is a study of one trial, which all commands accept like any other study.",
+)
+DEFAULTS = {"study.trials": "1", "study.name": "train"}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Train once and print the table, or forecast the training."""
-    named = any(argument.startswith("study.name=") for argument in arguments)
-    defaults = ["study.trials=1"] if named else ["study.trials=1", "study.name=train"]
-    run_configured("study.train", PURPOSE, arguments, _train, defaults)
+    run_configured(COMMAND, arguments, _train, DEFAULTS)
 
 
-def _train(config: Config) -> None:
+def _train(config: Config, own: OwnKeys) -> None:
     if config.dry_run:
         from study.workflow.forecast import forecast
 
-        say(forecast(config))
+        say(forecast(config, searches=False))
         return
     from study.workflow.study import train_once
 
-    train_once(config, say)
+    with shown() as show:
+        if config.tuning.storage is not None:
+            show.say("tuning.storage: not used, since study.train searches nothing")
+        train_once(config, show)
 
 
 if __name__ == "__main__":

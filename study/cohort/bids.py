@@ -17,29 +17,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.cohort.aliases import used_names
-from study.cohort.clinical import read_clinical
+from study.cohort.clinical import CLINICAL_COLUMNS, read_clinical
+from study.cohort.columns import CENTER, PATIENT, SUBJECT_HINTS, Role, not_used, recognise
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files, stem
-from study.cohort.records import MASKS, Entry
-from study.cohort.table import NOT_GIVEN, Table, TableRow, read_table
+from study.cohort.records import MASKS, Entry, Listing
+from study.cohort.table import NOT_GIVEN, TableRow, read_table
 from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
+_ROLES = (
+    Role("participant_id", ("subject", *SUBJECT_HINTS), required=True),
+    CENTER,
+    Role("patient_id", ("patient", *PATIENT.hints)),
+    *map(Role, CLINICAL_COLUMNS),
+)
 _MASK = re.compile(r"(?:^|[_-])(lesion|thrombus|brain)_mask$")
 
 
-def list_bids(cohort: CohortConfig) -> list[Entry]:
+def list_bids(cohort: CohortConfig) -> Listing:
     """Every session of every participant; raises CohortError without a readable participants.tsv."""
     dataset = _Dataset.at(cohort.bids.root or Path())
     table = read_table(dataset.table)
-    _check_columns(table, dataset.table)
-    entries = [entry for row in table.rows for entry in _participant(cohort, dataset, row)]
-    listed = {row.cells["participant_id"] for row in table.rows}
+    columns = recognise(table, _ROLES)
+    if columns.mistakes:
+        raise CohortError(
+            [Problem("cohort.bids.root", dataset.table, *mistake) for mistake in columns.mistakes]
+        )
+    rows = [TableRow(row.where, columns.cells(row)) for row in table.rows]
+    entries = [entry for row in rows for entry in _participant(cohort, dataset, row)]
+    listed = {row.cells["participant_id"] for row in rows}
     for folder in folders_named(dataset.root, "sub-"):
         if folder.name not in listed:
             remedy = "add the row, or move the folder away"
             problem = Problem(folder.name, dataset.table, "has a folder but no row", remedy)
             entries.append(Entry(folder.name, folder.name, "", {}, {}, (problem,)))
-    return entries
+    return Listing(tuple(entries), tuple(not_used(columns.unknown, dataset.table.name)))
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,6 @@ class _Dataset:
                 if match := _MASK.search(stem(path)):
                     found.setdefault(match[1], []).append(path)
         return found
-
-
-def _check_columns(table: Table, path: Path) -> None:
-    missing = [column for column in ("participant_id", "center") if column not in table.columns]
-    if missing:
-        what = f"no column {' nor '.join(missing)}; there are {', '.join(table.columns)}"
-        remedy = "add it: participant_id as the folders are named (sub-01), center as the site is called"
-        raise CohortError([Problem("cohort.bids.root", path, what, remedy)])
 
 
 def _participant(cohort: CohortConfig, dataset: _Dataset, row: TableRow) -> list[Entry]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from study.cohort.contents import identical
 from study.cohort.records import Entry
 from study.cohort.text import is_plain
 from study.config import CohortConfig
 from study.errors import Problem
 
+MOST_LISTED = 5  # of the other names of one image
 _SKIP = "or leave the subject out with cohort.on_error=skip"
 
 
@@ -39,7 +41,12 @@ def find_problems(entries: Sequence[Entry], settings: CohortConfig) -> list[list
             elif name in images:
                 owners[path.resolve()].append((index, name, path))
     _add_duplicate_subjects(entries, problems)
-    _add_shared_files(entries, owners, problems)
+    for uses in owners.values():
+        _add_shared(entries, uses, problems, "file is also given as")
+    for copies in identical(owners):
+        _add_shared(
+            entries, [use for path in copies for use in owners[path]], problems, "has the same content as"
+        )
     return problems
 
 
@@ -96,17 +103,18 @@ def _add_duplicate_subjects(entries: Sequence[Entry], problems: list[list[Proble
             problems[index].append(Problem(identity, file, what, remedy))
 
 
-def _add_shared_files(
-    entries: Sequence[Entry],
-    owners: Mapping[Path, Sequence[tuple[int, str, Path]]],
-    problems: list[list[Problem]],
+def _add_shared(
+    entries: Sequence[Entry], uses: Sequence[tuple[int, str, Path]], problems: list[list[Problem]], how: str
 ) -> None:
-    """Report image files that have two names: a mistake in the list that can leak a patient into the test."""
-    for uses in owners.values():
-        users = {(entries[index].center, entries[index].id, name) for index, name, _ in uses}
-        for index, name, path in uses if len(users) > 1 else ():
-            entry = entries[index]
-            others = sorted(users - {(entry.center, entry.id, name)})
-            listed = ", ".join(f"{label} of {identity}" for _, identity, label in others)
-            what = f"the {name} file is also given as {listed}"
-            problems[index].append(Problem(entry.id, path, what, f"correct one of them, {_SKIP}"))
+    """Report an image that has two names: a mistake in the list that can leak a patient into the test."""
+    users = {(entries[index].center, entries[index].id, name) for index, name, _ in uses}
+    for index, name, path in uses if len(users) > 1 else ():
+        entry = entries[index]
+        others = sorted(users - {(entry.center, entry.id, name)})
+        listed = ", ".join(
+            f"{label} of {identity}" + (f" at {center}" if center != entry.center else "")
+            for center, identity, label in others[:MOST_LISTED]
+        )
+        more = f" and {len(others) - MOST_LISTED} more" if len(others) > MOST_LISTED else ""
+        what = f"the {name} {how} {listed}{more}"
+        problems[index].append(Problem(entry.id, path, what, f"correct one of them, {_SKIP}"))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from study.cohort.aliases import used_names
 from study.cohort.filenames import folders_named, images_by_suffix, nifti_files, single_files
-from study.cohort.records import Entry
+from study.cohort.records import Entry, Listing
 from study.config import CohortConfig
 from study.errors import CohortError, Problem
 
 
-def list_isles2022(cohort: CohortConfig) -> list[Entry]:
+def list_isles2022(cohort: CohortConfig) -> Listing:
     """Every session of every subject under `cohort.isles2022.root`; raises CohortError if there is none."""
     root = cohort.isles2022.root or Path()
     subjects = [folder for parent in (root / "rawdata", root) for folder in folders_named(parent, "sub-")]
@@ -27,7 +27,7 @@ def list_isles2022(cohort: CohortConfig) -> list[Entry]:
         what = "no folder sub-* in it, nor in its rawdata"
         remedy = "give the folder that holds sub-strokecase0001, … (or rawdata) and derivatives"
         raise CohortError([Problem("cohort.isles2022.root", root.absolute(), what, remedy)])
-    return [entry for subject in subjects for entry in _sessions(cohort, root, subject)]
+    return Listing(tuple(entry for subject in subjects for entry in _sessions(cohort, root, subject)))
 
 
 def _sessions(cohort: CohortConfig, root: Path, subject: Path) -> list[Entry]:

@@ -12,31 +12,35 @@ from pathlib import Path
 
 from study.cohort.aliases import find_stand_ins, substitute
 from study.cohort.checks import find_problems
+from study.cohort.mixups import find_mixups, refusals, trusted
 from study.cohort.pseudonyms import key_file, pseudonym, read_key, read_or_make_key
-from study.cohort.records import Cohort, Entry, Subject
+from study.cohort.records import Cohort, Entry, Listing, Subject
 from study.config import CohortConfig
 from study.config.parts import find_part
-from study.errors import CohortError, Problem
+from study.errors import CohortError, Problem, Remark
+from study.machine.progress import Progress, unwatched
 
 PHANTOM = "phantom"  # the one reader whose files are made here, if need be
 
 
-def load_cohort(settings: CohortConfig, phantom_root: Path) -> Cohort:
+def load_cohort(settings: CohortConfig, phantom_root: Path, progress: Progress = unwatched) -> Cohort:
     """All subjects of all sources; phantoms that do not exist yet are simulated.
 
     Args:
         settings: the section `cohort`.
         phantom_root: folder of all simulated cohorts.
+        progress: told of each phantom that is simulated.
 
     Raises:
         CohortError: every problem of every subject. With `cohort.on_error=skip` such subjects are left out
-            and counted; a source that cannot be listed, or a cohort without subjects, remains an error.
+            and counted; a source that cannot be listed, names that may be mixed up (unless `cohort.names=trust`), or a
+            cohort without subjects, remains an error.
     """
     if PHANTOM in settings.sources:
         from study.phantoms import simulate_phantoms
 
         plan_cohort(settings, phantom_root)  # reports mistakes in other sources before the long simulation
-        simulate_phantoms(settings.phantom, phantom_root)
+        simulate_phantoms(settings.phantom, phantom_root, progress)
     secret = read_or_make_key(key_file(settings)) if settings.pseudonymise else None
     return _join(settings, phantom_root, secret, phantoms_on_disk=True)
 
@@ -60,6 +64,7 @@ def _join(
     settings = settings.model_copy(update={"phantom": phantom})
     entries: list[Entry] = []
     failures: list[Problem] = []
+    remarks: list[Remark] = []
     for source in dict.fromkeys(settings.sources):
         try:
             listed = _list_source(source, settings)
@@ -67,9 +72,15 @@ def _join(
             failures += error.problems
         else:
             pending = source == PHANTOM and not phantoms_on_disk
-            entries += [replace(entry, pending=pending) for entry in listed]
+            entries += [replace(entry, pending=pending) for entry in listed.entries]
+            remarks += listed.remarks
     entries.sort(key=_order)
     subjects = _numbered(entries) if secret is None else _hashed(entries, secret)
+    mixups = find_mixups(subjects)
+    if settings.names == "trust":
+        remarks += trusted(mixups)
+    else:
+        failures += refusals(mixups)
     named = [replace(entry, id=subject.label) for entry, subject in zip(entries, subjects, strict=True)]
     checked = zip(subjects, find_problems(named, settings), strict=True)
     problems = [[subject.shown(problem) for problem in several] for subject, several in checked]
@@ -80,17 +91,18 @@ def _join(
     if not kept:
         nothing = Problem("cohort", None, "no subject is left", "fix the problems above, or add a source")
         raise CohortError([*found, nothing])
-    return Cohort(kept, skipped=len(entries) - len(kept), problems=found)
+    return Cohort(kept, skipped=len(entries) - len(kept), problems=found, remarks=tuple(remarks))
 
 
-def _list_source(source: str, settings: CohortConfig) -> list[Entry]:
+def _list_source(source: str, settings: CohortConfig) -> Listing:
     """What a reader lists, with absolute paths and stand-ins; raises CohortError where it cannot read its source."""
     try:
-        return [_settled(entry, settings) for entry in find_part("readers", source)(settings)]
+        listed: Listing = find_part("readers", source)(settings)
     except OSError as error:
         file = Path(error.filename) if error.filename else None
         what, remedy = f"cannot be listed ({error.strerror})", "allow reading it, or correct the path"
         raise CohortError([Problem(f"cohort.{source}", file, what, remedy)]) from None
+    return replace(listed, entries=tuple(_settled(entry, settings) for entry in listed.entries))
 
 
 def _settled(entry: Entry, settings: CohortConfig) -> Entry:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from study.cohort.filenames import NIFTI_ENDINGS, modality_named, nifti_files
-from study.cohort.records import Entry
+from study.cohort.records import Entry, Listing
 from study.cohort.text import Unusable, read_json
 from study.config import CohortConfig
 from study.errors import CohortError, Problem
@@ -25,7 +25,7 @@ _IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>[0-9]{4})")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
-def list_nnunet(cohort: CohortConfig) -> list[Entry]:
+def list_nnunet(cohort: CohortConfig) -> Listing:
     """Every case of imagesTr and labelsTr; raises CohortError for an unusable dataset.json."""
     root = cohort.nnunet.root or Path()
     description = _read_description(root / "dataset.json")
@@ -37,7 +37,7 @@ def list_nnunet(cohort: CohortConfig) -> list[Entry]:
     if not cases:
         remedy = "give the folder that holds imagesTr and labelsTr"
         raise _refusal(root / "imagesTr", "no NIfTI file in it", remedy)
-    return [
+    entries = [
         Entry(
             id=case,
             patient=case,
@@ -48,6 +48,7 @@ def list_nnunet(cohort: CohortConfig) -> list[Entry]:
         )
         for case in cases
     ]
+    return Listing(tuple(entries))
 
 
 def _images(

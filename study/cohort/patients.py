@@ -12,8 +12,8 @@ Patient = tuple[str, str]
 Use = Literal["train", "validation", "test"]
 USES: tuple[Use, ...] = ("train", "validation", "test")
 
-# A plain number, "sub-012", "patient 7": every center counts anew, so equal ids are different people.
-_GENERIC = re.compile(r"(sub|subject|patient|pat|pt|p|case|id)?[-_ ]?0*\d{1,4}", re.IGNORECASE)
+# A plain number, "sub-012", "patient 7", "s3": every center counts anew, so equal ids are different people.
+_GENERIC = re.compile(r"(sub|subj|subject|patient|pat|pt|case|id|[a-z])?[-_ ]?0*\d{1,4}", re.IGNORECASE)
 
 
 def patient_of(subject: Subject) -> Patient:

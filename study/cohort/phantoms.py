@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.cohort.records import Entry
+from study.cohort.records import Entry, Listing
 from study.config import CohortConfig
 from study.phantoms import PhantomSubject, phantom_files, phantom_folder, phantom_roster
 
 
-def list_phantoms(cohort: CohortConfig) -> list[Entry]:
+def list_phantoms(cohort: CohortConfig) -> Listing:
     """Every phantom that `cohort.phantom` asks for, with the files that it has or will have."""
     folder = phantom_folder(cohort.phantom, cohort.phantom.root or Path())
-    return [_entry(subject, folder) for subject in phantom_roster(cohort.phantom)]
+    return Listing(tuple(_entry(subject, folder) for subject in phantom_roster(cohort.phantom)))
 
 
 def _entry(subject: PhantomSubject, folder: Path) -> Entry:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from study.errors import Problem
+from study.errors import Problem, Remark
 
 OCCLUSIONS = ("proximal", "distal")
 MASKS = ("lesion", "thrombus", "brain")
@@ -48,6 +48,19 @@ class Entry:
             stand_ins=self.stand_ins,
             pseudonymous=pseudonymous,
         )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a reader finds in its source.
+
+    Attributes:
+        entries: one for each examination.
+        remarks: on the source as a whole, such as columns that are not used.
+    """
+
+    entries: tuple[Entry, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,13 +133,19 @@ class Subject:
 
 @dataclass(frozen=True)
 class Cohort:
-    """All subjects of a study, sorted by center and id."""
+    """All subjects of a study, sorted by center and id.
+
+    Attributes:
+        subjects: those that can be used.
+        skipped: number of subjects left out because of problems, with cohort.on_error=skip.
+        problems: of the skipped subjects; they name ids and files: for the terminal only.
+        remarks: on tables and names; they name no subject.
+    """
 
     subjects: tuple[Subject, ...]
-    skipped: int = 0  # subjects left out because of problems, with cohort.on_error=skip
-    problems: tuple[
-        Problem, ...
-    ] = ()  # of the skipped subjects; they name ids and files: for the terminal only
+    skipped: int = 0
+    problems: tuple[Problem, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def centers(self) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
-"""Remarks on a split cohort: subjects that are not used, and stand-ins."""
+"""Remarks on a split cohort: on its tables and names, rare modalities, subjects that are not used, stand-ins."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
+from study.cohort.modalities import rare_modalities
 from study.cohort.records import Cohort, Splits, Subject
 from study.config import CohortConfig
 
@@ -15,13 +16,19 @@ def set_apart(subject: Subject, settings: CohortConfig) -> bool:
 
 
 def remarks(cohort: Cohort, splits: Splits, settings: CohortConfig) -> list[str]:
-    """Lines that count the subjects that are not used, by reason, and the stand-ins among those that are."""
+    """What a user should know of a split cohort and may not mean, a line each."""
     used = set(splits.used)
+    if splits.train:
+        learnt = [cohort[key] for key in splits.train]
+        rare = rare_modalities(learnt, settings.modalities, "training subjects")
+    else:
+        rare = rare_modalities([cohort[key] for key in splits.used], settings.modalities, "subjects")
     unused: dict[str, list[Subject]] = {}
     for subject in cohort.subjects:
         if subject.key not in used:
             unused.setdefault(_why_unused(subject, settings), []).append(subject)
-    lines = [f"{reason}: {_counted(subjects)}" for reason, subjects in sorted(unused.items())]
+    lines = [*map(str, cohort.remarks), *map(str, rare)]
+    lines += [f"{reason}: {_counted(subjects)}" for reason, subjects in sorted(unused.items())]
     pairs: dict[tuple[str, str], list[Subject]] = {}
     for subject in cohort.subjects:
         for modality, other in subject.stand_ins.items() if subject.key in used else ():

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from study.cohort.fixed_splits import read_fixed
+from study.cohort.names import closest
 from study.cohort.patients import Patient, Use, patient_of, shuffled
 from study.cohort.records import Cohort, Splits, Subject
 from study.cohort.remarks import set_apart
@@ -83,7 +84,7 @@ def _seen_centers(
         seen = tuple(center for center in there if center not in settings.unseen)
     judging = tuple(center for center in seen if center in there)
     problems = [
-        f"{path}: no center {', '.join(wrong)}; there are {', '.join(right)}"
+        f"{path}: no center {', '.join(wrong)}; there are {', '.join(right)}{_meant(wrong, right)}"
         for path, names, legal, right in (
             ("cohort.seen", settings.seen or (), known, there),
             ("cohort.unseen", () if default else settings.unseen, known, there),
@@ -94,6 +95,11 @@ def _seen_centers(
     if problems:
         raise ConfigError(problems)
     return seen
+
+
+def _meant(wrong: Sequence[str], right: Sequence[str]) -> str:
+    near = [center for name in wrong if (center := closest(name, right))]
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def _deal(

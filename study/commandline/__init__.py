@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from study.commandline.arguments import parse_pairs, usage
-from study.commandline.command import run_command
+from study.commandline.command import WHOLE, Command, DebugKey, Given, OtherKeys, OwnKeys, Settings
 from study.commandline.configured import run_configured
-from study.commandline.progress import Say, say
+from study.commandline.progress import Say, Show, say, shown
+from study.commandline.running import run_command
 
-__all__ = ["Say", "parse_pairs", "run_command", "run_configured", "say", "usage"]
+__all__ = [
+    "WHOLE",
+    "Command",
+    "DebugKey",
+    "Given",
+    "OtherKeys",
+    "OwnKeys",
+    "Say",
+    "Settings",
+    "Show",
+    "run_command",
+    "run_configured",
+    "say",
+    "shown",
+]

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.errors import ConfigError
+
+if TYPE_CHECKING:
+    from yaml import YAMLError
 
 __all__ = ["BOUNDED", "UNFORESEEN", "check_yaml", "load_yaml", "register_bounded_files"]
 
@@ -19,6 +22,20 @@ DEEPEST = 50  # levels
 LONGEST = 4_000  # characters of a value; Python refuses numbers of more than 4,300 digits
 # What Hydra, OmegaConf and YAML raise besides their own errors: `trainer=null`, `!!int ""`, a name that is too long.
 UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError)
+OPEN_END = "found unexpected end of stream"
+IN_BRACKETS = "expected ',' or"
+NO_PAIR = "could not find expected ':'"
+AT_THE_BEGINNING = (OPEN_END, IN_BRACKETS, NO_PAIR)  # PyYAML notices at the end of what is not closed
+IN_WORDS = {  # what PyYAML finds, by how it begins to say so
+    "found character '\\t'": "is indented by a tab; indent by spaces",
+    "mapping values are not allowed here": "has a colon where none can stand; put text that has one in quotes",
+    "expected <block end>": "is indented otherwise than the lines above; align it with them",
+    IN_BRACKETS: "opens a bracket that is not closed, or lacks a comma behind it; add it",
+    NO_PAIR: "is no `key: value`; write one",
+    "found duplicate key": "has a key twice; leave one of them out",
+    "found character": "has text that begins with a sign of YAML; put it in quotes",
+    OPEN_END: "has quotes that are not closed; close them",
+}
 BOUNDED = "bounded"  # the scheme of a folder whose files Hydra reads within these limits
 
 
@@ -36,8 +53,19 @@ def load_yaml(path: Path) -> Any:
     check_yaml(text, str(path))
     try:
         return OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
-    except (YAMLError, OmegaConfBaseException, *UNFORESEEN) as error:
-        raise ConfigError([f"{path}: is not YAML; {' '.join(str(error).split())}"]) from None
+    except YAMLError as error:
+        raise ConfigError([f"{path}{yaml_fault(error)}"]) from None
+    except (OmegaConfBaseException, *UNFORESEEN) as error:
+        raise ConfigError([f"{path}: is not YAML ({' '.join(str(error).split())}); correct it"]) from None
+
+
+def yaml_fault(error: YAMLError) -> str:
+    """Where a file is no YAML, and why, to be put behind its name."""
+    what = getattr(error, "problem", None) or str(error)
+    in_words = next((words for begin, words in IN_WORDS.items() if what.startswith(begin)), None)
+    mark = getattr(error, "context_mark" if what.startswith(AT_THE_BEGINNING) else "problem_mark", None)
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{place}: {in_words or f'is not YAML ({what}); correct it'}"
 
 
 def check_yaml(text: str, where: str) -> None:
@@ -105,6 +133,7 @@ def register_bounded_files() -> None:
     from hydra._internal.core_plugins.file_config_source import FileConfigSource
     from hydra.core.plugins import Plugins
     from hydra.plugins.config_source import ConfigResult
+    from yaml import YAMLError
 
     class BoundedConfigSource(FileConfigSource):  # type: ignore[misc]
         """A folder of the user's own choices."""
@@ -116,6 +145,9 @@ def register_bounded_files() -> None:
         def load_config(self, config_path: str) -> ConfigResult:
             file = Path(self.path) / self._normalize_file_name(config_path)
             check_yaml(_read(file), str(file))
-            return super().load_config(config_path)
+            try:
+                return super().load_config(config_path)
+            except YAMLError as error:
+                raise ConfigError([f"{file}{yaml_fault(error)}"]) from None
 
     Plugins.instance().register(BoundedConfigSource)

@@ -1,38 +1,40 @@
-"""Commands that take the whole configuration: `group=choice key=value …`, `--help`, `--cfg job`."""
+"""Commands that take the whole configuration, composed and validated."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from study.commandline.composition import compose, to_yaml
-from study.commandline.help import help_text
-from study.commandline.overrides import take_cfg_job
+from study.commandline.command import Command, Given, Own
+from study.commandline.composition import compose_settings, to_yaml
+from study.commandline.progress import say
 from study.config import Config
+
+__all__ = ["run_configured"]
 
 
 def run_configured(
-    command: str,
-    purpose: str,
+    command: Command[Own],
     arguments: Sequence[str],
-    run: Callable[[Config], None],
-    defaults: Sequence[str] = (),
+    body: Callable[[Config, Own], None],
+    defaults: Mapping[str, str] | None = None,
 ) -> None:
-    """Compose the configuration and run a command with it, or show the help (`--help`) or the configuration.
+    """Do what the arguments say: show the help or the configuration (`--cfg job`), or call `body` with it.
 
     Args:
-        command: module of the command, for the help.
-        purpose: the first lines of the help.
+        command: takes the whole configuration.
         arguments: as typed.
-        run: what the command does.
-        defaults: arguments that typed ones override.
+        body: what the command does with the configuration and its own keys.
+        defaults: key to value as typed, for keys that are not given.
+
+    Raises:
+        ConfigError: lists every mistake with its path.
     """
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(f"{help_text(command, purpose)}\n")
-        return
-    arguments, show = take_cfg_job(arguments)
-    config = compose([*defaults, *arguments])
-    if show:
-        sys.stdout.write(to_yaml(config))
-    else:
-        run(config)
+
+    def compose(given: Given[Own]) -> None:
+        config = compose_settings(given.settings._replace(pairs={**(defaults or {}), **given.settings.pairs}))
+        if given.shows_config:
+            say(to_yaml(config).rstrip())
+        else:
+            body(config, given.own)
+
+    command.run(arguments, compose)

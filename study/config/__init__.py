@@ -6,10 +6,10 @@ search-space key, its MLflow parameter and its key in `parameters.json`.
 
 from __future__ import annotations
 
-from study.config.addresses import hide_passwords, with_password
+from study.config.addresses import Address, hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
-from study.config.evaluation import Blending, Evaluation
+from study.config.evaluation import Average, Blending, Evaluation, Subsets
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
@@ -21,13 +21,15 @@ from study.config.schedule import Schedule
 from study.config.section import Count, Fraction, Positive, Section
 from study.config.sources import Phantom
 from study.config.splits import SplitsConfig
-from study.config.study import Study
+from study.config.study import Study, StudyPlace
 from study.config.technique import Cotraining, Head, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
 
 __all__ = [
+    "Address",
+    "Average",
     "Blending",
     "CohortConfig",
     "Config",
@@ -54,6 +56,8 @@ __all__ = [
     "SplitsConfig",
     "Step",
     "Study",
+    "StudyPlace",
+    "Subsets",
     "Tracking",
     "Trainer",
     "Transfer",

@@ -9,6 +9,7 @@ from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
 from study.config.modality_dropout import ModalityDropout
 from study.config.model import Model
+from study.config.nearest import did_you_mean
 from study.config.objective import Objective
 from study.config.study import Study
 from study.config.technique import Cotraining
@@ -20,7 +21,7 @@ def check_droppable(dropout: ModalityDropout, cohort: CohortConfig) -> None:
     if unknown := sorted(set(dropout.droppable) - set(cohort.modalities)):
         raise ValueError(
             f"modality_dropout.droppable: {', '.join(unknown)} is not among "
-            f"cohort.modalities ({', '.join(cohort.modalities)})"
+            f"cohort.modalities ({', '.join(cohort.modalities)}){did_you_mean(unknown[0], cohort.modalities)}"
         )
     if dropout.keep_at_least > len(cohort.modalities):
         raise ValueError(
@@ -35,6 +36,7 @@ def check_imaging(imaging: Imaging, cohort: CohortConfig) -> None:
     if imaging.reference is not None and imaging.reference not in modalities:
         raise ValueError(
             f"imaging.reference: {imaging.reference} is not among cohort.modalities ({', '.join(modalities)})"
+            f"{did_you_mean(imaging.reference, modalities)}"
         )
     if wrong := [name for name in own if name not in modalities or own.count(name) > 1]:
         raise ValueError(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from study.config.known import known
 from study.config.modalities import JOINER
 from study.config.own_settings import SettingsByName
-from study.config.section import LocalPath, Section
+from study.config.section import LIST_OF_ONE, LocalPath, Names, Section
 from study.config.sources import Bids, Isles2022, NnunetRaw, Phantom
 from study.config.splits import SplitsConfig
 
@@ -19,27 +19,25 @@ Source = Annotated[str, known("readers")]
 class CohortConfig(Section):
     """Whose scans, which modalities in which order, what is segmented, and which centers are learnt from."""
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)] = Field(
+    sources: Annotated[tuple[Source, ...], LIST_OF_ONE, Field(min_length=1)] = Field(
         ("phantom",), description="layouts of the data sets; all subjects form one cohort"
     )
     path: LocalPath | None = Field(None, description="for source manifest: the CSV or JSON file")
-    phantom: Phantom = Phantom()
-    isles2022: Isles2022 = Isles2022()
-    nnunet: NnunetRaw = NnunetRaw()
-    bids: Bids = Bids()
-    modalities: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    phantom: Phantom = Field(default_factory=Phantom)
+    isles2022: Isles2022 = Field(default_factory=Isles2022)
+    nnunet: NnunetRaw = Field(default_factory=NnunetRaw)
+    bids: Bids = Field(default_factory=Bids)
+    modalities: Annotated[Names, Field(min_length=1)] = Field(
         ("DWI", "ADC", "B0"), description="in the order of the network's input channels"
     )
-    modality_aliases: dict[str, tuple[str, ...]] = Field(
+    modality_aliases: dict[str, Names] = Field(
         {},
         description="sequences that may stand in for an absent modality, the preferred first: {SWAN: [SWI]}",
     )
     target: Literal["lesion", "thrombus"] = Field("lesion", description="what is segmented")
-    seen: tuple[str, ...] | None = Field(
-        None, description="centers to learn from; null: all that are not unseen"
-    )
-    unseen: tuple[str, ...] = Field(("ISLES",), description="centers that are only tested on")
-    splits: SplitsConfig = SplitsConfig()
+    seen: Names | None = Field(None, description="centers to learn from; null: all that are not unseen")
+    unseen: Names = Field(("ISLES",), description="centers that are only tested on")
+    splits: SplitsConfig = Field(default_factory=SplitsConfig)
     controls: Literal["include", "separate", "exclude"] = Field(
         "separate",
         description="control scans: used like any other; evaluated apart, of patients who are not learnt from; "
@@ -47,6 +45,11 @@ class CohortConfig(Section):
     )
     on_error: Literal["stop", "skip"] = Field(
         "stop", description="subjects with problems: stop, or leave them out and count them"
+    )
+    names: Literal["check", "trust"] = Field(
+        "check",
+        description="centers, patients or subjects whose names are alike, and patients at two centers: refused, or "
+        "right as they are, with a remark",
     )
     pseudonymise: bool = Field(
         False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from models import find_model
 from study.config import checks
 from study.config.cohort import CohortConfig
 from study.config.evaluation import Evaluation
@@ -37,7 +38,7 @@ def _address(value: str) -> str:
         return value
     raise ValueError(
         "must be local, auto (on a machine of a cluster, or within `ray job submit`), "
-        "or the address host:port of a cluster's head"
+        f"or the address host:port of a cluster's head, got {value!r}"
     )
 
 
@@ -45,21 +46,21 @@ class Config(Section):
     """The full configuration."""
 
     study: Study
-    objective: Objective = Objective()
-    cohort: CohortConfig = CohortConfig()
-    imaging: Imaging = Imaging()
-    lesion: Lesion = Lesion()
-    modality_dropout: ModalityDropout = ModalityDropout()
-    schedule: Schedule = Schedule()
-    model: Model = Model()
-    head: Head = Head()
-    cotraining: Cotraining = Cotraining()
-    transfer: Transfer = Transfer()
-    trainer: Trainer = Trainer()
-    postprocessing: Postprocessing = Postprocessing()
-    evaluation: Evaluation = Evaluation()
-    tuning: Tuning = Tuning()
-    tracking: Tracking = Tracking()
+    objective: Objective = Field(default_factory=Objective)
+    cohort: CohortConfig = Field(default_factory=CohortConfig)
+    imaging: Imaging = Field(default_factory=Imaging)
+    lesion: Lesion = Field(default_factory=Lesion)
+    modality_dropout: ModalityDropout = Field(default_factory=ModalityDropout)
+    schedule: Schedule = Field(default_factory=Schedule)
+    model: Model = Field(default_factory=Model)
+    head: Head = Field(default_factory=Head)
+    cotraining: Cotraining = Field(default_factory=Cotraining)
+    transfer: Transfer = Field(default_factory=Transfer)
+    trainer: Trainer = Field(default_factory=Trainer)
+    postprocessing: Postprocessing = Field(default_factory=Postprocessing)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    tuning: Tuning = Field(default_factory=Tuning)
+    tracking: Tracking = Field(default_factory=Tracking)
     search_space: dict[str, Any] = Field(
         default_factory=dict, description="what is searched, nested like the configuration"
     )
@@ -93,6 +94,13 @@ class Config(Section):
     def inputs(self) -> tuple[str, ...]:
         """The modalities that the network is built for, in the cohort's order."""
         return self.cohort.modalities if self.model.inputs is None else split_modalities(self.model.inputs)
+
+    @property
+    def pretraining_epochs(self) -> int:
+        """Epochs of the first of a trial's two trainings; 0 where there is one."""
+        needed = "cotraining" if self.cotraining.enabled else find_model(self.model.name).criterion
+        unified = (self.trainer.criterion or needed) == "unified"
+        return self.model.unified.pretraining_epochs if unified else 0
 
     @property
     def cache_root(self) -> Path:

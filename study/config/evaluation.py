@@ -9,13 +9,15 @@ from pydantic import Field
 from study.config.known import known
 from study.config.section import Count, Section
 
+Subsets = Literal["droppable", "all"]
 Blending = Literal["gaussian_logits", "mean_probability"]
+Average = Literal["subjects", "centers"]
 
 
 class Evaluation(Section):
     """How a trained network is judged."""
 
-    subsets: Literal["droppable", "all"] = Field(
+    subsets: Subsets = Field(
         "droppable",
         description="modalities that are given: all, and all but a droppable one in turn; or every non-empty subset",
     )
@@ -24,6 +26,9 @@ class Evaluation(Section):
     )
     empty_dice: Literal["nan", "one"] = Field(
         "one", description="Dice where reference and prediction are empty"
+    )
+    average: Average = Field(
+        "subjects", description="what counts the same in the means of tables: every subject, or every center"
     )
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="of neighbouring windows")
     blending: Blending = Field("gaussian_logits", description="of overlapping windows")
@@ -38,5 +43,5 @@ class Evaluation(Section):
         False, description="settings of their own for subjects that lack a modality"
     )
     bootstrap: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        2000, description="resamples for confidence intervals"
+        2000, description="resamples of a bootstrap: other centers, and the gain of a post-processing"
     )

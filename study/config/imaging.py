@@ -28,6 +28,10 @@ class Imaging(Section):
         "antspyx)",
     )
     normalisation: Literal["zscore", "nyul"] = Field("zscore", description="of intensities inside the brain")
+    implausible: Literal["error", "warn"] = Field(
+        "error",
+        description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC",
+    )
     crop_margin_mm: NotNegative = Field(4.0, description="kept around the brain")
     in_plane_crop: tuple[Count, Count] | None = Field(
         None,

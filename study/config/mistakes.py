@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-__all__ = ["PLAIN", "mistake", "plain", "refusal", "relocated"]
+__all__ = ["PLAIN", "mistake", "plain", "refusal"]
 
 PLAIN = "plain"  # type of a mistake whose message is complete: the value is not repeated behind it
 
@@ -20,20 +20,6 @@ def plain(message: str) -> PydanticCustomError:
 def mistake(message: str, *location: str) -> InitErrorDetails:
     """A mistake with a complete message, at a place below the field that is validated."""
     return InitErrorDetails(type=plain(message), loc=location, input=None)
-
-
-def relocated(error: ValidationError, *above: str) -> list[InitErrorDetails]:
-    """The mistakes of an error, with their messages, at a place further down."""
-    found = []
-    for one in error.errors():
-        message = "required and not given" if one["type"] == "missing" else one["msg"]
-        kind = PydanticCustomError("setting", "{message}", {"message": message})
-        complete = one["type"] in ("missing", PLAIN)
-        location = (*above, *one["loc"])
-        found.append(
-            InitErrorDetails(type=plain(message) if complete else kind, loc=location, input=one["input"])
-        )
-    return found
 
 
 def refusal(mistakes: Sequence[InitErrorDetails]) -> ValidationError:

@@ -10,14 +10,14 @@ from pydantic import Field
 from study.config.known import known
 from study.config.own_settings import SettingsOf
 from study.config.parts import part_settings
-from study.config.section import Count, Fraction, Section
+from study.config.section import Count, Fraction, Names, Section
 
 
 class ModalityDropout(Section):
     """Which modalities are faded out in training, how often, and by which rule (METHODS in docs)."""
 
     policy: Annotated[str, known("policies")] = Field("bernoulli", description="how the dropped are drawn")
-    droppable: tuple[str, ...] = Field(("B0",), description="modalities that may be dropped")
+    droppable: Names = Field(("B0",), description="modalities that may be dropped")
     drop_probability: Fraction = Field(
         0.5, description="q, of policy=bernoulli; the papers' tables list it as 1-p"
     )

@@ -111,10 +111,10 @@ class Model(Section):
         0.2, description="of the networks whose papers have it"
     )
     slices: Annotated[int, Field(ge=2, le=64)] = Field(12, description="s, of the recurrent networks")
-    recurrent: Recurrent = Recurrent()
-    attention: Attention = Attention()
-    unified: Unified = Unified()
-    densenet: DenseNet = DenseNet()
+    recurrent: Recurrent = Field(default_factory=Recurrent)
+    attention: Attention = Field(default_factory=Attention)
+    unified: Unified = Field(default_factory=Unified)
+    densenet: DenseNet = Field(default_factory=DenseNet)
     settings: Annotated[Any, SettingsOf("name", _model_settings)] = Field(
         {}, description="own settings of a network of an installed package"
     )

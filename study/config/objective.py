@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from study.config.section import NotNegative, Section
+from study.config.section import Names, NotNegative, Section
 
 
 class Objective(Section):
@@ -13,7 +13,7 @@ class Objective(Section):
     full: NotNegative = Field(0.5, description="weight of the mean with all modalities")
     missing: NotNegative = Field(0.5, description="weight of the mean over subsets that lack a modality")
     worst_center: NotNegative = Field(0.0, description="weight of the worst center's mean")
-    centers: tuple[str, ...] | None = Field(None, description="seen centers that count; null: all")
+    centers: Names | None = Field(None, description="seen centers that count; null: all")
 
     @model_validator(mode="after")
     def _some_weight(self) -> Objective:

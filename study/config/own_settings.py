@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
-from study.config.mistakes import mistake, plain, refusal, relocated
+from study.config.explaining import relocated
+from study.config.mistakes import mistake, plain, refusal
+from study.config.nearest import no_such_key
 from study.config.parts import part_names, part_settings
 
 __all__ = ["OWN", "PartSettings", "SettingsByName", "SettingsOf", "chooser_of"]
@@ -22,7 +24,7 @@ OWN = "settings"  # the key of a part's own settings in the section that chooses
 class PartSettings(BaseModel):
     """The own settings of parts of installed packages, by the part's name; empty where there are none."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class SettingsByName:
                 elif name in given:
                     raise refusal([mistake("no part of this name has settings of its own")])
             except ValidationError as error:
-                problems += relocated(error, name)
+                problems += relocated(PartSettings, error, name)
         if problems:
             raise refusal(problems)
         return PartSettings(**read)
@@ -102,8 +104,7 @@ def _read_settings(wanted: type | None, owner: str, value: Any) -> Any:
         return value
     given = _mapping(value)
     legal = _fields(wanted)
-    has = f"{owner} has {', '.join(legal)}" if legal else f"{owner} has no settings of its own"
-    problems = [mistake(f"no such key; {has}", name) for name in given if name not in legal]
+    problems = [mistake(_no_setting(legal, owner, name), name) for name in given if name not in legal]
     if wanted is None:
         if problems:
             raise refusal(problems)
@@ -113,10 +114,14 @@ def _read_settings(wanted: type | None, owner: str, value: Any) -> Any:
             {name: given[name] for name in legal if name in given}
         )
     except ValidationError as error:
-        problems += relocated(error)
+        problems += relocated(wanted, error)
     if problems:
         raise refusal(problems)
     return read
+
+
+def _no_setting(legal: Sequence[str], owner: str, name: str) -> str:
+    return no_such_key(legal, owner, name) if legal else f"no such key; {owner} has no settings of its own"
 
 
 def _fields(wanted: type | None) -> tuple[str, ...]:

@@ -35,14 +35,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint
+from typing import Any
 
-if TYPE_CHECKING:
-    from importlib.metadata import SelectableGroups  # what Python 3.11 gives; gone from 3.12
+from models import entry_points_of
+from study.config.nearest import did_you_mean
 
 __all__ = [
     "PARTS",
@@ -185,9 +184,7 @@ def must_be_one_of(names: Sequence[str], given: str) -> str:
     """What is wrong with a name that is none of these, with the nearest one."""
     if not names:
         return f"there is none to choose from, as no installed package adds one, got {given!r}"
-    near = get_close_matches(given, names, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"must be one of {', '.join(names)}, got {given!r}{hint}"
+    return f"must be one of {', '.join(names)}, got {given!r}{did_you_mean(given, names)}"
 
 
 def _is_ours(kind: str, name: str) -> bool:
@@ -204,15 +201,9 @@ def _places(kind: str, path: tuple[str, ...]) -> Mapping[str, tuple[str | EntryP
         path: `sys.path`, on which packages are looked for.
     """
     places: dict[str, tuple[str | EntryPoint, ...]] = {name: (place,) for name, place in PARTS[kind].items()}
-    for point in _entry_points(path).select(group=f"fadeout.{kind}"):
+    for point in entry_points_of(f"fadeout.{kind}"):
         places[point.name] = (*places.get(point.name, ()), point)
     return dict(sorted(places.items()))
-
-
-@cache
-def _entry_points(path: tuple[str, ...]) -> EntryPoints | SelectableGroups:
-    """Those of all packages on `sys.path`; kept, as every validation asks and a search takes 5 ms."""
-    return entry_points()
 
 
 @cache

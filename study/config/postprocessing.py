@@ -52,10 +52,10 @@ class Postprocessing(Section):
         ("threshold", "remove_small"), description="in this order; threshold first, each at most once"
     )
     threshold: Threshold = Field(0.5, description="lowest probability of a voxel in the mask")
-    remove_small: RemoveSmall = RemoveSmall()
-    keep_biggest: KeepBiggest = KeepBiggest()
-    near_lesion: NearLesion = NearLesion()
-    grow: Grow = Grow()
+    remove_small: RemoveSmall = Field(default_factory=RemoveSmall)
+    keep_biggest: KeepBiggest = Field(default_factory=KeepBiggest)
+    near_lesion: NearLesion = Field(default_factory=NearLesion)
+    grow: Grow = Field(default_factory=Grow)
     settings: Annotated[Any, SettingsByName((("steps", "steps"),))] = Field(
         {}, description="own settings of steps of installed packages, by the step's name"
     )

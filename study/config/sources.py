@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from study.config.section import Count, Fraction, LocalPath, Section, Seed
+from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
 
 class Phantom(Section):
@@ -14,9 +14,9 @@ class Phantom(Section):
 
     size: Literal["small", "full"] = Field("small", description="of the images, and the number of subjects")
     seed: Seed = Field(0, description="of anatomy, lesions and acquisition")
-    centers: tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...] = Field(
-        ("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated"
-    )
+    centers: Annotated[
+        tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...], LIST_OF_ONE
+    ] = Field(("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated")
     subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
     randomisation: Fraction = Field(
         0.0,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from study.config.mistakes import PLAIN
+from study.config.explaining import explained
 from study.errors import ConfigError
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def validate_section(section: type[S], content: Mapping[str, Any]) -> S:
+def validate_section(section: type[S], content: Mapping[str, Any], more: Sequence[str] = ()) -> S:
     """The frozen section that nested content makes.
+
+    Args:
+        section: its type.
+        content: nested like the section.
+        more: further keys that may be meant by an unknown one.
 
     Raises:
         ConfigError: lists every mistake with its dotted path and the legal values.
@@ -23,7 +27,7 @@ def validate_section(section: type[S], content: Mapping[str, Any]) -> S:
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        raise ConfigError([_describe(section, detail) for detail in error.errors()]) from None
+        raise ConfigError(explained(section, error, more)) from None
 
 
 def keys_of(section: type[BaseModel], path: str) -> tuple[str, ...]:
@@ -36,28 +40,3 @@ def keys_of(section: type[BaseModel], path: str) -> tuple[str, ...]:
             return ()
         section = field.annotation
     return tuple(section.model_fields)
-
-
-def no_such_key(legal: Sequence[str], where: str, given: str) -> str:
-    """What is wrong with a key that a section does not have, with its keys and the nearest one."""
-    near = get_close_matches(given, legal, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"no such key; {where} has {', '.join(legal)}{hint}"
-
-
-def _describe(section: type[BaseModel], detail: Any) -> str:
-    location = [str(part) for part in detail["loc"]]
-    path = ".".join(location)
-    if detail["type"] == "extra_forbidden":
-        parent = ".".join(location[:-1])
-        return f"{path}: {no_such_key(keys_of(section, parent), parent or 'the configuration', location[-1])}"
-    if detail["type"] == "missing":
-        return f"{path}: required and not given"
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == PLAIN:
-        return f"{path}: {message}"
-    if not path:
-        return message
-    given = detail["input"]
-    shown = "" if isinstance(given, dict) else f", got {given!r}"
-    return f"{path}: {message}{shown}"

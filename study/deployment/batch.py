@@ -8,7 +8,8 @@ from pathlib import Path
 
 from study.deployment.folders import Case, Found
 from study.deployment.lesion_first import LesionFirst
-from study.deployment.predictor import Prediction
+from study.deployment.listing import DECIMALS, Listed, write_list
+from study.deployment.predictor import Implausible, Prediction
 from study.errors import CohortError, Problem
 
 Progress = Callable[[Sequence[Case]], Iterable[Case]]
@@ -19,19 +20,27 @@ class Predicted:
     """The outcome for a folder.
 
     Attributes:
-        subjects: number of subjects found.
-        remarks: what a reader of the masks must know about the inputs, each with the subjects it applies to.
+        listed: of each subject, what was predicted or why it could not be.
         problems: why some subjects could not be predicted.
     """
 
-    subjects: int
-    remarks: dict[str, list[str]]
+    listed: tuple[Listed, ...]
     problems: tuple[Problem, ...]
 
     @property
     def failed(self) -> int:
         """Number of subjects that could not be predicted."""
-        return len({problem.subject for problem in self.problems})
+        return sum(one.mask is None for one in self.listed)
+
+    @property
+    def remarks(self) -> dict[str, list[str]]:
+        """What a reader of the masks must know about the inputs, each with the subjects it applies to."""
+        return _by_text((one.subject, one.remarks) for one in self.listed)
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """Why not to rely on predictions, each with the subjects it applies to."""
+        return _by_text((one.subject, one.warnings) for one in self.listed)
 
 
 def predict_folder(
@@ -42,8 +51,11 @@ def predict_folder(
     *,
     progress: Progress = lambda cases: cases,
     on_fault: Callable[[Exception], None] = lambda error: None,
+    implausible: Implausible = "error",
 ) -> Predicted:
-    """Predict all subjects of a folder and write their masks, `<subject>_mask.nii.gz`.
+    """Predict all subjects of a folder and write their masks, `<subject>_mask.nii.gz`, and the list of them.
+
+    The list is written at the end, also if that is an interrupt.
 
     Args:
         bundles: the bundle, and optionally one that finds lesions for it.
@@ -52,24 +64,28 @@ def predict_folder(
         probability: folder of the probability maps; None writes none.
         progress: wraps the subjects, to show progress.
         on_fault: receives exceptions other than `CohortError` that a subject's files cause, to show their traceback.
+        implausible: as for `Bundle.predict`.
     """
     problems: list[Problem] = []
-    remarks: dict[str, list[str]] = {}
-    for case in progress(found.cases):
-        mask = out / f"{case.name}_mask.nii.gz"
-        target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
-        try:
-            for remark in _predict_case(bundles, case, mask, target):
-                remarks.setdefault(remark, []).append(case.name)
-        except CohortError as error:
-            problems += error.problems
-        except Exception as error:  # no exception from one subject's files may stop the others
-            on_fault(error)
-            what = f"{type(error).__name__}: {error}"
-            problems.append(
-                Problem(case.name, None, what, "check its files, or run it alone with debug=true")
-            )
-    return Predicted(len(found.cases), remarks, tuple(problems))
+    listed: list[Listed] = []
+    try:
+        for case in progress(found.cases):
+            mask = out / f"{case.name}_mask.nii.gz"
+            target = None if probability is None else probability / f"{case.name}_probability.nii.gz"
+            try:
+                listed.append(_predict_case(bundles, case, mask, target, implausible))
+            except CohortError as error:
+                problems += error.problems
+                listed.append(_failed(case, error.problems))
+            except Exception as error:  # no exception from one subject's files may stop the others
+                on_fault(error)
+                what = f"{type(error).__name__}: {error}"
+                problem = Problem(case.name, None, what, "check its files, or run it alone with debug=true")
+                problems.append(problem)
+                listed.append(_failed(case, [problem]))
+    finally:
+        write_list(out, bundles.bundle.manifest, listed)
+    return Predicted(tuple(listed), tuple(problems))
 
 
 def remarks_on(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
@@ -78,9 +94,36 @@ def remarks_on(bundles: LesionFirst, prediction: Prediction) -> tuple[str, ...]:
     return (*prediction.remarks, *(["without a lesion (near_lesion is skipped)"] if lacks_lesion else []))
 
 
-def _predict_case(bundles: LesionFirst, case: Case, mask: Path, probability: Path | None) -> tuple[str, ...]:
+def _predict_case(
+    bundles: LesionFirst, case: Case, mask: Path, probability: Path | None, implausible: Implausible
+) -> Listed:
     if case.problems:
         raise CohortError(case.problems)
-    prediction = bundles.predict(case.images, brain=case.brain, lesion=case.lesion, name=case.name)
+    prediction = bundles.predict(
+        case.images, brain=case.brain, lesion=case.lesion, name=case.name, implausible=implausible
+    )
     prediction.write(mask, probability)
-    return remarks_on(bundles, prediction)
+    components = prediction.components_ml
+    return Listed(
+        subject=case.name,
+        mask=mask.name,
+        given=tuple(name for name in bundles.bundle.manifest.modalities if name not in prediction.absent),
+        volume_ml=round(prediction.volume_ml, DECIMALS),
+        components=len(components),
+        largest_component_ml=round(max(components, default=0.0), DECIMALS),
+        remarks=remarks_on(bundles, prediction),
+        warnings=prediction.warnings,
+    )
+
+
+def _failed(case: Case, problems: Sequence[Problem]) -> Listed:
+    return Listed(case.name, problems=tuple(problem.what for problem in problems))
+
+
+def _by_text(told: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Each text with the subjects that it was told of."""
+    found: dict[str, list[str]] = {}
+    for subject, texts in told:
+        for text in texts:
+            found.setdefault(text, []).append(subject)
+    return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
-from analysis.text import OCCLUSION_NOTE, to_markdown
+from analysis.method import Method
+from analysis.rendering import to_markdown, without_repeats
+from analysis.trial_tables import trial_tables
 from study.config import CohortConfig, Evaluation
 from study.deployment.manifest import Manifest
+from study.deployment.subsets import all_subsets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +54,7 @@ def model_card(
                 "## Intended use\n\n" + INTENDED_USE,
                 "## Data\n\n" + _data(subjects, cohort.sources),
                 "## Results\n\n" + _results(rows, manifest.target, evaluation, seed, searched_again),
+                "## Availability subsets\n\n" + _subsets(manifest, Method.of(evaluation, seed)),
                 "## Limits\n\n" + _limits(cohort.unseen),
                 "## From probabilities to a mask\n\n" + _postprocessing(manifest),
                 "## Technical\n\n" + _technical(manifest),
@@ -111,31 +114,47 @@ def _data(subjects: Mapping[str, Mapping[str, int]], sources: Iterable[str]) -> 
 
 
 def _results(rows: pd.DataFrame, target: str, evaluation: Evaluation, seed: int, searched_again: bool) -> str:
-    resamples = evaluation.bootstrap, seed
-    table = cross_center_table(rows, *resamples)
-    if table.empty:
+    tables = trial_tables(rows, Method.of(evaluation, seed), target)
+    if not tables:
         return "The study had no test subjects, so the performance of this network is unknown."
-    empty = "counts as 1" if evaluation.empty_dice == "one" else "is left out"
     changed = (
         "**Measured before the post-processing was changed to the one described below**, which has not been measured "
         "on test subjects here."
     )
-    parts = [
-        *([changed] if searched_again else []),
-        "Dice on test subjects, which were not used to train or to choose anything: mean with 95 % bootstrap interval "
-        f"over subjects. A subject with empty reference and empty prediction {empty}.",
-        to_markdown(table),
-    ]
-    if tells_occlusions(rows, target):
-        parts += [OCCLUSION_NOTE, to_markdown(occlusion_table(rows, *resamples))]
-    return "\n\n".join(parts)
+    first = "Test subjects were not used to train or to choose anything."
+    return "\n\n".join(
+        [*([changed] if searched_again else []), first, *map(to_markdown, without_repeats(tables))]
+    )
+
+
+def _subsets(manifest: Manifest, method: Method) -> str:
+    """Which modalities the network was trained and tested with, a line each."""
+    lines = ["| given | in training | Dice, seen centers | Dice, unseen centers |", "|---|---:|---|---|"]
+    for subset in all_subsets(manifest.modalities, manifest.subsets):
+        results = {result.seen: result.text for result in subset.tested}
+        cells = [results.get(seen, "not tested") for seen in (True, False)]
+        lines.append(f"| {subset.name} | {_share(subset.trained)} | {' | '.join(cells)} |")
+    intro = (
+        "Share of the training samples that showed exactly these modalities, once dropped ones had faded out; Dice of "
+        f"the test subjects that were given them, whether or not they have others, {method.name} with 95 % interval "
+        "where there is one. `study.predict` warns of what was never trained or tested."
+    )
+    if len(lines) - 2 < 2 ** len(manifest.modalities) - 1:
+        intro += " Subsets that are not listed were neither trained nor tested."
+    return f"{intro}\n\n" + "\n".join(lines)
+
+
+def _share(trained: float | None) -> str:
+    if trained is None:
+        return "unknown"
+    return f"{trained:.1%}" if trained else "never"
 
 
 def _limits(unseen: Sequence[str]) -> str:
     known = f"only the unseen centers ({', '.join(unseen)}) show" if unseen else "nothing above shows"
     return (
         f"- Other scanners, protocols and patients than those above: {known} how well it works elsewhere.\n"
-        "- Combinations of modalities that the table does not list were not tested.\n"
+        "- Combinations of modalities that were not tested, or that the training never showed to the network.\n"
         "- It segments one structure; it does not distinguish a stroke from a mimic, or a new lesion from an old one.\n"
         "- Checksums detect damage; they are not a signature and do not prove who made the bundle."
     )

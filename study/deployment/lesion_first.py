@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.errors import ConfigError
 
 if TYPE_CHECKING:
-    from study.deployment.predictor import Bundle, Prediction
+    from study.deployment.predictor import Bundle, Implausible, Prediction
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class LesionFirst:
         brain: Path | None = None,
         lesion: Path | None = None,
         name: str = "input",
+        implausible: Implausible = "error",
     ) -> Prediction:
         """Predict one subject; without `lesion`, the mask of its lesion, the finder looks for the lesion.
 
@@ -62,8 +63,14 @@ class LesionFirst:
         """
         own = {modality: path for modality, path in images.items() if modality not in self.others}
         if lesion is not None or self.finder is None:
-            return self.bundle.predict(own, brain=brain, lesion=lesion, name=name)
+            return self.bundle.predict(own, brain=brain, lesion=lesion, name=name, implausible=implausible)
         known = self.finder.manifest.modalities
         theirs = {modality: images[modality] for modality in known if modality in images}
-        found = self.finder.find(theirs, brain=brain, name=name) if theirs else None
-        return self.bundle.predict(own, brain=brain, lesion=found, name=name)
+        if not theirs:
+            return self.bundle.predict(own, brain=brain, name=name, implausible=implausible)
+        found = self.finder.predict(theirs, brain=brain, name=name, implausible=implausible)
+        prediction = self.bundle.predict(
+            own, brain=brain, lesion=found.center, name=name, implausible=implausible
+        )
+        also = tuple(f"lesion_bundle: {text}" for text in found.warnings if text not in prediction.warnings)
+        return replace(prediction, warnings=(*prediction.warnings, *also))

@@ -11,12 +11,16 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from study.config import Blending, Count, Fraction, Section
+from study.config.explaining import explained
+from study.deployment.subsets import Subset
 from study.errors import BundleError
 from study.evaluation.chains import Chains
+from study.imaging.likeness import IntensityFingerprint
 from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
+READABLE: Final = (3, FORMAT_VERSION)  # 3 had neither subsets nor fingerprint
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,7 +52,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[3] = FORMAT_VERSION
+    format_version: Literal[3, 4] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
@@ -66,6 +70,12 @@ class Manifest(Section):
     preparation: Preparation
     inference: Inference
     postprocessing: Chains
+    subsets: tuple[Subset, ...] = Field(
+        (), description="that it was trained or tested with; none in bundles of format 3"
+    )
+    fingerprint: IntensityFingerprint | None = Field(
+        None, description="of the training subjects' images; none in bundles of format 3"
+    )
     requires: dict[str, str] = Field(
         {}, description="plug-in packages of its network and its post-processing, with their versions"
     )
@@ -101,9 +111,9 @@ def from_text(text: bytes, where: str) -> Manifest:
             f"{where}: bundle.json does not describe a {FORMAT}; give a bundle that study.export wrote"
         )
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
         raise BundleError(
-            f"{where}: the bundle has format version {version}, this program reads {FORMAT_VERSION}; "
+            f"{where}: the bundle has format version {version}, this program reads {READABLE[0]} to {READABLE[-1]}; "
             "export it again, or install the version of fadeout that wrote it"
         )
     checksum = content.pop("checksum", None)
@@ -113,9 +123,8 @@ def from_text(text: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(map(str, first["loc"]))
-        raise BundleError(f"{where}: bundle.json: {path}: {first['msg']}; export the bundle again") from None
+        problem = explained(Manifest, error)[0]
+        raise BundleError(f"{where}: bundle.json: {problem}; export the bundle again") from None
 
 
 def _check_requirements(requires: Any, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from study.cohort.aliases import find_stand_ins, substitute
 from study.config import Imaging
 from study.config.imaging import MOST_VOXELS
+from study.config.nearest import did_you_mean
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
-from study.errors import ConfigError
+from study.deployment.subsets import untested
+from study.errors import CohortError, ConfigError
+from study.evaluation.components import label_components
 from study.imaging.geometry import Centroid
 from study.imaging.lesion import LesionCenter
 from study.imaging.register import require_registration
@@ -25,6 +28,9 @@ from study.machine.runtime import Runtime
 if TYPE_CHECKING:
     from study.imaging.prepared import Prepared
 
+Implausible = Literal["error", "warn"]
+
+OVERRIDE = "implausible=warn predicts all the same"
 BRAIN, LESION = "brain", "lesion"  # optional masks besides the modalities
 
 
@@ -40,6 +46,7 @@ class Prediction:
         absent: modalities of the bundle that were not given.
         substituted: modality to the sequence that was given in its place.
         volume_ml: of the mask.
+        warnings: why not to rely on the prediction: implausible images, a subset that was not tested.
         lesion: center of mass, in voxels of `grid`, of the lesion used to locate a thrombus; None if unknown.
     """
 
@@ -51,12 +58,25 @@ class Prediction:
     substituted: Mapping[str, str]
     volume_ml: float
     lesion: Centroid | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the mask must know about the input: "without B0", "with SWI in SWAN's place"."""
         absent = (f"without {', '.join(self.absent)}",) if self.absent else ()
         return (*absent, *(f"with {other} in {name}'s place" for name, other in self.substituted.items()))
+
+    @property
+    def components_ml(self) -> tuple[float, ...]:
+        """The volumes of the mask's 26-connected components."""
+        labels, count = label_components(self.mask)
+        sizes = np.bincount(labels[self.mask], minlength=count + 1)[1:]
+        return tuple((sizes * self.grid.voxel_volume_ml).tolist())
+
+    @property
+    def center(self) -> LesionCenter | None:
+        """The center of mass of the mask; None if it is empty."""
+        return LesionCenter.of(Volume(self.mask, self.grid))
 
     def write(self, mask: Path | str, probability: Path | str | None = None) -> None:
         """Write the mask, and optionally the probability, as NIfTI in the orientation of the reference."""
@@ -85,6 +105,7 @@ class Bundle:
         brain: Path | None = None,
         lesion: Path | LesionCenter | None = None,
         name: str = "input",
+        implausible: Implausible = "error",
     ) -> Prediction:
         """Predict one subject.
 
@@ -94,16 +115,18 @@ class Bundle:
             brain: the brain mask; None derives one.
             lesion: for a thrombus bundle, the mask or the center of the lesion used to locate thrombi.
             name: of the subject, for errors.
+            implausible: response to images that cannot be what they claim to be: `error` or `warn`.
 
         Raises:
             ConfigError: no modality is given, an unknown one, or one together with its stand-in.
-            CohortError: lists every problem with the files.
+            CohortError: lists every problem with the files, implausible images included.
         """
         from study.cohort.availability import Availability
         from study.evaluation.postprocessing import postprocess
         from study.evaluation.steps import StepContext
 
         manifest = self.manifest
+        _check_choice(implausible)
         files = {modality: Path(file) for modality, file in images.items()}
         _check_modalities(files, manifest)
         if lesion is not None and manifest.target == "lesion":
@@ -111,6 +134,7 @@ class Bundle:
         stand_ins = find_stand_ins(files, manifest.modality_aliases)
         files = substitute(files, stand_ins)
         prepared = self._prepare(files, brain, lesion, name)
+        doubts = self._doubts(prepared, files, name, implausible)
         probability = self._probability(prepared)
         given = tuple(modality for modality in manifest.modalities if modality in files)
         availability = Availability(manifest.modalities, given)
@@ -125,7 +149,19 @@ class Bundle:
             substituted=stand_ins,
             volume_ml=float(np.count_nonzero(mask)) * context.voxel_volume_ml,
             lesion=prepared.lesion,
+            warnings=(*doubts, *untested(given, manifest.subsets)),
         )
+
+    def _doubts(
+        self, prepared: Prepared, files: Mapping[str, Path], name: str, implausible: Implausible
+    ) -> tuple[str, ...]:
+        """What is implausible about the images; raises CohortError if it is certain and an error."""
+        from study.imaging.likeness import assess
+
+        found = assess(prepared.intensities, self.manifest.fingerprint) if prepared.intensities else ()
+        if implausible == "error" and (certain := [each for each in found if each.certain]):
+            raise CohortError([each.problem(name, files, OVERRIDE) for each in certain])
+        return tuple(each.what for each in found)
 
     def _prepare(
         self, images: Mapping[str, Path], brain: Path | None, lesion: Path | LesionCenter | None, name: str
@@ -165,11 +201,15 @@ class Bundle:
         return prepared.to_native(probability)
 
     def find(
-        self, images: Mapping[str, Path], *, brain: Path | None = None, name: str = "input"
+        self,
+        images: Mapping[str, Path],
+        *,
+        brain: Path | None = None,
+        name: str = "input",
+        implausible: Implausible = "error",
     ) -> LesionCenter | None:
         """The center of mass of the predicted mask; None if it is empty. Arguments are those of `predict`."""
-        prediction = self.predict(images, brain=brain, name=name)
-        return LesionCenter.of(Volume(prediction.mask, prediction.grid))
+        return self.predict(images, brain=brain, name=name, implausible=implausible).center
 
 
 def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_VOXELS) -> Bundle:
@@ -190,11 +230,19 @@ def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_
     return Bundle(contents, runtime, most_voxels)
 
 
+def _check_choice(implausible: str) -> None:
+    if implausible not in (known := get_args(Implausible)):
+        raise ConfigError([f"implausible: must be one of {', '.join(known)}, got {implausible!r}"])
+
+
 def _check_modalities(images: Mapping[str, Path], manifest: Manifest) -> None:
     """Raise ConfigError unless images are given, all are known to the bundle, and none beside its stand-in."""
     known = ", ".join(manifest.sequences)
     if unknown := [name for name in images if name not in manifest.sequences]:
-        raise ConfigError([f"{name}: not a modality of this bundle; it knows {known}" for name in unknown])
+        told = "not a modality of this bundle; it knows"
+        raise ConfigError(
+            [f"{name}: {told} {known}{did_you_mean(name, manifest.sequences)}" for name in unknown]
+        )
     if not images:
         raise ConfigError([f"no modality is given; give at least one of {known} as NAME=file.nii.gz"])
     for modality, others in manifest.modality_aliases.items():

@@ -46,7 +46,7 @@ class PostprocessingFit(Section):
         default_score: objective of all subjects under the default.
         gain: crossfit_score - default_score.
         gain_low, gain_high: 95 % bootstrap percentile interval of the gain, over subjects within centers (over those
-            that are alone in their center together).
+            that are alone in their center together); None for fewer than 5 subjects.
         within_noise: the interval contains 0, or there is none.
         subjects: number of subjects.
         trials: settings proposed in each of the three fits.
@@ -63,14 +63,21 @@ class PostprocessingFit(Section):
     fitted_score: float
     default_score: float
     gain: float = 0.0
-    gain_low: float = 0.0
-    gain_high: float = 0.0
+    gain_low: float | None = None
+    gain_high: float | None = None
     within_noise: bool = True
     subjects: int
     trials: int = 0
     exhaustive: bool = False
     tried: int = 0
     curves: tuple[Curve, ...] = ()
+
+    @property
+    def gain_interval(self) -> tuple[float, float] | None:
+        """The interval of the gain; None if there is none, or all subjects gain the same."""
+        if self.gain_low is None or self.gain_high is None or not self.gain_low < self.gain_high:
+            return None
+        return self.gain_low, self.gain_high
 
     @property
     def best(self) -> Chains:

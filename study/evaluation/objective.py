@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from study.config import Objective
+from study.evaluation.averages import mean_over_subjects, weighted_mean
 from study.evaluation.components import Values
 from study.training.epoch import ValidationScores
 
@@ -73,7 +74,10 @@ class Panel:
 
     def by_subject(self, dice: Values) -> tuple[Values, Values]:
         """Full and missing Dice per subject [..., N], from the Dice of all cases [..., C]."""
-        return _mean(dice[..., None, :], self._full), _mean(dice[..., None, :], self._missing)
+        return (
+            weighted_mean(dice[..., None, :], self._full),
+            weighted_mean(dice[..., None, :], self._missing),
+        )
 
     def parts(self, dice: Values, counts: Values) -> Values:
         """Full, missing, worst center and objective [..., 4].
@@ -85,32 +89,17 @@ class Panel:
         """
         full, missing = self.by_subject(dice)
         by_center = counts[..., None, :] * self._in_center  # [..., centers, N]
-        centers = _nanmean(
-            np.stack([_mean(full[..., None, :], by_center), _mean(missing[..., None, :], by_center)], axis=-1)
-        )
+        both = [mean_over_subjects(part[..., None, :], by_center) for part in (full, missing)]
+        centers = weighted_mean(np.stack(both, axis=-1), np.ones(2))
         worst = np.min(np.where(np.isnan(centers), np.inf, centers), axis=-1, initial=np.inf)
         worst = np.where(np.isinf(worst), np.nan, worst)
-        parts = np.stack([_mean(full, counts), _mean(missing, counts), worst], axis=-1)
-        return np.concatenate([parts, _nanmean(parts, self._weights)[..., None]], axis=-1)
+        parts = np.stack(
+            [mean_over_subjects(full, counts), mean_over_subjects(missing, counts), worst], axis=-1
+        )
+        return np.concatenate([parts, weighted_mean(parts, self._weights)[..., None]], axis=-1)
 
     def score(self, dice: Values) -> ValidationScores:
         """The parts over all subjects."""
         parts = self.parts(dice, np.ones(len(self.subjects)))
         full, missing, worst_center, objective = map(float, parts)
         return ValidationScores(full, missing, worst_center, objective)
-
-
-def _mean(values: Values, weights: Values) -> Values:
-    """Weighted mean along the last axis of the values that are not nan, both [..., N]; nan without any weight."""
-    there = ~np.isnan(values)
-    sums = np.einsum("...n,...n->...", weights, np.where(there, values, 0.0))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(sums / np.einsum("...n,...n->...", weights, there.astype(np.float64)))
-
-
-def _nanmean(values: Values, weights: Values | None = None) -> Values:
-    """Weighted mean along the last axis of the values that are not nan; nan without any weight."""
-    weights = np.ones(values.shape[-1]) if weights is None else weights
-    there = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, values, 0.0) @ weights / (there @ weights))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.config import Evaluation, Objective, Postprocessing
+from study.evaluation.averages import FEWEST
 from study.evaluation.chains import Chains
 from study.evaluation.components import Values
 from study.evaluation.curves import climb, score_curves
@@ -75,7 +76,7 @@ def search_postprocessing(
         gain=crossfit_score - default_score,
         gain_low=low,
         gain_high=high,
-        within_noise=not (low > 0 or high < 0),
+        within_noise=low is None or high is None or low <= 0 <= high,
         subjects=subjects,
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
@@ -174,11 +175,16 @@ class _Fitting:
         return self.panel.parts(np.where(cases, dice, np.nan), counts)[..., -1]
 
 
-def _interval(panel: Panel, one: Values, other: Values, resamples: int, seed: int) -> tuple[float, float]:
+def _interval(
+    panel: Panel, one: Values, other: Values, resamples: int, seed: int
+) -> tuple[float, float] | tuple[None, None]:
     """95 % bootstrap interval of the difference of two objectives.
 
-    Subjects are resampled within centers; those that are alone in their center are resampled together.
+    Subjects are resampled within centers; those that are alone in their center are resampled together. None for fewer
+    than 5 subjects.
     """
+    if len(panel.subjects) < FEWEST:
+        return None, None
     rng = np.random.default_rng(seed)
     alone = np.bincount(panel.centers)[panel.centers] == 1
     groups = np.where(alone, -1, panel.centers)  # within their centers, they would always be drawn
@@ -190,7 +196,9 @@ def _interval(panel: Panel, one: Values, other: Values, resamples: int, seed: in
         )
     gains = panel.parts(one, counts)[:, -1] - panel.parts(other, counts)[:, -1]
     gains = gains[~np.isnan(gains)]
-    low, high = np.percentile(gains, [2.5, 97.5]) if gains.size else (np.nan, np.nan)
+    if not gains.size:
+        return None, None
+    low, high = np.percentile(gains, [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,20 +21,21 @@ from typing import Any
 
 from study.cohort.records import Cohort, Subject
 from study.errors import CohortError, Problem
+from study.imaging.hashes import hash_of, identity, read_memo
 from study.imaging.lesion import LesionCenter, LesionModel
+from study.imaging.plausible import OVERRIDE, certain_problems
 from study.imaging.prepare import Landmarks, prepare_subject
 from study.imaging.prepared import Prepared
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.read import check_header
 from study.imaging.register import require_registration
 from study.imaging.stored import open_prepared, write_prepared
-from study.machine.files import read_json, remove_leftovers, write_json
+from study.machine.files import remove_leftovers, write_json
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, counted, unwatched
 
 MEMO = "hashes.json"
-CODE_VERSION = 1  # raise it whenever the same files and settings would give other arrays
-
-logger = logging.getLogger(__name__)
+CODE_VERSION = 2  # raise it whenever the same files and settings would give another entry
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def prepare_cohort(
     lesion_model: LesionModel | None = None,
     *,
     skip_faulty: bool = False,
+    progress: Progress = unwatched,
 ) -> PreparedCohort:
     """Prepare the subjects that are not in the cache yet, in parallel.
 
@@ -90,6 +91,7 @@ def prepare_cohort(
         lesion_model: with lesion.source=model, finds the lesions first, one after the other in this process, which
             may hold a GPU.
         skip_faulty: leave subjects with problems out, as long as others remain.
+        progress: told of each subject that is prepared.
 
     Raises:
         CohortError: the problems of all subjects.
@@ -101,21 +103,40 @@ def prepare_cohort(
     cache.mkdir(parents=True, exist_ok=True)
     remove_leftovers(cache, ".*.tmp", "*/.*.tmp")
     memo_file = cache / MEMO
-    memo = _read_memo(memo_file)
+    memo = read_memo(memo_file)
     builder = _Builder(cache, protocol, tuple(spacing_mm), landmarks, _trait(protocol, lesion_model))
     entries = {key: builder.known_entry(cohort[key], memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
-    jobs = [_found(cohort[key], lesion_model) for key in missing]
-    built = dict(zip(missing, map_processes(partial(_build, builder), jobs), strict=True))
+    jobs = _jobs([cohort[key] for key in missing], lesion_model, progress)
+    done = map_processes(partial(_build, builder), jobs, "preparing subjects", progress)
+    built = dict(zip(missing, done, strict=True))
     if missing:
-        found = {name: value for one in built.values() for name, value in one.hashes.items()}
-        write_json(memo_file, memo | found)
-    problems = cohort.shown(problem for one in built.values() for problem in one.problems)
+        hashes = {name: value for one in built.values() for name, value in one.hashes.items()}
+        write_json(memo_file, memo | hashes)
     folders = {key: entries[key] or built[key].folder for key in keys}
-    usable = {key: folder for key, folder in folders.items() if folder is not None}
+    prepared = {key: folder for key, folder in folders.items() if folder is not None}
+    mistakes = _mistakes(cohort, prepared, protocol)
+    usable = {key: folder for key, folder in prepared.items() if key not in mistakes}
+    found_in = [*(one.problems for one in built.values()), *mistakes.values()]
+    problems = cohort.shown(problem for found in found_in for problem in found)
     if problems and (not skip_faulty or not usable):
         raise CohortError(problems)
     return PreparedCohort(cohort, usable, tuple(key for key in keys if key not in usable), problems)
+
+
+def _mistakes(
+    cohort: Cohort, prepared: Mapping[str, Path], protocol: ImagingProtocol
+) -> dict[str, tuple[Problem, ...]]:
+    """By key, what is certainly wrong with the images of prepared subjects, unless imaging.implausible=warn."""
+    if protocol.settings.implausible == "warn":
+        return {}
+    mistakes = {}
+    for key, folder in prepared.items():
+        subject = cohort[key]
+        intensities = open_prepared(folder, subject.facts).intensities
+        if intensities and (found := certain_problems(intensities, subject.label, subject.images, OVERRIDE)):
+            mistakes[key] = found
+    return mistakes
 
 
 def is_own_cache(folder: Path) -> bool:
@@ -179,7 +200,7 @@ class _Builder:
     def known_entry(self, subject: Subject, memo: Mapping[str, str]) -> Path | None:
         """The folder of a subject that is prepared and whose files are known; None if it must be built."""
         try:
-            folder = self.entry({role: memo[_identity(path)] for role, path in self.files(subject).items()})
+            folder = self.entry({role: memo[identity(path)] for role, path in self.files(subject).items()})
         except (KeyError, OSError):
             return None
         return folder if folder.is_dir() else None
@@ -206,26 +227,6 @@ class _Builder:
         }
 
 
-def _read_memo(file: Path) -> dict[str, str]:
-    """The hashes of files by their identity; none if the list is damaged, which costs reading the files once more."""
-    if not file.is_file():
-        return {}
-    try:
-        content = read_json(file)
-    except ValueError:
-        content = None
-    if isinstance(content, dict) and all(isinstance(value, str) for value in content.values()):
-        return content
-    logger.warning("%s: damaged; the scans are read once more", file)
-    return {}
-
-
-def _identity(path: Path) -> str:
-    """A name for a file in its present state that does not show its path."""
-    state = path.stat()
-    return hashlib.sha256(f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}".encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class _Job:
     """A subject to prepare, and what a lesion model has found in it."""
@@ -244,9 +245,16 @@ class _Built:
     hashes: dict[str, str]
 
 
-def _found(subject: Subject, lesion_model: LesionModel | None) -> _Job:
+def _jobs(subjects: Sequence[Subject], lesion_model: LesionModel | None, progress: Progress) -> list[_Job]:
+    if lesion_model is None:
+        return [_Job(subject) for subject in subjects]
+    searched = counted(subjects, len(subjects), "finding lesions", progress)
+    return [_found(subject, lesion_model) for subject in searched]
+
+
+def _found(subject: Subject, lesion_model: LesionModel) -> _Job:
     try:
-        return _Job(subject, lesion_model.find(subject) if lesion_model else None)
+        return _Job(subject, lesion_model.find(subject))
     except CohortError as error:
         return _Job(subject, problems=error.problems)
 
@@ -257,7 +265,7 @@ def _build(builder: _Builder, job: _Job) -> _Built:
     files = builder.files(job.subject)
     for role, path in files.items():
         if builder.is_readable(path):  # prepare_subject names the others
-            identities[_identity(path)] = hashes[role] = _hash(path)
+            identities[identity(path)] = hashes[role] = hash_of(path)
     folder = builder.entry(hashes)
     if job.problems or hashes.keys() < files.keys() or not folder.is_dir():
         try:
@@ -270,8 +278,3 @@ def _build(builder: _Builder, job: _Job) -> _Built:
             return _Built(None, job.problems, identities)
         write_prepared(prepared, folder)
     return _Built(folder, (), identities)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
+from study.cohort.modalities import absent_modalities, rare_modalities
 from study.cohort.records import Cohort, Subject
-from study.errors import CohortError, Problem
+from study.errors import CohortError, Problem, Remark
 from study.imaging.geometry import context_fault, describe, same_grid
-from study.imaging.prepare import stack
+from study.imaging.intensities import Intensities
+from study.imaging.measure import measure
+from study.imaging.plausible import OVERRIDE
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.read import read_mask
 from study.imaging.register import moved, require_registration
 from study.imaging.scan import Scan, read_scan
+from study.imaging.stack import stack
+from study.imaging.suspects import suspicious
 from study.imaging.volume import Grid, Volume
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, unwatched
 
 MOST_GRIDS = 8  # listed per center
 
@@ -32,6 +38,8 @@ class SubjectReport:
         grids: by modality, of those that can be read.
         volumes_ml: by mask.
         problems: everything that is wrong with the files.
+        warnings: what is implausible about the images, and may be right all the same.
+        intensities: of the images; None if they cannot be read.
     """
 
     subject: Subject
@@ -39,6 +47,8 @@ class SubjectReport:
     grids: Mapping[str, Grid]
     volumes_ml: Mapping[str, float]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    intensities: Intensities | None = None
 
     @property
     def center(self) -> str:
@@ -48,37 +58,56 @@ class SubjectReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All subjects' reports, and problems found before any file was opened."""
+    """All subjects' reports, and problems and remarks from before any file was opened."""
 
     subjects: tuple[SubjectReport, ...]
     listing_problems: tuple[Problem, ...]
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong."""
         return self.listing_problems + tuple(problem for one in self.subjects for problem in one.problems)
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Everything implausible that may be right all the same."""
+        return tuple(warning for one in self.subjects for warning in one.warnings)
+
     def lines(self) -> Iterator[str]:
-        """For the terminal: a block per center, then every problem."""
+        """For the terminal: a block per center, then every remark, every problem and every warning."""
         for center in sorted({one.center for one in self.subjects}):
             yield from _center_lines(center, [one for one in self.subjects if one.center == center])
             yield ""
+        if self.remarks:
+            yield from ("Please note:", *(f"  {remark}" for remark in self.remarks), "")
         centers = len({one.center for one in self.subjects})
-        yield f"{len(self.subjects)} subjects, {centers} centers, {len(self.problems)} problems"
+        warnings = f", {len(self.warnings)} warnings" if self.warnings else ""
+        yield f"{len(self.subjects)} subjects, {centers} centers, {len(self.problems)} problems{warnings}"
         yield from (f"  {problem}" for problem in self.problems)
+        yield from (f"  warning: {warning}" for warning in self.warnings)
 
 
-def check_cohort(cohort: Cohort, protocol: ImagingProtocol) -> CheckReport:
+def check_cohort(cohort: Cohort, protocol: ImagingProtocol, progress: Progress = unwatched) -> CheckReport:
     """Read every image and mask of every subject, in parallel, and run every check of the preparation.
+
+    `progress` is told of each subject that is read.
 
     Raises:
         ConfigError: subjects are to be registered and ANTs is not installed.
     """
     if protocol.settings.registration == "rigid":
         require_registration()
-    reports = map_processes(partial(_inspect, protocol=protocol), cohort.subjects)
-    told = (replace(report, problems=cohort.shown(report.problems)) for report in reports)
-    return CheckReport(tuple(told), cohort.problems)
+    inspect = partial(_inspect, protocol=protocol)
+    inspected = map_processes(inspect, cohort.subjects, "reading subjects", progress)
+    reports = _judged(inspected, strict=protocol.settings.implausible == "error")
+    told = (
+        replace(report, problems=cohort.shown(report.problems), warnings=cohort.shown(report.warnings))
+        for report in reports
+    )
+    absent = absent_modalities(cohort, protocol.modalities)
+    rare = rare_modalities(cohort.subjects, protocol.modalities, "subjects") if not absent else ()
+    return CheckReport(tuple(told), (*cohort.problems, *absent), (*cohort.remarks, *rare))
 
 
 def _inspect(subject: Subject, protocol: ImagingProtocol) -> SubjectReport:
@@ -109,7 +138,25 @@ def _inspect(subject: Subject, protocol: ImagingProtocol) -> SubjectReport:
         name: float(mask.data.sum(dtype=int)) * mask.grid.voxel_volume_ml for name, mask in masks.items()
     }
     problems = (*scan.problems, *stacked.problems, *mask_problems)
-    return SubjectReport(subject, present, grids, volumes_ml, problems)
+    return SubjectReport(
+        subject, present, grids, volumes_ml, problems, intensities=measure(scan.volumes, stacked)
+    )
+
+
+def _judged(reports: Sequence[SubjectReport], *, strict: bool) -> Iterator[SubjectReport]:
+    """The reports, with what is implausible about the images; if it is certain and `strict`, as a problem.
+
+    Where other things are wrong with a subject, only what is certain is said of its images.
+    """
+    measured = [one.intensities for one in reports if one.intensities is not None]
+    findings = suspicious(measured)
+    for one in reports:
+        found = () if one.intensities is None else next(findings)
+        label, files = one.subject.label, one.subject.images
+        mistakes = [each.problem(label, files, OVERRIDE) for each in found if strict and each.certain]
+        rest = [each for each in found if each.certain or not one.problems]
+        warnings = [each.problem(label, files) for each in rest if not (strict and each.certain)]
+        yield replace(one, problems=(*one.problems, *mistakes), warnings=tuple(warnings))
 
 
 def _other_masks(

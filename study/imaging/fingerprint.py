@@ -14,6 +14,7 @@ from study.imaging.protocol import ImagingProtocol
 from study.imaging.scan import read_scan
 from study.imaging.volume import Grid
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, unwatched
 
 ANISOTROPY = (
     3.0  # ratio from which an axis counts as coarse (nnU-Net: Isensee 2021, doi:10.1038/s41592-020-01008-z)
@@ -35,16 +36,20 @@ class Fingerprint:
     subjects: int
 
 
-def fingerprint(cohort: Cohort, keys: Sequence[str], protocol: ImagingProtocol) -> Fingerprint:
+def fingerprint(
+    cohort: Cohort, keys: Sequence[str], protocol: ImagingProtocol, progress: Progress = unwatched
+) -> Fingerprint:
     """The fingerprint of some subjects (the training subjects), with imaging.spacing_mm if it is set.
 
-    Subjects that cannot be read are skipped: `prepare_cohort` names the problems of all.
+    Subjects that cannot be read are skipped: `prepare_cohort` names the problems of all. `progress` is told of each
+    subject that is read.
 
     Raises:
         CohortError: none can be read.
     """
     settings = protocol.settings
-    found = map_processes(partial(_box, protocol=protocol), [cohort[key] for key in keys])
+    subjects = [cohort[key] for key in keys]
+    found = map_processes(partial(_box, protocol=protocol), subjects, "reading subjects", progress)
     boxes = [box for box in found if isinstance(box, Grid)]
     if not boxes:
         raise CohortError(

@@ -11,15 +11,20 @@ import numpy as np
 
 from study.cohort.records import Cohort, Subject
 from study.errors import CohortError
-from study.imaging.prepare import stack
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.scan import read_scan
+from study.imaging.stack import stack
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, unwatched
 from study.machine.temporary import temporary_folder
 
 
 def learn_landmarks(
-    cohort: Cohort, keys: Sequence[str], protocol: ImagingProtocol, spacing_mm: Sequence[float]
+    cohort: Cohort,
+    keys: Sequence[str],
+    protocol: ImagingProtocol,
+    spacing_mm: Sequence[float],
+    progress: Progress = unwatched,
 ) -> dict[str, list[float]]:
     """13 landmarks per modality from the brains of some subjects (the training subjects), with TorchIO.
 
@@ -33,7 +38,7 @@ def learn_landmarks(
     with temporary_folder("landmarks") as folder:
         task = partial(_write_brain, protocol=protocol, spacing_mm=tuple(spacing_mm))
         jobs = [(cohort[key], folder / str(number)) for number, key in enumerate(keys)]
-        written = map_processes(task, jobs)
+        written = map_processes(task, jobs, "learning intensities", progress)
         landmarks = {}
         for modality in protocol.modalities:
             if pairs := [files[modality] for files in written if modality in files]:

@@ -6,9 +6,7 @@ values to their units, normalise inside the brain. All problems of a subject are
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,35 +16,21 @@ from study.cohort.records import Subject, SubjectFacts
 from study.config import Imaging
 from study.errors import CohortError, Problem
 from study.imaging.geometry import Centroid
+from study.imaging.intensities import Intensities
 from study.imaging.lesion import LesionCenter
+from study.imaging.measure import measure
 from study.imaging.normalise import Landmarks, nyul, zscore
+from study.imaging.plausible import certain_problems
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.register import moved
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
-from study.imaging.units import fault, physical
+from study.imaging.stack import Stack, own_stack, stack
 from study.imaging.volume import Grid
-from study.imaging.windows import OwnSlices, own_grid
+from study.imaging.windows import OwnSlices
 
-__all__ = ["Landmarks", "Prepared", "Stack", "prepare_images", "prepare_subject", "stack"]
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Modalities of a subject on one grid, in their units, before normalisation.
-
-    Attributes:
-        images: present modalities, float32 [D, H, W].
-        inside: where the brain lies in each, bool [D, H, W].
-        grid: of all arrays.
-        problems: what is wrong with the values of modalities that are left out of `images`.
-    """
-
-    images: Mapping[str, NDArray[np.float32]]
-    inside: Mapping[str, NDArray[np.bool_]]
-    grid: Grid
-    problems: tuple[Problem, ...]
+__all__ = ["Landmarks", "Prepared", "prepare_images", "prepare_subject"]
 
 
 def prepare_subject(
@@ -118,8 +102,9 @@ def prepare_images(
         most_voxels=settings.most_voxels,
     )
     stacked = stack(scan, spacing_mm, settings)
-    own = _own_stack(scan, stacked, settings)
-    chosen = _checked_landmarks(scan, (stacked, own), settings, landmarks)
+    own = own_stack(scan, stacked, settings)
+    intensities = measure(scan.volumes, stacked)
+    chosen = _checked_landmarks(scan, (stacked, own), settings, landmarks, intensities)
     mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
         facts=facts or SubjectFacts(subject),
@@ -133,63 +118,27 @@ def prepare_images(
         own=None if own is None else _own_slices(own, settings.own_slices, modalities, chosen),
         outside_ml=_outside_ml(scan, stacked.grid),
         lesion=_lesion_center(scan, lesion),
+        intensities=intensities,
     )
 
 
 def _checked_landmarks(
-    scan: Scan, stacks: Sequence[Stack | None], settings: Imaging, landmarks: Landmarks | None
+    scan: Scan,
+    stacks: Sequence[Stack | None],
+    settings: Imaging,
+    landmarks: Landmarks | None,
+    intensities: Intensities,
 ) -> Landmarks:
     """The landmarks to normalise with; raises CohortError with everything that is wrong with the subject."""
     chosen = landmarks if settings.normalisation == "nyul" else {}
     if chosen is None:
         raise ValueError("imaging.normalisation=nyul needs landmarks, learnt from training subjects")
-    found = (*scan.problems, *(problem for each in stacks if each for problem in each.problems))
+    values = tuple(problem for each in stacks if each for problem in each.problems)
+    reasons = certain_problems(intensities, scan.subject, scan.files) if values else ()
+    found = (*scan.problems, *values, *reasons)
     if problems := (*found, *_unlearnt(scan, settings, chosen)):
         raise CohortError(problems)
     return chosen
-
-
-def stack(scan: Scan, spacing_mm: Sequence[float] | None, settings: Imaging) -> Stack:
-    """Bring all modalities onto the box around the brain, in their units; unusable ones become problems.
-
-    Raises:
-        CohortError: the box has more voxels than `imaging.most_voxels`, or none.
-    """
-    grid = scan.prepared_grid(spacing_mm, settings.crop_margin_mm, settings.in_plane_crop)
-    _check_size(scan, grid, settings.most_voxels)
-    return _on_grid(scan, tuple(scan.volumes), grid)
-
-
-def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
-    """Raise CohortError before memory is taken for a grid that is too large."""
-    voxels = math.prod(grid.shape)
-    if 0 < voxels <= most_voxels:
-        return
-    shape = "×".join(map(str, grid.shape))
-    spacing = "×".join(f"{value:.3g}" for value in grid.spacing_mm)
-    what = f"the box around its brain would have {shape} voxels of {spacing} mm"
-    raise CohortError(
-        [
-            *scan.problems,
-            Problem(
-                scan.subject,
-                scan.files[scan.reference],
-                f"{what}, {voxels / most_voxels:.3g} times as many as a scan may have ({most_voxels})",
-                "correct the spacing in its header, or raise imaging.most_voxels if it is that large; "
-                "a new study can also choose a coarser imaging.spacing_mm",
-            ),
-        ]
-    )
-
-
-def _own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
-    """Modalities in slices of their own: those of the first one that is present; None if none is."""
-    family = [modality for modality in settings.own_slices if modality in stacked.images]
-    if not family:
-        return None
-    grid = own_grid(scan.volumes[family[0]].grid, stacked.grid)
-    _check_size(scan, grid, settings.most_voxels)
-    return _on_grid(scan, family, grid)
 
 
 def _own_slices(
@@ -197,23 +146,6 @@ def _own_slices(
 ) -> OwnSlices:
     channels = tuple(modalities.index(modality) for modality in family)
     return OwnSlices(_normalised(own, family, landmarks), channels, own.grid)
-
-
-def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
-    """Some of the modalities on a grid; those with unusable values become problems."""
-    brain = resample(scan.brain.astype(np.uint8), scan.native, grid, order=0).astype(bool)
-    images: dict[str, NDArray[np.float32]] = {}
-    inside: dict[str, NDArray[np.bool_]] = {}
-    problems = []
-    for modality in modalities:
-        volume = scan.volumes[modality]
-        data = resample(volume.data, volume.grid, grid, order=1)
-        where = brain & covered(volume.grid, grid)
-        if found := fault(data[where], modality):
-            problems.append(Problem(scan.subject, scan.files[modality], *found))
-        else:
-            images[modality], inside[modality] = physical(data, modality, where), where
-    return Stack(images, inside, grid, tuple(problems))
 
 
 def _lesion_center(scan: Scan, found: LesionCenter | None) -> Centroid | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study.cohort.records import SubjectFacts
 from study.imaging.geometry import Centroid
+from study.imaging.intensities import Intensities
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices, Windows
@@ -35,6 +36,7 @@ class Prepared:
             None where there is none, or where lesions are the target.
         own: modalities that windows show in slices of their own; None if the study has none.
         outside_ml: volume of the target outside `grid`, which cannot be learnt.
+        intensities: of the images before normalisation; None where they were not measured.
     """
 
     facts: SubjectFacts
@@ -48,6 +50,7 @@ class Prepared:
     lesion: Centroid | None = None
     own: OwnSlices | None = None
     outside_ml: float = 0.0
+    intensities: Intensities | None = None
 
     @property
     def key(self) -> str:

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from study.cohort.records import SubjectFacts
 from study.errors import CacheError, Problem
 from study.imaging.geometry import Centroid
+from study.imaging.intensities import Intensities
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
@@ -73,6 +75,7 @@ def _opened(folder: Path, facts: SubjectFacts) -> Prepared:
         own=_open_own(folder, content["own"]) if content["own"] else None,
         outside_ml=float(content["outside_ml"]),
         lesion=_centroid(content["lesion"]) if content["lesion"] else None,
+        intensities=_intensities(content["intensities"]) if content["intensities"] else None,
     )
 
 
@@ -119,6 +122,13 @@ def _centroid(content: Any) -> Centroid:
     return depth, height, width
 
 
+def _intensities(content: Any) -> Intensities:
+    try:
+        return Intensities.model_validate(content)
+    except ValidationError:
+        raise UnreadableError(f"{GRID} holds measurements that are none") from None
+
+
 def write_prepared(prepared: Prepared, folder: Path) -> None:
     """Write a subject beside its folder and move it there, so that nothing half-written remains.
 
@@ -152,6 +162,7 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "own": own and {"channels": own.channels, "grid": own.grid.to_dict()},
         "outside_ml": prepared.outside_ml,
         "lesion": prepared.lesion,
+        "intensities": prepared.intensities and prepared.intensities.model_dump(mode="json"),
     }
     write_json(folder / GRID, content)
 

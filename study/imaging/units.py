@@ -21,7 +21,11 @@ def is_magnitude(modality: str) -> bool:
 def adc_factor(values: NDArray[Any]) -> float | None:
     """The factor from ADC values of a brain [N] to 10⁻³ mm²/s; None if no unit fits."""
     positive = values[values > 0]
-    median = float(np.median(positive)) if positive.size else 0.0
+    return unit_of(float(np.median(positive)) if positive.size else 0.0)
+
+
+def unit_of(median: float) -> float | None:
+    """The factor to 10⁻³ mm²/s of an ADC whose median in the brain is known; None if no unit fits."""
     low, high = ADC_MEDIAN
     return next((factor for factor in ADC_UNITS.values() if low <= median * factor <= high), None)
 
@@ -31,13 +35,14 @@ def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:
     if not values.size:
         return "no voxel of the brain lies in it", "check that the files belong together, or leave it out"
     if values.min() == values.max():
-        return f"it is constant in the brain ({values.min():g})", "export it again, or leave it out"
+        what = f"it is constant in the brain ({values.min():g})"
+        return what, "give the image itself, which no mask is, or leave it out"
     if modality.upper() == "ADC" and adc_factor(values) is None:
         median = float(np.median(values))
         return (
             f"its unit is not recognised: the median in the brain is {median:.3g}, "
             "expected near 0.9 (10⁻³ mm²/s), 0.0009 (mm²/s) or 900 (10⁻⁶ mm²/s)",
-            "give the ADC map in one of these units",
+            "give the ADC map in one of these units, and check that it is the ADC map",
         )
     negative = float((values < 0).mean())
     if is_magnitude(modality) and negative > MOST_NEGATIVE:
@@ -48,11 +53,13 @@ def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:
     return None
 
 
-def physical(data: NDArray[np.float32], modality: str, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The image [D, H, W] in its unit, with negative magnitudes (artefacts of interpolation) set to 0.
+def unit_factor(values: NDArray[Any], modality: str) -> float:
+    """What the values of a brain [N], which must have no `fault`, are multiplied by: 1 for all but ADC."""
+    return (adc_factor(values) or 1.0) if modality.upper() == "ADC" else 1.0
 
-    `inside` [D, H, W] marks the brain; its values must have no `fault`.
-    """
-    if modality.upper() == "ADC":
-        data = data * np.float32(adc_factor(data[inside]) or 1)
+
+def physical(data: NDArray[np.float32], modality: str, factor: float) -> NDArray[np.float32]:
+    """The image [D, H, W] in its unit, with negative magnitudes (artefacts of interpolation) set to 0."""
+    if factor != 1:
+        data = data * np.float32(factor)
     return np.maximum(data, 0) if is_magnitude(modality) else data

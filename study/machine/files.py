@@ -60,6 +60,12 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{HOST}-{os.getpid()}.tmp")
 
 
+def nearest_folder(path: Path) -> Path:
+    """The path itself, or what there is above it: where it would be made."""
+    path = path.absolute()
+    return next(place for place in (path, *path.parents) if os.path.lexists(place))
+
+
 def remove_leftovers(folder: Path, *patterns: str) -> None:
     """Remove what killed processes were writing: files and folders of this user that end in `.tmp`.
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from study.errors import FadeoutError
 from study.machine.interrupts import uninterrupted
+from study.machine.progress import Progress, counted, unwatched
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,23 +25,33 @@ WORTH_A_POOL = 3
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def map_processes(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def map_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], what: str = "", progress: Progress = unwatched
+) -> list[Result]:
     """Results in the order of items; the first exception is raised and cancels items that have not begun.
 
     Processes are spawned, so that they share no threads, locks or device with this one. Each uses one
     thread: threads of several processes on the same CPUs would more than halve their speed.
 
     An interrupt ends them at once, in the middle of an item. So does the death of this process, even by SIGKILL.
+
+    Args:
+        function: that other processes can import.
+        items: that it is called with.
+        what: is done, for `progress`.
+        progress: told of each item that is done.
     """
     workers = min(available_cpus(), len(items))
     if len(items) < WORTH_A_POOL or workers < 2:
-        return [function(item) for item in items]
+        return [function(item) for item in counted(items, len(items), what, progress)]
     context = multiprocessing.get_context("spawn")
     with _lifeline() as (held, watched), _one_thread():
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=(watched,))
         try:
             with uninterrupted(), _born_deaf():
                 futures = [pool.submit(function, item) for item in items]
+            for future in counted(as_completed(futures), len(futures), what, progress):
+                future.result()
             return [future.result() for future in futures]
         except BrokenProcessPool:
             raise FadeoutError(

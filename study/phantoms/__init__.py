@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from study.config import Phantom
+from study.machine.progress import Progress, unwatched
 from study.phantoms.roster import PhantomFiles, PhantomSubject, phantom_files, phantom_folder, phantom_roster
 
 __all__ = [
@@ -22,16 +23,17 @@ __all__ = [
 ]
 
 
-def simulate_phantoms(settings: Phantom, root: Path) -> None:
+def simulate_phantoms(settings: Phantom, root: Path, progress: Progress = unwatched) -> None:
     """Write every phantom that does not exist yet, in parallel; does nothing when the cohort is complete.
 
     Args:
         settings: which phantoms, and how they are simulated.
         root: folder of all simulated cohorts; this one gets a folder of its own in it (`phantom_folder`).
+        progress: told of each phantom that is written.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; subjects that are complete stay.
     """
     from study.phantoms.write import write_cohort
 
-    write_cohort(settings, phantom_folder(settings, root))
+    write_cohort(settings, phantom_folder(settings, root), progress)

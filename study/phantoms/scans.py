@@ -7,6 +7,7 @@ from pathlib import Path
 
 from study.config import Phantom
 from study.machine.files import atomic
+from study.machine.progress import Progress, unwatched
 from study.phantoms.roster import phantom_files, phantom_roster
 from study.phantoms.write import write_cohort
 
@@ -14,13 +15,15 @@ MANIFEST = "scans.csv"
 MASK_COLUMNS = {"lesion": "lesion", "thrombus": "thrombus", "brain": "brain mask"}
 
 
-def write_scans(settings: Phantom, folder: Path) -> int:
+def write_scans(settings: Phantom, folder: Path, progress: Progress = unwatched) -> int:
     """Write a cohort with its manifest to a folder; returns the number of subjects.
+
+    `progress` is told of each subject that is written.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    write_cohort(settings, folder)
+    write_cohort(settings, folder, progress)
     with atomic(folder / MANIFEST) as temporary:
         temporary.write_text(manifest(settings), encoding="utf-8")
     return len(phantom_roster(settings))

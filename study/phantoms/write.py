@@ -16,11 +16,12 @@ import numpy as np
 from study.config import Phantom
 from study.machine.files import atomic, remove_leftovers, temporary_path
 from study.machine.processes import map_processes
+from study.machine.progress import Progress, unwatched
 from study.phantoms.roster import PhantomSubject, phantom_files, phantom_roster
 from study.phantoms.simulate import simulate
 
 
-def write_cohort(settings: Phantom, folder: Path) -> None:
+def write_cohort(settings: Phantom, folder: Path, progress: Progress = unwatched) -> None:
     """Simulate and write the subjects that `folder` lacks; `participants.tsv` comes last and marks it complete."""
     table = folder / "participants.tsv"
     if table.exists():
@@ -28,7 +29,8 @@ def write_cohort(settings: Phantom, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder, ".*.tmp")
     missing = [subject for subject in phantom_roster(settings) if not _complete(folder, subject)]
-    map_processes(partial(write_subject, settings=settings, folder=folder), missing)
+    write = partial(write_subject, settings=settings, folder=folder)
+    map_processes(write, missing, "simulating subjects", progress)
     with atomic(table) as temporary:
         temporary.write_text(participants(settings), encoding="utf-8")
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from study.config.explaining import explained
 from study.errors import StudyError
 from study.machine.files import atomic, write_json
 from study.machine.untrusted import LARGEST_JSON, UnreadableError, open_regular, parse_json, read_limited
@@ -55,13 +56,13 @@ class StoredFile:
         Raises:
             StudyError: the file is missing, or what is done with it meanwhile finds it unreadable.
         """
-        refuse_link(self.path)
         try:
             with open_regular(self.path) as file:
                 yield file
         except FileNotFoundError:
             raise self.absent() from None
         except UnreadableError as error:
+            refuse_link(self.path)
             raise self.damaged(str(error)) from None
 
     @property
@@ -141,7 +142,7 @@ class RecordFile(StoredFile, Generic[Content]):
             try:
                 return self._validated(parse_json(read_limited(file, LARGEST_JSON)))
             except ValidationError as error:
-                raise self.damaged(first_problem(error)) from None
+                raise self.damaged(first_problem(self._kind, error)) from None
 
     def read_if_there(self) -> Content | None:
         """The record; None if it has not been written."""
@@ -186,8 +187,6 @@ def to_plain(record: Any) -> Any:
     return _adapter_of(kind).dump_python(record, mode="json")
 
 
-def first_problem(error: ValidationError) -> str:
-    """The first mistake that pydantic found, with its place."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
+def first_problem(kind: Any, error: ValidationError) -> str:
+    """The first mistake in content of a type, with its place."""
+    return explained(kind, error)[0]

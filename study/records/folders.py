@@ -1,34 +1,35 @@
-"""The folders of a study and of a trial, with one attribute per file."""
+"""The folder of a study, with one attribute per file."""
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from study.config import Config
+from study.config.nearest import did_you_mean
 from study.errors import StudyError
 from study.machine.files import remove_leftovers
-from study.machine.mirror import local_root, mirrored
+from study.machine.mirror import Mirror, address_of, mirrored
+from study.machine.shell import command_line, near_path
 from study.records import losses
-from study.records.files import RecordFile, refuse_link
-from study.records.fits import Fits
-from study.records.kept import KeptFolder
+from study.records.driving import DriverFiles
+from study.records.files import BytesFile, RecordFile, refuse_link
 from study.records.locks import held
-from study.records.overlays import OverlaysFile
+from study.records.logs import LogFile
 from study.records.prepared import PreparedStudy
-from study.records.results import TrialResult
-from study.records.rows import RowsFile
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
 from study.records.tracking import FinishedFile, TrackingHistory
-from study.records.training import TrainingFiles
-from study.records.weights import StartFiles, WeightsFile
+from study.records.trial import TrialFolder
+from study.records.weights import StartFiles
 
+DEFAULT_ROOT = "studies"  # of study.root
+NAME = "study.name"
+LISTED = 20  # studies that a message lists
 TRIAL = re.compile(r"[0-9]{4}|[1-9][0-9]{4,8}")  # the name of a trial's folder
 
 
@@ -48,12 +49,14 @@ class StudyFolder:
 
     Attributes:
         path: the folder.
+        trials_in: name of the folder of its trials.
         database: of the search; Optuna opens it.
         scratch: folder of a running search; removed at its end.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, trials: str = "trials") -> None:
         self.path = root / name
+        self.trials_in = trials
         self.config = ConfigFile(self.path / "config.json", Config, losses.CONFIG, private=True)
         self.prepared: RecordFile[PreparedStudy] = RecordFile(
             self.path / "prepared.json", PreparedStudy, losses.PREPARED
@@ -64,35 +67,72 @@ class StudyFolder:
         self.tracking: RecordFile[TrackingHistory] = RecordFile(
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
+        self.report = BytesFile(self.path / "report.html", losses.REPORT)
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
+        self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
+        self.log = LogFile(self.path / "study.log")
         self.database = self.path / "optuna.db"
         self.scratch = self.path / ".tune"
 
     @classmethod
-    def find(cls, root: Path, name: str) -> StudyFolder:
-        """The folder of an existing study; raises StudyError, listing existing studies, if there is none."""
-        folder = cls(root, name)
-        if not folder.config.exists:
-            there = sorted(path.parent.name for path in root.glob("*/config.json"))
-            raise StudyError(
-                f"study.name: no study '{name}' in {root.absolute()}; "
-                f"there: {', '.join(there) or 'none'}; give study.name=… and study.root=…"
-            )
+    def find(cls, root: Path, name: str, key: str = NAME) -> StudyFolder:
+        """The folder of an existing study.
+
+        Args:
+            root: folder of the folders of studies.
+            name: of the study.
+            key: by which the user has named it.
+
+        Raises:
+            StudyError: there is none; tells the nearest one, or all that there are.
+        """
+        folder = cls._existing(root, name, key)
         folder.refuse_links()
         return folder
 
     @classmethod
+    def looked_at(cls, root: Path, name: str) -> StudyFolder:
+        """The folder of an existing study for a command that only reads; it may be running.
+
+        One in an object store is brought here, unless it is run here, and nothing is sent back. The files that others
+        open are not checked: a running study has many, which come and go.
+        """
+        folder = cls(root, name)
+        if (address := address_of(root)) and not folder.is_driven:
+            Mirror(folder.path, f"{address}/{name}").pull()
+        return cls._existing(root, name)
+
+    @classmethod
+    def _existing(cls, root: Path, name: str, key: str = NAME) -> StudyFolder:
+        folder = cls(root, name)
+        if not folder.config.exists:
+            how = "; give study.name=… and study.root=…" if key == NAME else "; correct the path"
+            raise StudyError(f"{key}: no study '{name}' in {root.absolute()}{_others(root, name, how)}")
+        return folder
+
+    @classmethod
+    def at(cls, path: Path, key: str) -> StudyFolder:
+        """The study in a folder that the user has named by a key; raises StudyError like `find`."""
+        return cls.find(path.parent, path.name, key)
+
+    @classmethod
     @contextmanager
-    def opened(cls, root: str, name: str) -> Iterator[StudyFolder]:
+    def opened(cls, root: Path, name: str) -> Iterator[StudyFolder]:
         """The folder of an existing study for a command; one in an object store is brought here, and sent back.
 
         Args:
-            root: folder, or address in an object store.
+            root: folder of the folders of studies, as `study.root` has it.
             name: of the study.
         """
-        place = local_root(root)
-        with mirrored(place, name):
-            yield cls.find(place, name)
+        with mirrored(root, name):
+            yield cls.find(root, name)
+
+    @property
+    def arguments(self) -> list[str]:
+        """How a command is told of this study."""
+        root = self.path.parent
+        place = address_of(root) or near_path(root)
+        return [f"study.name={self.path.name}", *([] if place == DEFAULT_ROOT else [f"study.root={place}"])]
 
     def refuse_links(self) -> None:
         """Raise StudyError if something in the folder is a link: a stranger's study could lead anywhere by one.
@@ -103,6 +143,16 @@ class StudyFolder:
             for path in (*self.path.iterdir(), *self.scratch.rglob("*")):
                 refuse_link(path)
 
+    @property
+    def replicates(self) -> StudyFolder:
+        """The study with its replicates in the place of its trials: they have numbers of their own."""
+        return StudyFolder(self.path.parent, self.path.name, "replicates")
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether trials of the study have been trained again with other seeds, or are about to be."""
+        return (self.path / "replicates").is_dir()
+
     def trial(self, number: int) -> TrialFolder:
         """The folder of a trial; raises StudyError if it is a link."""
         folder = TrialFolder(self, number)
@@ -112,12 +162,26 @@ class StudyFolder:
 
     def trials(self) -> list[TrialFolder]:
         """The folders of all trials that have begun, by number."""
-        place = self.path / "trials"
+        return [TrialFolder(self, number) for number in sorted(self.begun())]
+
+    @property
+    def trials_changed(self) -> int | None:
+        """A number that changes when a trial begins; None before the first."""
+        place = self.path / self.trials_in
+        return place.stat().st_mtime_ns if place.is_dir() else None
+
+    def begun(self) -> set[int]:
+        """The numbers of all trials that have begun; raises StudyError if the folder of one is a link."""
+        place = self.path / self.trials_in
         refuse_link(place)
-        found = [path for path in place.glob("[0-9]*") if TRIAL.fullmatch(path.name)]
-        for path in found:
-            refuse_link(path)
-        return [TrialFolder(self, number) for number in sorted(int(path.name) for path in found)]
+        if not place.is_dir():
+            return set()
+        with os.scandir(place) as entries:
+            found = [entry for entry in entries if TRIAL.fullmatch(entry.name)]
+        for entry in found:
+            if entry.is_symlink():
+                refuse_link(place / entry.name)
+        return {int(entry.name) for entry in found}
 
     def trial_config(self, trial: TrialFolder) -> Config:
         """The configuration that a trial ran with."""
@@ -125,86 +189,43 @@ class StudyFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what killed processes were writing."""
-        remove_leftovers(self.path, ".*.tmp", "trials/*/.*.tmp", "trials/*/*/.*.tmp")
+        trials = [f"{part}/{place}.*.tmp" for part in ("trials", "replicates") for place in ("*/", "*/*/")]
+        remove_leftovers(self.path, ".*.tmp", *trials)
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""
-        return held(
-            self.path / ".lock",
-            f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}; "
-            "wait for it, or choose another study.name",
+        return self.driver.driven(*self._taken())
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether another process drives the study, as far as this machine can see."""
+        driving = self.driver.driving()
+        return driving is not None and driving.state != "unknown"
+
+    def refuse_driven(self) -> None:
+        """Raise the error of `driven` if another process drives the study."""
+        self.driver.refuse(*self._taken())
+
+    def _taken(self) -> tuple[str, str]:
+        """What to tell whoever wants to drive the study while another process does, and what to do then."""
+        return (
+            f"study.name: another process runs '{self.path.name}' in {self.path.parent.absolute()}",
+            f"wait for it, end it ({command_line('study.stop', *self.arguments)}), or choose another study.name",
         )
 
     def tracked(self) -> AbstractContextManager[None]:
         """Send the study to its tracking store; raises StudyError if another process does."""
         return held(
             self.path / "tracking.lock",
-            f"{self.path}: another process is sending this study to MLflow; wait until it has finished",
+            f"{self.path}: another process is sending this study to MLflow",
+            "wait until it has finished",
         )
 
 
-class TrialFolder:
-    """One trial on disk; a study may have ten thousand, so what is seldom used is made on first use.
-
-    Attributes:
-        study: that the trial belongs to.
-        number: of the trial, in the study and in the database.
-        path: the folder.
-    """
-
-    def __init__(self, study: StudyFolder, number: int) -> None:
-        self.study = study
-        self.number = number
-        self.path = path = study.path / "trials" / f"{number:04d}"
-        self.parameters: RecordFile[dict[str, Any]] = RecordFile(
-            path / "parameters.json", dict[str, Any], losses.PARAMETERS
-        )
-        self.result: RecordFile[TrialResult] = RecordFile(path / "result.json", TrialResult, losses.RESULT)
-
-    @cached_property
-    def training(self) -> TrainingFiles:
-        """Its checkpoint and epochs."""
-        return TrainingFiles(self.path / "checkpoint.pt", self.path / "epochs.jsonl")
-
-    @cached_property
-    def pretraining(self) -> TrainingFiles:
-        """The same for the first of two trainings."""
-        return TrainingFiles(self.path / "pretraining.pt", self.path / "pretraining.jsonl")
-
-    @cached_property
-    def weights(self) -> WeightsFile:
-        """The trained network."""
-        return WeightsFile(self.path / "weights.safetensors", losses.WEIGHTS)
-
-    @cached_property
-    def kept(self) -> KeptFolder:
-        """Its validation probabilities."""
-        return KeptFolder(self.path / "probabilities")
-
-    @cached_property
-    def fits(self) -> Fits:
-        """Its post-processing."""
-        return Fits(self.path)
-
-    @cached_property
-    def rows(self) -> RowsFile:
-        """Its test results."""
-        return RowsFile(self.path / "rows.parquet", losses.ROWS)
-
-    @cached_property
-    def overlays(self) -> OverlaysFile:
-        """Its pictures."""
-        return OverlaysFile(self.path / "overlays.npz", losses.OVERLAYS)
-
-    def searched(self) -> dict[str, Any]:
-        """The values that the search chose, by dotted path; empty before it has chosen."""
-        return self.parameters.read_if_there() or {}
-
-    def evaluation(self, name: str) -> RowsFile:
-        """The rows of a later evaluation (study.evaluate)."""
-        return RowsFile(self.path / f"evaluation-{name}.parquet", losses.EVALUATION)
-
-    def forget_kept(self) -> None:
-        """Remove kept probabilities of an earlier judgement; raises StudyError if their folder is a link."""
-        refuse_link(self.kept.path)
-        shutil.rmtree(self.kept.path, ignore_errors=True)
+def _others(root: Path, name: str, how: str) -> str:
+    """The study that is meant instead of one that does not exist, or those that there are."""
+    if not root.is_dir():
+        return f", a folder that does not exist{how}"
+    there = sorted(path.parent.name for path in root.glob("*/config.json"))
+    listed = f"{', '.join(there[:LISTED])}{', …' if len(there) > LISTED else ''}"
+    return did_you_mean(name, there) or f"; there: {listed or 'none'}{how}"

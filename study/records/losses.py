@@ -16,10 +16,16 @@ SUBJECTS = (
 )
 START = f"the weights that trials start from are lost; restore it from a copy, or remove it together {AGAIN}"
 SUMMARY = "nothing is lost; remove it and resume the study with resume=true, which writes it again"
+DRIVER = "only who runs the study, or ran it last, is lost; remove it"
 TRACKING = "the study's identity in MLflow is lost; remove it, and study.sync sends the study once more, as a new run"
 PARAMETERS = (
     "the values that the search chose for this trial are lost; restore it from a copy, or write them again, as "
     '{"dotted.path": value}, from what MLflow shows of the trial'
+)
+REPORT = "nothing is lost; remove it, and analysis.report writes it again"
+REPLICATE = (
+    "which trial this repeats is lost; restore it from a copy, or write it again, as "
+    '{"trial": 3, "seed": 1}, from what MLflow shows of the replicate'
 )
 RESULT = (
     "how the trial ended is lost, its other files are not; restore it from a copy, or remove it and resume the study "
@@ -40,6 +46,7 @@ ROWS = (
     "again with study.evaluate and copy evaluation-own.parquet here"
 )
 EVALUATION = "only this evaluation is lost; repeat it with study.evaluate"
+EXAMPLES = "only masks for the report are lost; remove it, and the report is written without these pictures"
 OVERLAYS = "only pictures are lost; remove it, and the trial is shown without them"
 WEIGHTS = "the trained network is lost; restore it from a copy, or go on with another trial (trial=…)"
 EPOCHS = (

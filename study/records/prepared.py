@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from study.cohort.records import Splits, SubjectFacts
+from study.imaging.likeness import IntensityFingerprint
 from study.records.files import Record
 
 FILE_NAME = r"^[^./\x00-\x1f][^/\x00-\x1f]{0,200}$"  # leads to no other folder
@@ -19,10 +20,12 @@ class PreparedSubject(Record):
     Attributes:
         facts: what is known about the subject.
         address: of the subject's entry in the cache; None if the subject is not used.
+        modalities: that the subject has, in the order of `cohort.modalities`.
     """
 
     facts: SubjectFacts
     address: Annotated[str, Field(pattern=FILE_NAME)] | None = None
+    modalities: tuple[str, ...] = ()
 
     @field_validator("facts")
     @classmethod
@@ -56,6 +59,7 @@ class PreparedStudy(Record):
         landmarks: per modality, for imaging.normalisation=nyul.
         cohort_hash: identifies the data without naming subjects.
         adopted: a network trained elsewhere; None if networks are planned.
+        fingerprint: of the training subjects' images; None where they were not measured.
     """
 
     splits: Splits
@@ -66,6 +70,7 @@ class PreparedStudy(Record):
     landmarks: dict[str, tuple[float, ...]]
     cohort_hash: str
     adopted: AdoptedNetwork | None = None
+    fingerprint: IntensityFingerprint | None = None
 
     @property
     def used(self) -> tuple[PreparedSubject, ...]:

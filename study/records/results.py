@@ -79,3 +79,15 @@ class FailedTrial(_Ended):
 
 
 TrialResult = Annotated[CompleteTrial | PrunedTrial | FailedTrial, Field(discriminator="state")]
+
+
+class Replicate(Record):
+    """The content of `replicate.json`: what a replicate repeats.
+
+    Attributes:
+        trial: number of the trial.
+        seed: `study.seed` of the repetition.
+    """
+
+    trial: int
+    seed: int

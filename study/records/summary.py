@@ -13,11 +13,13 @@ class Summary(Record):
     Attributes:
         study: name.
         states: number of complete, pruned and failed trials.
-        winner: number of the winning trial; None while no trial is complete.
+        winner: number of the winning trial; None if none can be named.
+        no_winner: why none can be named.
         independent: the best trial for each availability subset with a separate model (`model.inputs`).
     """
 
     study: str
     states: dict[str, int]
     winner: int | None
+    no_winner: str | None = None
     independent: dict[str, int] = Field(default_factory=dict)

@@ -70,7 +70,7 @@ class FinishedFile(StoredFile):
         try:
             return Finished.model_validate_json(line)
         except ValidationError as error:
-            raise self.damaged(f"line {number}: {first_problem(error)}") from None
+            raise self.damaged(f"line {number}: {first_problem(Finished, error)}") from None
 
 
 class TrackingHistory(Record):
@@ -79,9 +79,11 @@ class TrackingHistory(Record):
     Attributes:
         study_id: identity of the study in every store.
         failure: why the last transfer failed; None after a successful one.
+        sent: number of trials that ended and are in the store of the last transfer.
         written_ms: time of writing, in milliseconds since 1970.
     """
 
     study_id: str
     failure: str | None = None
+    sent: int = 0
     written_ms: int

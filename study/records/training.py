@@ -29,8 +29,11 @@ logger = logging.getLogger(__name__)
 class EpochsFile(StoredFile):
     """JSON lines, one object per epoch; nan uses the usual extension of JSON."""
 
-    def read(self) -> list[Epoch]:
+    def read(self, last: int | None = None) -> list[Epoch]:
         """The epochs, oldest first; empty if the file does not exist.
+
+        Args:
+            last: so many of them at most, the last ones; None for all.
 
         Raises:
             StudyError: a line is damaged.
@@ -38,8 +41,8 @@ class EpochsFile(StoredFile):
         if not self.exists:
             return []
         with self.opened() as file:
-            lines = read_limited(file, LARGEST_EPOCHS).splitlines()
-            return [self._epoch(line, number) for number, line in enumerate(lines, 1)]
+            lines = [*enumerate(read_limited(file, LARGEST_EPOCHS).splitlines(), 1)]
+            return [self._epoch(line, number) for number, line in lines[-(last or len(lines)) :]]
 
     def write(self, epochs: Sequence[Epoch]) -> None:
         """Write all epochs atomically."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from study.machine.transfer import Part, Receiver, batches, names, parts
 from study.records.files import refuse_link
-from study.records.folders import StudyFolder, TrialFolder
+from study.records.folders import StudyFolder
+from study.records.trial import TrialFolder
 
 # Relative to the study's folder; `trials/*` stands for the trial that starts.
 _GOES_OUT = (
@@ -41,6 +42,7 @@ _COMES_HOME = (
     "weights.safetensors",
     "rows.parquet",
     "overlays.npz",
+    "examples.npz",
     "result.json",
 )
 
@@ -50,7 +52,7 @@ def going_out(trial: TrialFolder) -> Iterator[Part]:
     study, own = trial.study.path, trial.path.relative_to(trial.study.path).as_posix()
     for name in names(study, [pattern.replace("trials/*", own) for pattern in _GOES_OUT]):
         refuse_link(study / name)
-        yield from parts(study / name, name)
+        yield from parts(study / name, name.replace(own, f"trials/{trial.path.name}"))
 
 
 def arriving(folder: StudyFolder) -> Receiver:

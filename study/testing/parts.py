@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from study.cohort.records import Entry
+from study.cohort.records import Entry, Listing
 from study.config import CohortConfig, ModalityDropout, Schedule, Trainer, Tuning
 from study.config.parts import find_part
 from study.training.dropout import sample_dropout
@@ -164,7 +164,9 @@ def check_reader(name: str, settings: Settings | None = None) -> None:
     """
     cohort = CohortConfig.model_validate({**(settings or {}), "sources": [name]})
     reader = find_part("readers", name)
-    entries = reader(cohort)
+    listing = reader(cohort)
+    assert isinstance(listing, Listing), f"{name}: must give a Listing, got {type(listing).__name__}"
+    entries = listing.entries
     assert entries, f"{name}: must list at least one entry"
     for entry in entries:
         assert isinstance(entry, Entry), f"{name}: must list entries, got {type(entry).__name__}"
@@ -174,7 +176,7 @@ def check_reader(name: str, settings: Settings | None = None) -> None:
             assert file.exists(), f"{name}: entry {entry.id!r} lists {file}, which does not exist"
     ids = [(entry.center, entry.id) for entry in entries]
     assert len(set(ids)) == len(ids), f"{name}: each id must be listed once for its center"
-    assert entries == reader(cohort), f"{name}: must list the same entries again"
+    assert listing == reader(cohort), f"{name}: must list the same entries again"
 
 
 def check_sampler(name: str, settings: Settings | None = None) -> None:

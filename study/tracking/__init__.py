@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study.tracking.following import Tracker, make_tracker
-from study.tracking.store import tracking_uri
+from study.tracking.store import MLFLOW_DATABASE, tracking_uri
 from study.tracking.tracker import send_missing
 
-__all__ = ["Tracker", "make_tracker", "send_missing", "tracking_uri"]
+__all__ = ["MLFLOW_DATABASE", "Tracker", "make_tracker", "send_missing", "tracking_uri"]

@@ -12,7 +12,7 @@ import hashlib
 import math
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from study.records import FailedTrial, Finished, StudyFolder, TrackingHistory, TrialFolder
 
@@ -25,6 +25,7 @@ class History:
         known = folder.tracking.read_if_there()
         self.study_id = known.study_id if known else uuid.uuid4().hex
         self.failure = known.failure if known else None
+        self.sent = known.sent if known else 0
         self.finished: list[Finished] = []
         self._last: dict[int, Finished] = {}
         self._order = hashlib.sha256()
@@ -54,10 +55,19 @@ class History:
         """How a trial ended, None while it has not."""
         return self._last.get(trial)
 
-    def record_failure(self, reason: str | None) -> None:
-        """Write down why the last sending did not work, None once it has."""
-        if reason != self.failure:
-            self.failure = reason
+    def ended(self, trials: Container[int] = ()) -> int:
+        """The number of trials that have ended, without these."""
+        return sum(trial not in trials for trial in self._last)
+
+    def record_sending(self, failure: str | None, sent: int) -> None:
+        """Write down how the last sending went, if that is news.
+
+        Args:
+            failure: why it did not work; None if it did.
+            sent: number of trials that ended and are in the store.
+        """
+        if (failure, sent) != (self.failure, self.sent):
+            self.failure, self.sent = failure, sent
             self._write()
 
     def _take(self, events: Sequence[Finished]) -> None:
@@ -66,18 +76,33 @@ class History:
             self._last[event.trial] = event
             self._order.update(f"{event.trial} {event.state}\n".encode())
 
+    def of_replicate(self, trial: TrialFolder) -> Finished | None:
+        """How a replicate ended, None while it has not; replicates are not in the order of trials."""
+        written_ms = trial.result.written_ms
+        return None if written_ms is None else _finished(trial, written_ms)
+
     def _new_end(self, trial: TrialFolder) -> Finished | None:
         """How a trial ended, if it was not known: a result that is only written again has another time."""
         known, written_ms = self.of(trial.number), trial.result.written_ms
         if written_ms is None or (known is not None and known.time_ms == written_ms):
             return None
-        result = trial.result.read()
-        value = None if isinstance(result, FailedTrial) or not math.isfinite(result.value) else result.value
-        if known is not None and (known.state, known.value) == (result.state, value):
+        ended = _finished(trial, written_ms)
+        if known is not None and (known.state, known.value) == (ended.state, ended.value):
             return None
-        return Finished(trial=trial.number, state=result.state, value=value, time_ms=written_ms)
+        return ended
 
     def _write(self) -> None:
         self._folder.tracking.write(
-            TrackingHistory(study_id=self.study_id, failure=self.failure, written_ms=int(time.time() * 1000))
+            TrackingHistory(
+                study_id=self.study_id,
+                failure=self.failure,
+                sent=self.sent,
+                written_ms=int(time.time() * 1000),
+            )
         )
+
+
+def _finished(trial: TrialFolder, time_ms: int) -> Finished:
+    result = trial.result.read()
+    value = None if isinstance(result, FailedTrial) or not math.isfinite(result.value) else result.value
+    return Finished(trial=trial.number, state=result.state, value=value, time_ms=time_ms)

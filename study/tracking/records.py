@@ -13,25 +13,24 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config
-from study.records import FailedTrial, Finished, StudyFolder, TrialFolder, TrialResult
+from study.records import FailedTrial, Finished, StudyFolder, Summary, TrialFolder, TrialResult
 from study.records.files import to_plain
 from study.records.fits import Fits
 from study.tracking.redaction import flatten, redact, redact_value, shown
+from study.tracking.results import CHOICE, METRICS_OF, gains_of, metrics_of, study_note
 from study.tracking.surroundings import surroundings
 from study.training.epoch import Epoch
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
+    from analysis.tables import Table
     from study.evaluation.chains import Chains
     from study.evaluation.fit import PostprocessingFit
 
 RUN_CONTROL = frozenset(
-    {"resume", "dry_run", "debug", "cluster", "study.trials", "study.concurrency"}
+    {"resume", "dry_run", "debug", "cluster", "study.trials", "study.replicates", "study.concurrency"}
 )  # may differ on resuming
-TABLE, OCCLUSIONS = "cross_center.json", "occlusions.json"
-BY_OCCLUSION = ("dice", "detected", "false_positives", "false_negatives")  # logged as metrics
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,9 @@ class RunRecord:
     ended_ms: int | None = None
     points: list[Point] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)  # artifact name to JSON content
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)  # artifacts `<name>.json`
     pictures: dict[str, Figure] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)  # artifact name to HTML
 
 
 def study_record(
@@ -86,14 +86,10 @@ def study_record(
         record.documents["sizes.json"] = prepared.model_dump(
             mode="json", include={"spacing_mm", "median_shape"}
         )
-    winner = read_winner(folder)
-    if winner is not None and finished:
-        trial = folder.trial(winner)
-        record.tags["fadeout.winner"] = str(winner)
-        _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
-        if record.tables:
-            record.tags["mlflow.note.content"] = _note(winner, record.tables)
-        _add_overlays(record, trial)
+    if not running and folder.report.exists:
+        record.pages["report.html"] = folder.report.read()
+    if summary := folder.summary.read_if_there():
+        _add_winner(record, config, folder, summary, finished, running=running)
     return record
 
 
@@ -126,6 +122,9 @@ def trial_record(
     record.documents["parameters.json"] = redact(searched)
     record.documents["config.json"] = redact(_with_values(config, searched))
     _add_tables(record, config, trial, step, finished.time_ms)
+    record.tables = [table for table in record.tables if table.name in METRICS_OF]
+    if record.tables:
+        record.tags["mlflow.note.content"] = CHOICE
     if epochs and result.state == "complete":
         from analysis.figures import training_curves
 
@@ -148,10 +147,28 @@ def _add_fit(record: RunRecord, fits: Fits, step: int, time_ms: int) -> None:
     record.pictures["postprocessing.png"] = postprocessing_figure(found)
 
 
-def read_winner(folder: StudyFolder) -> int | None:
-    """The winner's number that the study's summary names, None while there is none."""
-    summary = folder.summary.read_if_there()
-    return None if summary is None else summary.winner
+def _add_winner(
+    record: RunRecord,
+    config: Config,
+    folder: StudyFolder,
+    summary: Summary,
+    finished: Sequence[Finished],
+    *,
+    running: bool,
+) -> None:
+    """The winner's number, tables and pictures, or why there is none."""
+    if summary.no_winner is not None:
+        record.tags["mlflow.note.content"] = f"No winner can be named, because {summary.no_winner}."
+    if summary.winner is None or not finished:
+        return
+    trial = folder.trial(summary.winner)
+    record.tags["fadeout.winner"] = str(summary.winner)
+    _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
+    if not running:  # it reads every trial
+        record.tables += gains_of(config, folder)
+    if record.tables:
+        record.tags["mlflow.note.content"] = study_note(summary.winner, record.tables)
+    _add_overlays(record, trial)
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -233,45 +250,16 @@ def _add_tables(record: RunRecord, config: Config, trial: TrialFolder, step: int
     """The tables of a trial's rows that are not empty, and their means as metrics."""
     if not trial.rows.exists:
         return
-    from analysis.tables import cross_center_table, occlusion_table, tells_occlusions
+    from analysis.method import Method
+    from analysis.trial_tables import trial_tables
 
-    rows, resamples = trial.rows.read(), (config.evaluation.bootstrap, config.study.seed)
-    values: dict[str, float] = {}
-    table = cross_center_table(rows, *resamples)
-    if len(table):
-        record.tables[TABLE] = table
-        for cell in table.to_dict("records"):
-            values[f"test_dice/{cell['center']}/{_given(cell)}"] = cell["dice"]
-    if tells_occlusions(rows, config.cohort.target):
-        record.tables[OCCLUSIONS] = occlusion_table(rows, *resamples)
-        for cell in record.tables[OCCLUSIONS].to_dict("records"):
-            values |= _occlusion_values(cell)
+    method = Method.of(config.evaluation, config.study.seed)
+    record.tables = trial_tables(trial.rows.read(), method, config.cohort.target)
     record.points += [
         Point(metric_name(key), float(value), time_ms, step)
-        for key, value in values.items()
+        for key, value in metrics_of(record.tables).items()
         if math.isfinite(value)
     ]
-
-
-def _occlusion_values(cell: Mapping[Any, Any]) -> dict[str, float]:
-    """What one line of the table by occlusion is compared by; sizes and volumes are in the table itself."""
-    centers = "seen" if cell["seen"] else "unseen"
-    where = f"{centers}_centers/{cell['occlusion']}/{_given(cell)}"
-    return {f"test_{metric}/{where}": cell[metric] for metric in BY_OCCLUSION}
-
-
-def _given(cell: Mapping[Any, Any]) -> str:
-    return f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"
-
-
-def _note(winner: int, tables: Mapping[str, pd.DataFrame]) -> str:
-    from analysis.text import OCCLUSION_NOTE, to_markdown
-
-    parts = [f"Winner: trial {winner}"]
-    for name, table in tables.items():
-        parts += [OCCLUSION_NOTE] if name == OCCLUSIONS else []
-        parts.append(to_markdown(table))
-    return "\n\n".join(parts)
 
 
 def _add_overlays(record: RunRecord, trial: TrialFolder) -> None:

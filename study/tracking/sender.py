@@ -1,11 +1,11 @@
-"""Sends a study to MLflow: the study is the parent run, and each trial a nested one."""
+"""Sends a study to MLflow: the study is the parent run, and each trial and each replicate a nested one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from study.config import Config
-from study.records import StoredFile, StudyFolder, content_digest
+from study.records import Finished, StoredFile, StudyFolder, TrialFolder, content_digest
 from study.tracking.history import History
 from study.tracking.records import study_record, trial_record
 from study.tracking.store import RunStore, StoredRun
@@ -29,7 +29,7 @@ class Sender:
         self._begun = False
         self._pending: set[int] = set()
         self._not_ended: set[int] = set()  # how they are shown depends on whether the study runs
-        self._epochs_sent: dict[int, int] = {}
+        self._epochs_sent: dict[str, int] = {}  # by run
         self.history = History(folder)
 
     def send(self, changed: Iterable[int], *, running: bool) -> int:
@@ -40,7 +40,7 @@ class Sender:
             running: the driver is at work; trials that have not ended are running, and otherwise interrupted.
 
         Returns:
-            The number of trials that the store lacked something of.
+            The number of trials and replicates that the store lacked something of.
         """
         self._pending.update(changed)
         if not self._begun:
@@ -55,7 +55,15 @@ class Sender:
         for number in sorted(self._pending):
             new += self._send_trial(store, number, running=running)
             self._pending.discard(number)
+        for replicate in self._replicates():
+            new += self._send_replicate(store, replicate, running=running)
         return new
+
+    def record(self, failure: str | None) -> None:
+        """Write down how the last sending went; `failure` is why it did not work."""
+        known = self._store is not None  # else what the store has is as it was
+        sent = self.history.ended(self._pending) if known else self.history.sent
+        self.history.record_sending(failure, sent)
 
     def _connected(self) -> RunStore:
         if self._store is None:
@@ -66,7 +74,8 @@ class Sender:
 
     def _send_study(self, store: RunStore, *, running: bool) -> None:
         folder, finished = self._folder, self.history.finished
-        files = (folder.config, folder.prepared, folder.summary)
+        files: list[StoredFile] = [folder.config, folder.prepared, folder.summary, folder.report]
+        files += [replicate.result for replicate in self._replicates()]
         state = content_digest(files, extra=f"{self.history.order} {running}")
         run = self._run(store, STUDY, self._config.study.name, {}, folder.config)
         if run.seal.get(SENT) == state:
@@ -77,7 +86,38 @@ class Sender:
 
     def _send_trial(self, store: RunStore, number: int, *, running: bool) -> bool:
         """Send what a trial has so far; False if the store was up to date."""
-        trial, finished = self._folder.trial(number), self.history.of(number)
+        finished = self.history.of(number)
+        if finished:
+            self._not_ended.discard(number)
+        else:
+            self._not_ended.add(number)
+        trial = self._folder.trial(number)
+        run = self._run(store, str(number), f"trial {number:04d}", self._nested(), trial.parameters)
+        return self._send_nested(store, run, trial, finished, running=running)
+
+    def _send_replicate(self, store: RunStore, trial: TrialFolder, *, running: bool) -> bool:
+        """Send what a replicate has so far, if it has begun; False if the store was up to date."""
+        if not trial.parameters.exists:
+            return False
+        repeated = trial.replicate.read()
+        tags = {
+            "fadeout.replicate": str(repeated.trial),
+            "fadeout.seed": str(repeated.seed),
+            **self._nested(),
+        }
+        name = f"trial {repeated.trial:04d}, seed {repeated.seed}"
+        run = self._run(store, f"replicate {trial.number}", name, tags, trial.parameters)
+        return self._send_nested(store, run, trial, self.history.of_replicate(trial), running=running)
+
+    def _replicates(self) -> list[TrialFolder]:
+        return self._folder.replicates.trials() if self._folder.is_replicated else []
+
+    def _nested(self) -> dict[str, str]:
+        return {"mlflow.parentRunId": self._runs[STUDY].id}
+
+    def _send_nested(
+        self, store: RunStore, run: StoredRun, trial: TrialFolder, finished: Finished | None, *, running: bool
+    ) -> bool:
         files = (
             trial.parameters,
             trial.training.epochs,
@@ -87,22 +127,16 @@ class Sender:
             trial.overlays,
         )
         state = content_digest(files, extra="" if finished else str(running))
-        if finished:
-            self._not_ended.discard(number)
-        else:
-            self._not_ended.add(number)
-        parent = {"mlflow.parentRunId": self._runs[STUDY].id}
-        run = self._run(store, str(number), f"trial {number:04d}", parent, trial.parameters)
         if run.seal.get(SENT) == state:
             return False
-        record = trial_record(self._config, self._folder, number, finished, running=running)
-        sent = self._epochs_sent.get(number, 0)
+        record = trial_record(self._config, trial.study, trial.number, finished, running=running)
+        sent = self._epochs_sent.get(run.id, 0)
         points = [point for point in record.points if finished or point.step > sent]
         store.write(run, record, points, {SENT: state})
         if finished:
-            self._epochs_sent.pop(number, None)
+            self._epochs_sent.pop(run.id, None)
         else:
-            self._epochs_sent[number] = max((point.step for point in record.points), default=0)
+            self._epochs_sent[run.id] = max((point.step for point in record.points), default=0)
         return True
 
     def _run(

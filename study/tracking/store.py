@@ -22,12 +22,14 @@ from study.errors import StudyError
 from study.machine.temporary import temporary_folder
 from study.records import StudyFolder
 from study.tracking.records import Point, RunRecord
+from study.tracking.results import CHOICE
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
 
 MOST_METRICS, MOST_PARAMETERS = 800, 100  # at once: MLflow takes 100 parameters, 100 tags, and 1,000 of all
+MLFLOW_DATABASE = "mlflow.db"  # in the study's folder
 PAGE = 200  # runs that are read at once, each with all its parameters and metrics
 STATUS = {
     "running": "RUNNING",
@@ -43,7 +45,10 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI shows it as model training
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # the UI shows it as model training
+    "mlflow.note.content": CHOICE,  # above the table in which trials are sorted
+}
 QUICK_PNG = {"compress_level": 1}  # a third larger than the smallest, in a third of the time
 NEUTRAL_TAGS = {"mlflow.user": "fadeout", "mlflow.source.name": "fadeout"}  # no account, no path
 Item = TypeVar("Item")
@@ -68,7 +73,7 @@ class StoredRun:
 
 def tracking_uri(tracking: Tracking, folder: StudyFolder) -> str:
     """The MLflow store of a study, without its password: as configured, or SQLite in the study's folder."""
-    return tracking.uri or f"sqlite:///{folder.path.resolve() / 'mlflow.db'}"
+    return tracking.uri or f"sqlite:///{folder.path.resolve() / MLFLOW_DATABASE}"
 
 
 def _make_database(path: Path) -> None:
@@ -142,8 +147,8 @@ class RunStore:
         self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
     ) -> None:
         """Write a record into a run, of its metrics these points; the tags of `seal` come last, when all is there."""
-        for name, table in record.tables.items():  # before the numbers, which MLflow reads for each artifact
-            self._write_table(run.id, name, table)
+        for table in record.tables:  # before the numbers, which MLflow reads for each artifact
+            self._write_table(run.id, f"{table.name}.json", table.frame())
         self._write_files(run.id, record)
         self._write_numbers(run, record, points)
         status = STATUS[record.state]
@@ -182,6 +187,8 @@ class RunStore:
             folder.mkdir()
             for name, content in record.documents.items():
                 (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+            for name, page in record.pages.items():
+                (folder / name).write_bytes(page)
             for name, figure in record.pictures.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 figure.savefig(folder / name, dpi=120, pil_kwargs=QUICK_PNG)

@@ -7,6 +7,7 @@ import threading
 
 from study.config import Config, hide_passwords
 from study.errors import StudyError
+from study.machine.shell import command_line
 from study.records import StudyFolder
 from study.tracking.sender import Sender
 from study.tracking.store import tracking_uri
@@ -75,7 +76,6 @@ class MlflowTracker:
         logger.warning("%s", hide_passwords(text))
 
     def _sync_command(self) -> str:
-        study = self._config.study
         stored = self._folder.config.read().tracking
         given = {
             "tracking.uri": self._config.tracking.uri,
@@ -86,7 +86,7 @@ class MlflowTracker:
             for key, value in given.items()
             if value != getattr(stored, key.removeprefix("tracking."))
         ]
-        return " ".join([f"python -m study.sync study.name={study.name} study.root={study.root}", *other])
+        return command_line("study.sync", *self._folder.arguments, *other)
 
     def _work(self) -> None:
         try:
@@ -104,7 +104,6 @@ class MlflowTracker:
                 self._changed, self._study_changed = set(), False
             self._failure = self._try(changed, running=not closing)
             if closing:
-                self._sender.history.record_failure(self._failure and hide_passwords(self._failure))
                 return
             with self._condition:
                 self._study_changed |= self._failure is not None
@@ -112,11 +111,16 @@ class MlflowTracker:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._failure else FIRST_PAUSE_S
 
     def _try(self, changed: set[int], *, running: bool) -> str | None:
+        failure = None
         try:
             self._sender.send(changed, running=running)
         except Exception as error:  # whatever MLflow, its database or its server raise: the study continues
-            return _reason(error)
-        return None
+            failure = _reason(error)
+        try:
+            self._sender.record(failure and hide_passwords(failure))
+        except OSError as error:
+            failure = failure or _reason(error)
+        return failure
 
 
 def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
@@ -138,7 +142,7 @@ def send_missing(config: Config, folder: StudyFolder) -> tuple[int, int]:
             uri = tracking_uri(config.tracking, folder)
             text = f"tracking.uri: {uri} refuses the study: {_reason(error)}; correct it and run this again"
             raise StudyError(hide_passwords(text)) from error
-        sender.history.record_failure(None)
+        sender.record(None)
     return len(folder.trials()), new
 
 

@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "RAY_TUNE_CALLBACKS": "study.tuning.search.Silence",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # one that is slower to end a trial is lost, with the next trial
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
     "TUNE_STATE_REFRESH_PERIOD": "1000000000",  # it asks a head that may be gone, for statistics that nobody reads
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,9 +14,10 @@ from study.records import StudyFolder, TrialFolder
 from study.records.travelling import Luggage, arriving
 from study.training.epoch import Epoch
 from study.tuning.desk import INLINE_BYTES, Ask
-from study.tuning.messages import Content, Deliver, Fetch, Hurried, Message, Report
+from study.tuning.messages import Content, Deliver, Fetch, Hurried, Message, Remarks, Report
 
 AT_LEAST_EVERY_S = 120.0  # a checkpoint comes home, however rarely the training is validated
+MOST_REMARKS = 20  # between two deliveries; the last ones are kept
 LOOK_EVERY_S = 1.0  # whether the driver wants everything at once
 ASK_EVERY_S = 10.0  # so long a call waits at the desk for that
 
@@ -38,6 +40,7 @@ class Courier:
         self._folder = folder
         self._lock = threading.Lock()
         self._luggage: Luggage | None = None
+        self._remarks: deque[str] = deque(maxlen=MOST_REMARKS)
 
     def tell(self, content: Content) -> Any:
         """Send a message and return its answer."""
@@ -53,13 +56,19 @@ class Courier:
         self._luggage = Luggage(trial)
         return trial
 
+    def remark(self, text: str) -> None:
+        """Keep a warning, which is brought home with the next files."""
+        self._remarks.append(text)
+
     def deliver(self) -> None:
-        """Bring home the files that are new; they arrive in the order in which the trial wrote them."""
+        """Bring home the files that are new, in the order in which the trial wrote them, and its warnings."""
         if self._luggage is None:
             return
         with self._lock:
             for parts in self._luggage.batches(INLINE_BYTES):
                 self.tell(Deliver(parts))
+            if lines := tuple(self._remarks.popleft() for _ in range(len(self._remarks))):
+                self.tell(Remarks(lines))
 
     def report(self, epoch: Epoch) -> bool:
         """Bring home what there is, and report a validated epoch; whether the training should stop."""

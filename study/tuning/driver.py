@@ -60,6 +60,7 @@ def run_search(
         Ledger(plan, folder) as ledger,
         closing(TrialEvents(on_trial)) as events,
     ):
+        folder.driver.confirm(None if plan.given else plan.study.trials)
         for number in ledger.settled:
             events.changed(number)
         if ledger.ended < plan.study.trials or ledger.interrupted:
@@ -167,6 +168,7 @@ def _nodes(plan: SearchPlan, folder: StudyFolder) -> Nodes:
         plan.cache,
         [one.address for one in prepared.used if one.address] if prepared else [],
         logger.warning,
+        lambda hosts: folder.driver.change(machines=hosts),
         gpus=plan.trainer.gpus_per_worker > 0,
         alone=plan.cluster == LOCAL,
     )
@@ -195,7 +197,7 @@ def _queue(
     return TrialQueue(
         ledger,
         folder,
-        plan.space,
+        plan,
         max(plan.study.trials - ledger.ended, ledger.interrupted),
         need_of=base.with_values,
         may_start=may_begin,

@@ -189,7 +189,7 @@ def _ours(error: Exception) -> Fault | None:
     if isinstance(error, MissingDependencyError):
         return _CODE
     if isinstance(error, CohortError):  # its text names subjects, and what a trial failed of is tracked
-        listed = f"{len(error.problems)} problems; `python -m study.cohort check` lists them"
+        listed = f"{len(error.problems)} problems; study.cohort check lists them"
         return Fault(Action.FAIL, type(error).__name__, listed)
     if isinstance(error, FadeoutError):
         return Fault(Action.FAIL, type(error).__name__, str(error))

@@ -25,6 +25,7 @@ from study.tuning.messages import (
     Hurried,
     Message,
     Refused,
+    Remarks,
     Report,
     Superseded,
     Where,
@@ -153,6 +154,11 @@ class Home:
                 return self._judge(attempt.number, report)
             case Failure() as failure:
                 attempt.failure = failure
+                if failure.traceback:
+                    logger.info("trial %d: an attempt has failed\n%s", attempt.number, failure.traceback)
+            case Remarks(lines):
+                for line in lines:
+                    logger.warning("trial %d: %s", attempt.number, line)
             case Holds(placement_group):
                 attempt.placement_group = placement_group
             case Hurried():

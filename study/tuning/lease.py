@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from study.errors import StudyError, TakenOverError
+from study.machine.identity import BOOT_ID
 from study.tuning.outages import DatabaseAwayError, Patience
 
 __all__ = ["Lease"]
@@ -36,7 +37,6 @@ logger = logging.getLogger(__name__)
 BEAT_S = 5.0  # between two beats of a holder
 LOOK_S, LOOKS = 3.0, 10  # a lease whose beat stands still for so many looks is taken over
 FREE = ""
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 metadata = MetaData()
 LEASES = Table(

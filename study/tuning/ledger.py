@@ -8,8 +8,8 @@ Trial n of the database has folder n. States, as Optuna names them:
 - COMPLETE, PRUNED, FAIL: ended; never run again, unless the user has removed the result. Then the trial is handed out
   once more, to be judged again from its last checkpoint; the database stays as it is. FAIL are trials whose training
   failed (the loss was not finite, the worker died too often); the sampler ignores them.
-- WAITING: enqueued, by hand through Optuna or for a parameter with `in_turn`; handed out before anything new is
-  sampled.
+- WAITING: enqueued, by hand through Optuna or because the search begins with it (`search_spaces.beginning`); handed
+  out before anything new is sampled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from collections.abc import Callable, Container, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from search_spaces.parameter import encode
 from study.errors import StudyError
 from study.records import CompleteTrial, PrunedTrial, StudyFolder, TrialFolder
 from study.tuning.database import open_database
@@ -75,7 +74,7 @@ class Ledger:
         self._reported: dict[int, set[int]] = {}  # their epochs that the database has
         try:
             _check_same_folder(self._study, plan, folder)
-            self._enqueue_in_turn()
+            self._enqueue()
             # Their results are on disk; the driver died before it told the database.
             self.settled = [*self._settle(), *self._fail_again()]
             self._lost = {frozen.number for frozen in self._without_result()}
@@ -189,14 +188,10 @@ class Ledger:
         ended = [trial for trial in self.trials() if trial.state.is_finished()]
         return [trial for trial in ended if not self._folder.trial(trial.number).result.exists]
 
-    def _enqueue_in_turn(self) -> None:
-        """Enqueue the choices of parameters with `in_turn`, over and over until all trials have theirs."""
-        turns = self._plan.space.turns
-        if not turns:
-            return
-        for number in range(len(self.trials()), self._plan.study.trials):
-            turn = turns[number % len(turns)]
-            self._study.enqueue_trial({path: encode(choice) for path, choice in turn.items()})
+    def _enqueue(self) -> None:
+        """Enqueue the trials that the search begins with, and the turns of parameters with `in_turn`."""
+        for values in self._plan.planned[len(self.trials()) :]:
+            self._study.enqueue_trial(values)
 
     def _settle(self) -> list[int]:
         import optuna

@@ -59,10 +59,19 @@ class Failure:
     Attributes:
         fault: what the error means; names no subject or file of the user.
         seconds: that the attempt took.
+        traceback: where it was raised, for the study's log; never tracked.
     """
 
     fault: Fault
     seconds: float = 0.0
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Brings warnings of the trial; the answer is None."""
+
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Hurried:
     """Tells that the trial has delivered all it has, as the driver asked; the answer is None."""
 
 
-Content = Where | Fetch | Deliver | Report | Failure | Holds | Hurried
+Content = Where | Fetch | Deliver | Report | Failure | Remarks | Holds | Hurried
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -49,6 +50,7 @@ class Nodes:
         addresses: of the entries that trials read.
         gpus: whether trials need GPUs.
         tell: callback for lines to the user.
+        changed: callback for the names of the machines that take part, whenever they change.
         alone: no other machine can join.
     """
 
@@ -59,6 +61,7 @@ class Nodes:
         cache: Path,
         addresses: Sequence[str],
         tell: Callable[[str], None],
+        changed: Callable[[tuple[str, ...]], None],
         *,
         gpus: bool,
         alone: bool,
@@ -68,6 +71,8 @@ class Nodes:
         self._looks = 0
         self._hosts: dict[str, str] = {}  # names of the machines that take part
         self._addresses, self._gpus, self._tell, self._alone = tuple(addresses), gpus, tell, alone
+        self._hosts_changed = changed
+        self._told_hosts: tuple[str, ...] = ()
         self._keepers: dict[str, Any] = {}
         self._fetching: dict[str, Any] = {}  # by node: the call that fetches what it lacks
         self._unfit: dict[str, str] = {}
@@ -108,6 +113,12 @@ class Nodes:
         Raises:
             StudyError: none of all machines fits.
         """
+        self._look()
+        if not self._alone and (hosts := self._taking_part()) != self._told_hosts:
+            self._told_hosts = hosts
+            self._hosts_changed(hosts)
+
+    def _look(self) -> None:
         alive = self._ask_alive()  # may take long where the head of the cluster does not answer
         with self._changed:
             self._alive, self._looks = alive, self._looks + 1
@@ -140,11 +151,18 @@ class Nodes:
             while not closed.wait(LOOK_EVERY_S):
                 try:
                     self.look()
-                except StudyError as error:  # all machines of the start have gone since
+                except (StudyError, OSError) as error:  # no machine fits any more; a full disk
                     logger.warning("%s", error)
 
         with background(work, "nodes", patience_s=LOOK_EVERY_S):  # it may wait for a head that is gone
             yield
+
+    def _taking_part(self) -> tuple[str, ...]:
+        """The names of the machines that get trials."""
+        with self._changed:
+            own = [platform.node()] if self._own in self._alive else []
+            others = [self._hosts[one] for one in self._fetching if one in self._hosts]
+            return tuple(sorted([*own, *others]))
 
     def _known(self) -> set[str]:
         with self._changed:

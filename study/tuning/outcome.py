@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from study.records import FailedTrial, TrialFolder
+from study.records.logs import trace_of
 from study.tuning.deaths import what_happened
 from study.tuning.faults import Action, Fault, judge
 from study.tuning.messages import Failure
@@ -16,7 +17,7 @@ def failure_of(error: Exception, seconds: float) -> Failure:
     """What the driver learns of an error."""
     if isinstance(error, UnfitMachineError):
         return Failure(Fault(Action.RETRY, "a machine that gets no trials was given one"), seconds)
-    return Failure(judge(what_happened(error)), seconds)
+    return Failure(judge(what_happened(error)), seconds, trace_of(error))
 
 
 def write_failure(folder: TrialFolder, text: str, seconds: float = 0.0) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from search_spaces import SearchSpace
 from study.config import Trainer
 from study.errors import StudyError
 from study.records import StudyFolder
@@ -18,10 +17,21 @@ from study.tuning.outcome import write_failure
 from study.tuning.retries import Faults
 from study.tuning.room import Need
 
+if TYPE_CHECKING:
+    import optuna
+
 logger = logging.getLogger(__name__)
 
 NeedOf = Callable[[Mapping[str, Any]], Need]
 MayStart = Callable[[Need, Mapping[int, Need]], bool]
+
+
+class Suggests(Protocol):
+    """Says what trials are run with: a search space, or the plan of a search."""
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        """The values of a trial, by dotted path; the same ones for a trial that was interrupted."""
+        ...
 
 
 class TrialQueue:
@@ -30,7 +40,7 @@ class TrialQueue:
     Args:
         ledger: knows which trials there are.
         folder: of the study.
-        space: what is sampled for a new trial.
+        space: says what a new trial is run with.
         remaining: how many trials are run.
         trainer: settings that a trial starts from.
         faults: decides what follows from a fault.
@@ -45,7 +55,7 @@ class TrialQueue:
         self,
         ledger: Ledger,
         folder: StudyFolder,
-        space: SearchSpace,
+        space: Suggests,
         remaining: int,
         *,
         trainer: Trainer,

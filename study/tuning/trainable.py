@@ -18,6 +18,7 @@ from study.tuning.desk import AttemptReplacedError, asking
 from study.tuning.messages import Where
 from study.tuning.nodes import Unfit, Wait
 from study.tuning.outcome import UnfitMachineError, failure_of
+from study.tuning.remarks import remarking
 
 RunTrial = Callable[..., Any]  # as study.workflow.trial.run_trial
 
@@ -117,6 +118,6 @@ def train(task: Task, courier: Courier, parts: int, *, first: bool = True) -> No
     if not first:
         task.run_trial(config, trial, lambda epoch: False)
         return
-    with delivering(courier, task.desk):
+    with delivering(courier, task.desk), remarking(courier):
         task.run_trial(config, trial, courier.report)
     courier.deliver()

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import Plan, build_model, find_model, outline
-from study.commandline.progress import Say
+from study.commandline.progress import Show
 from study.config import Config
 from study.errors import ConfigError
+from study.machine.progress import Progress
 from study.machine.runtime import Runtime
 from study.records import CompleteTrial, StudyFolder
 from study.records.prepared import AdoptedNetwork
 from study.workflow.foreign import ForeignWeights, NnunetOrigin, read_foreign
+from study.workflow.logbook import Logbook, logbook
 from study.workflow.resuming import check_resumable
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ It is unknown whether the network was trained on some of these subjects. Its res
 validation and test subjects was used; name them with cohort.splits.kind=fixed cohort.splits.path=…"""
 
 
-def adopt(config: Config, weights: Path, say: Say) -> StudyFolder:
+def adopt(config: Config, weights: Path, show: Show) -> StudyFolder:
     """Make a study of a trained network: prepare the scans, judge it, fit its post-processing, test it.
 
     Args:
         config: of the study; an nnU-Net checkpoint overrides `model.name` and `imaging.spacing_mm`.
         weights: a state dict as `.safetensors`, or nnU-Net's checkpoint.
-        say: receives progress and the closing report.
+        show: where progress and the closing report are shown.
 
     Raises:
         ConfigError: the weights belong to no known network, or do not fit the cohort.
@@ -39,6 +41,12 @@ def adopt(config: Config, weights: Path, say: Say) -> StudyFolder:
         CohortError: problems with the scans.
     """
     folder = StudyFolder(config.study.root, config.study.name)
+    with logbook(folder, show) as book:
+        _adopt(config, folder, weights, book)
+    return folder
+
+
+def _adopt(config: Config, folder: StudyFolder, weights: Path, book: Logbook) -> None:
     check_resumable(config, folder)
     found = read_foreign(weights)
     plan = None
@@ -46,16 +54,17 @@ def adopt(config: Config, weights: Path, say: Say) -> StudyFolder:
         config = _as_trained(config, found.origin)
         plan = found.origin.plan(config.cohort.modalities)
         _load(plan, config, found)  # before any scan is read
-    say(f"study {config.study.name}: preparing the scans")
-    say("\n".join(_prepare(config, folder, found, plan)))
+    book.say(f"study {config.study.name}: preparing the scans")
+    lines = _prepare(config, folder, found, plan, book.progress)
+    book.begin()
+    book.say("\n".join(lines))
     for remark in _remarks(found):
-        say(remark)
+        book.say(remark)
     _judge(config, folder, found)
     from study.workflow.report import final_report, summarise
 
     folder.summary.write(summarise(config, folder))
-    say(final_report(config, folder))
-    return folder
+    book.say(final_report(config, folder))
 
 
 def _as_trained(config: Config, origin: NnunetOrigin) -> Config:
@@ -81,7 +90,9 @@ def _as_trained(config: Config, origin: NnunetOrigin) -> Config:
     return config.with_values({"model.name": origin.model, "imaging.spacing_mm": spacing})
 
 
-def _prepare(config: Config, folder: StudyFolder, found: ForeignWeights, plan: Plan | None) -> list[str]:
+def _prepare(
+    config: Config, folder: StudyFolder, found: ForeignWeights, plan: Plan | None, progress: Progress
+) -> list[str]:
     from study.workflow.lesion_model import find_lesion_model
     from study.workflow.preparation import prepare_study
 
@@ -92,6 +103,7 @@ def _prepare(config: Config, folder: StudyFolder, found: ForeignWeights, plan: P
         lesion_model=find_lesion_model(config),
         adopted=adopted,
         check=lambda planned: _load(planned, config, found),
+        progress=progress,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study.cohort.records import Cohort, Splits
-from study.commandline.progress import Say
+from study.commandline.progress import Say, Show
 from study.config import CohortConfig, Config, validate
 from study.imaging.cache import is_own_cache
 from study.machine.runtime import Runtime
@@ -27,7 +27,7 @@ CACHE = "imaging.cache"
 def evaluate_trial(
     folder: StudyFolder,
     trial: int | None,
-    say: Say,
+    show: Show,
     *,
     values: Mapping[str, Any] | None = None,
     cohort: Mapping[str, Any] | None = None,
@@ -37,7 +37,7 @@ def evaluate_trial(
     Args:
         folder: of the study.
         trial: number; None selects the winner.
-        say: receives remarks on the cohort.
+        show: where remarks on the cohort, and its preparation, are shown.
         values: settings that differ from the study's, by dotted path.
         cohort: the configuration section of another cohort; None selects the study's own test subjects.
 
@@ -54,9 +54,9 @@ def evaluate_trial(
     place = None
     if cohort is not None:
         config = _with_cohort(config, cohort)
-        place = config.cache_root if CACHE in (values or {}) else _place_to_prepare(config, say)
+        place = config.cache_root if CACHE in (values or {}) else _place_to_prepare(config, show.say)
     rows = chosen.evaluation(OWN if cohort is None else OTHER)
-    _score(config, folder, chosen, rows, say, place)
+    _score(config, folder, chosen, rows, show, place)
     return config, chosen, rows
 
 
@@ -91,7 +91,7 @@ def _with_cohort(config: Config, other: Mapping[str, Any]) -> Config:
 
 
 def _score(
-    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, say: Say, place: Path | None
+    config: Config, folder: StudyFolder, trial: TrialFolder, out: RowsFile, show: Show, place: Path | None
 ) -> None:
     """Write the rows of the study's own test subjects, or of another cohort, which is prepared in `place`."""
     from study.workflow.judging import to_score
@@ -100,7 +100,7 @@ def _score(
     network, chains = load_network(config, data.plan, trial), trial.fits.chains
     runtime = Runtime.choose(config.trainer.device, config.trainer.precision)
     judge = data.judge(runtime)
-    groups = to_score(data, config.cohort.unseen) if place is None else _elsewhere(data, place, say)
+    groups = to_score(data, config.cohort.unseen) if place is None else _elsewhere(data, place, show)
     network.to(runtime.device)
     out.write(
         [
@@ -111,7 +111,7 @@ def _score(
     )
 
 
-def _elsewhere(data: StudyData, place: Path, say: Say) -> list[Scored]:
+def _elsewhere(data: StudyData, place: Path, show: Show) -> list[Scored]:
     """The subjects of the configured cohort that are scored, in the order of the rows; they are prepared in `place`."""
     from study.cohort import load_cohort
     from study.cohort.remarks import remarks
@@ -122,12 +122,12 @@ def _elsewhere(data: StudyData, place: Path, say: Say) -> list[Scored]:
     from study.workflow.protocol import imaging_protocol
 
     config, known = data.config, data.prepared
-    cohort = load_cohort(config.cohort, config.phantom_root)
+    cohort = load_cohort(config.cohort, config.phantom_root, show.progress)
     trained_at = {subject.facts.center for subject in data.of(data.splits.train)}
     seen, unseen = _uses(cohort, config.cohort, lambda center: center in trained_at)
     splits = Splits((), (), seen.test, unseen.test, (*seen.control, *unseen.control))
     for remark in remarks(cohort, splits, config.cohort):
-        say(remark)
+        show.say(remark)
     cached = prepare_cohort(
         cohort,
         splits.used,
@@ -137,9 +137,10 @@ def _elsewhere(data: StudyData, place: Path, say: Say) -> list[Scored]:
         known.landmarks,
         find_lesion_model(config),
         skip_faulty=config.cohort.on_error == "skip",
+        progress=show.progress,
     )
     for note in notes.without_lesion(cached, config):
-        say(note)
+        show.say(note)
 
     def prepared(keys: Sequence[str]) -> list[Prepared]:
         return [as_seen(cached[key], data.plan) for key in keys if key in cached.entries]

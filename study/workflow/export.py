@@ -7,16 +7,19 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from analysis.method import Method
 from models import Plan, plugin_package
 from study.config import Config
 from study.config.parts import part_package
 from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
+from study.deployment.subsets import Subset, known_subsets
 from study.evaluation.chains import Chains
 from study.records import PreparedStudy, StudyFolder, complete_trial, find_winner
 from study.records.fits import OWN
 from study.workflow.networks import check_weights, plan_prepared
+from study.workflow.subsets import trained_subsets
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
 
@@ -45,12 +48,19 @@ def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
     config, prepared = folder.trial_config(chosen), folder.prepared.read()
     network = plan_prepared(config, prepared)
     check_weights(config, network, chosen)
-    manifest = _manifest(config, prepared, network, number, chosen.fits.chains)
+    rows = chosen.rows.read()
+    subsets = known_subsets(
+        config.cohort.modalities,
+        trained_subsets(config, prepared, chosen.training.epochs.read()),
+        rows,
+        Method.of(config.evaluation, config.study.seed),
+    )
+    manifest = _manifest(config, prepared, network, number, chosen.fits.chains, subsets)
     card = model_card(
         manifest,
         config.cohort,
         config.evaluation,
-        chosen.rows.read(),
+        rows,
         _subjects(prepared),
         seed=config.study.seed,
         searched_again=chosen.fits.applied != OWN,
@@ -59,8 +69,14 @@ def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
 
 
 def _manifest(
-    config: Config, prepared: PreparedStudy, network: Plan, number: int, chains: Chains
+    config: Config,
+    prepared: PreparedStudy,
+    network: Plan,
+    number: int,
+    chains: Chains,
+    subsets: tuple[Subset, ...],
 ) -> Manifest:
+    fingerprint = prepared.fingerprint
     return Manifest(
         study=config.study.name,
         trial=number,
@@ -89,6 +105,8 @@ def _manifest(
             precision=config.trainer.precision,
         ),
         postprocessing=chains,
+        subsets=subsets,
+        fingerprint=None if fingerprint is None else fingerprint.only(config.cohort.modalities),
         requires=_requirements(config.model.name, chains),
         versions={name: metadata.version(name) for name in PACKAGES},
         files={},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from study.commandline.composition import compose as compose_arguments
-from study.commandline.progress import Say
+from study.commandline.composition import compose_settings, read_settings
+from study.commandline.progress import Lines, Say
 from study.config import Config
 from study.workflow import study
 from study.workflow.loaded import LoadedStudy
+
+TRAINED_ONCE = {"study.trials": "1", "study.name": "train"}  # as in study.train
 
 
 def compose(*arguments: str) -> Config:
@@ -28,7 +31,7 @@ def run_study(*arguments: str, say: Say = print) -> LoadedStudy:
     Raises:
         FadeoutError: the settings, the data or the study's folder are invalid.
     """
-    return LoadedStudy(study.run_study(compose(*arguments), say))
+    return LoadedStudy(study.run_study(compose(*arguments), Lines(say)))
 
 
 def train_once(*arguments: str, say: Say = print) -> LoadedStudy:
@@ -36,5 +39,6 @@ def train_once(*arguments: str, say: Say = print) -> LoadedStudy:
 
     Arguments and exceptions are those of `run_study`.
     """
-    defaults = ("study.trials=1", "study.name=train")
-    return LoadedStudy(study.train_once(compose(*defaults, *arguments), say))
+    given = read_settings(arguments)
+    config = compose_settings(given._replace(pairs={**TRAINED_ONCE, **given.pairs}))
+    return LoadedStudy(study.train_once(config, Lines(say)))

@@ -21,6 +21,7 @@ from study.imaging.prepared import Prepared
 from study.records import TrialFolder
 from study.records.overlays import Overlay
 from study.records.results import SynthesisMean
+from study.workflow.examples import ExamplePicker
 from study.workflow.opening import StudyData
 from study.workflow.postprocessing import fit_postprocessing
 
@@ -98,16 +99,20 @@ def _test(
     """Score test subjects and control scans once; no choice depends on these rows."""
     rows: list[ResultRow] = []
     pictures: dict[str, tuple[int, Overlay]] = {}  # by center: size of the reference, and the overlay
+    examples = ExamplePicker()
     for split, seen, subjects in to_score(data, data.config.cohort.unseen):
         for prepared, availability, probability in judge.predictions(network, subjects):
             native = prepared.to_native(probability)
             rows.append(judge.row(folder.number, split, seen, prepared, availability, native, chains))
+            if split != "test":
+                continue
+            mask = judge.mask(prepared, availability, native, chains)
+            examples.add(prepared, rows[-1], mask)
             center, size = prepared.facts.center, len(prepared.foreground)
-            shown = center in pictures and pictures[center][0] >= size
-            if split == "test" and not availability.removed and not shown:
-                mask = prepared.from_native(judge.mask(prepared, availability, native, chains))
-                pictures[center] = size, _overlay(prepared, availability, mask)
+            if not availability.removed and not (center in pictures and pictures[center][0] >= size):
+                pictures[center] = size, _overlay(prepared, availability, prepared.from_native(mask))
     folder.overlays.write([picture for _, picture in pictures.values()])
+    folder.examples.write(examples.picked())
     return rows
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from study.deployment.predictor import Bundle
     from study.imaging.lesion import LesionCenter, LesionModel
 
-UNIMPORTANT = {"study", "trial", "versions", "files"}  # parts of a manifest that change no prediction
+# Parts of a manifest that change no prediction.
+UNIMPORTANT = {"study", "trial", "versions", "files", "format_version", "subsets", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class _Lesions:
         images = {name: subject.images[name] for name in self.modalities if name in subject.images}
         if not images:
             return None
-        return self._bundle.find(images, brain=subject.masks.get("brain"), name=subject.label)
+        brain = subject.masks.get("brain")
+        # The study judges its images itself, with a setting of its own.
+        return self._bundle.find(images, brain=brain, name=subject.label, implausible="warn")
 
 
 def find_lesion_model(config: Config) -> LesionModel | None:

@@ -61,6 +61,8 @@ class LoadedStudy:
     def rows(self, trial: int | None = None) -> pd.DataFrame:
         """One row per test subject and availability subset, with the columns of `ResultRow`.
 
+        To choose among trials by test subjects is to choose on test data; `trials` has the objective.
+
         Args:
             trial: number; None selects the winner. With a separate model for each subset (`model.inputs`), the rows
                 of all these models count as the winner's.
@@ -68,10 +70,12 @@ class LoadedStudy:
         return Ranking(self.folder).winning_rows() if trial is None else self._trial(trial).rows.read()
 
     def table(self, trial: int | None = None) -> pd.DataFrame:
-        """Mean Dice by center and removed modalities, with bootstrap intervals (`analysis.tables`)."""
-        from analysis.tables import cross_center_table
+        """Mean Dice by center and removed modalities, with 95 % intervals (`analysis.cross_center`)."""
+        from analysis.cross_center import cross_center_table
+        from analysis.method import Method
 
-        return cross_center_table(self.rows(trial), self.config.evaluation.bootstrap, self.config.study.seed)
+        method = Method.of(self.config.evaluation, self.config.study.seed)
+        return cross_center_table(self.rows(trial), method).frame()
 
     def evaluate(
         self,
@@ -92,18 +96,20 @@ class LoadedStudy:
             most_voxels: `imaging.most_voxels`; None keeps the study's.
             cache: `imaging.cache`; None keeps the study's.
         """
-        from study.commandline.composition import compose_section
+        from study.commandline.composition import compose_section, read_settings
+        from study.commandline.progress import Lines
         from study.workflow.evaluating import evaluate_trial
 
-        section = compose_section(cohort, "cohort") if cohort else None
         given = {
             "evaluation.subsets": subsets,
             "imaging.most_voxels": most_voxels,
             "imaging.cache": None if cache is None else str(cache),
         }
         values = {path: value for path, value in given.items() if value is not None}
+        section = compose_section(read_settings(cohort), "cohort") if cohort else None
         with mirrored(self.folder.path.parent, self.name):
-            _, _, rows = evaluate_trial(self.folder, trial, lambda text: None, values=values, cohort=section)
+            silent = Lines(lambda text: None)
+            _, _, rows = evaluate_trial(self.folder, trial, silent, values=values, cohort=section)
         return rows.read()
 
     def export(self, out: Path | str, trial: int | None = None) -> Path:
@@ -134,7 +140,7 @@ def load_study(path: Path | str) -> LoadedStudy:
         StudyError: the folder holds no study; lists the studies beside it.
     """
     place = local_root(str(path))
-    with StudyFolder.opened(str(place.parent), place.name) as folder:
+    with StudyFolder.opened(place.parent, place.name) as folder:
         return LoadedStudy(folder)
 
 

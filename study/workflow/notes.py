@@ -9,6 +9,9 @@ from models import Plan
 from study.cohort.records import Cohort, Splits
 from study.config import Config
 from study.imaging.cache import PreparedCohort
+from study.imaging.plausible import implausible
+from study.workflow.doubts import evidence_doubts, rate_doubts
+from study.workflow.feasible import crowd_doubts
 
 
 def uses(splits: Splits, cohort: Cohort) -> list[str]:
@@ -20,6 +23,13 @@ def uses(splits: Splits, cohort: Cohort) -> list[str]:
         if listed or use != "control":
             lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
     return lines
+
+
+def doubts(splits: Splits, cohort: Cohort, config: Config, plan: Plan) -> list[str]:
+    """What is legal, and perhaps not meant: of the splits, the learning rate, and the memory."""
+    centers = {subject.key: subject.center for subject in cohort.subjects}
+    evidence = evidence_doubts(config, splits, centers)
+    return [*evidence, *rate_doubts(config.trainer), *crowd_doubts(config, plan)]
 
 
 def outside(cached: PreparedCohort, config: Config) -> list[str]:
@@ -40,6 +50,19 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
         return []
     lacking = sum(cached[key].lesion is None for key in cached)
     return [f"no lesion: near_lesion is skipped for {lacking} subjects"] if lacking else []
+
+
+def implausible_images(cached: PreparedCohort) -> list[str]:
+    """The number of subjects with implausible images; empty if there is none."""
+    found = [
+        key for key in cached if (measured := cached[key].intensities) is not None and implausible(measured)
+    ]
+    if not found:
+        return []
+    return [
+        f"implausible images: {len(found)} of {len(cached)} subjects ({', '.join(found[:3])}"
+        f"{', …' if len(found) > 3 else ''}); `study.cohort check` says why"
+    ]
 
 
 def planned(skipped: int, spacing_mm: tuple[float, float, float], plan: Plan, config: Config) -> list[str]:

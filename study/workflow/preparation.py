@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models import Plan
 from search_spaces.space import SearchSpace
 from study.cohort import cohort_hash, load_cohort, split_cohort
+from study.cohort.modalities import check_modalities
 from study.cohort.pseudonyms import key_file, read_key
 from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
@@ -17,11 +18,14 @@ from study.imaging.cache import PreparedCohort, prepare_cohort
 from study.imaging.fingerprint import fingerprint
 from study.imaging.landmarks import learn_landmarks
 from study.imaging.lesion import LesionModel
+from study.imaging.likeness import IntensityFingerprint
 from study.imaging.register import require_registration
+from study.machine.progress import Progress, unwatched
 from study.records import PreparedStudy, PreparedSubject, StudyFolder
 from study.records.prepared import AdoptedNetwork
 from study.records.weights import Start
 from study.workflow import notes
+from study.workflow.feasible import check_memory
 from study.workflow.networks import check_network, check_start, plan_network, plan_prepared
 from study.workflow.opening import without
 from study.workflow.protocol import imaging_protocol
@@ -34,6 +38,7 @@ def prepare_study(
     lesion_model: LesionModel | None = None,
     adopted: AdoptedNetwork | None = None,
     check: Callable[[Plan], object] | None = None,
+    progress: Progress = unwatched,
 ) -> list[str]:
     """Read all scans, split, plan, fill the cache, and only then make the study's folder.
 
@@ -47,12 +52,13 @@ def prepare_study(
         adopted: a network trained elsewhere; None if the study trains its own.
         check: raises if the plan of the network is unsuitable, before any file of the study is written; None checks
             the networks that the configuration and its search space describe.
+        progress: told of each subject that is simulated, read or prepared.
 
     Returns:
         Notes for the user, one per line.
 
     Raises:
-        CohortError: every problem of every subject, unless `cohort.on_error=skip`.
+        CohortError: every problem of every subject, unless `cohort.on_error=skip`; a modality that no subject has.
         ConfigError: splits, networks or weights do not fit the cohort; the configuration asks for registration and
             ANTs is not installed.
         StudyError: a resumed study's scans have changed.
@@ -62,28 +68,21 @@ def prepare_study(
     known = folder.prepared.read() if folder.config.exists else None
     if known is not None and config.cohort.pseudonymise:
         read_key(key_file(config.cohort))  # a new one would give every subject another name
-    cohort = load_cohort(config.cohort, config.phantom_root)
+    cohort = load_cohort(config.cohort, config.phantom_root, progress)
     if known is not None:
         _check_same_subjects(known, cohort, folder)
-    base = _base(cohort, config) if known is None else _Base.of(known)
-    cached = prepare_cohort(
-        cohort,
-        base.splits.used,
-        imaging_protocol(config),
-        config.cache_root,
-        base.spacing_mm,
-        base.landmarks,
-        lesion_model,
-        skip_faulty=config.cohort.on_error == "skip",
-    )
+    if known is None and check is None:
+        check_modalities(cohort, config.cohort.modalities)
+    base = _base(cohort, config, progress) if known is None else _Base.of(known)
+    plans = _plans(config, base, start) if known is None and check is None else []
+    cached = _cached(cohort, config, base, lesion_model, progress)
     said = remarks(cohort, base.splits, config.cohort)
     splits = without(base.splits, cached.skipped, "cohort.on_error: skipping the faulty subjects")
     if known is None:
-        known = _prepared(base, splits, cohort, cached, adopted)
+        known = _prepared(base, splits, cohort, cached, config.cohort.modalities, adopted)
         if check is not None:
             check(plan_prepared(config, known))
-        else:
-            _check_networks(config, base, cached, start)
+        _check_slices(plans, cached)
         _write(config, folder, cohort, known, start)
     else:
         _check_same_scans(known, cached, folder)
@@ -93,6 +92,8 @@ def prepare_study(
         *said,
         *notes.outside(cached, config),
         *notes.without_lesion(cached, config),
+        *notes.implausible_images(cached),
+        *notes.doubts(splits, cohort, config, plan),
         *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),
     ]
     return [f"  {line}" for line in lines]
@@ -113,22 +114,48 @@ class _Base:
         return cls(known.splits, known.spacing_mm, known.median_shape, known.landmarks)
 
 
-def _base(cohort: Cohort, config: Config) -> _Base:
+def _base(cohort: Cohort, config: Config, progress: Progress) -> _Base:
     splits, protocol = split_cohort(cohort, config.cohort, config.objective.centers), imaging_protocol(config)
-    found = fingerprint(cohort, splits.train, protocol)
-    learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm)
+    found = fingerprint(cohort, splits.train, protocol, progress)
+    learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm, progress)
     landmarks = {name: tuple(values) for name, values in learnt.items()}
     return _Base(splits, found.spacing_mm, found.median_shape, landmarks)
 
 
+def _cached(
+    cohort: Cohort, config: Config, base: _Base, lesion_model: LesionModel | None, progress: Progress
+) -> PreparedCohort:
+    return prepare_cohort(
+        cohort,
+        base.splits.used,
+        imaging_protocol(config),
+        config.cache_root,
+        base.spacing_mm,
+        base.landmarks,
+        lesion_model,
+        skip_faulty=config.cohort.on_error == "skip",
+        progress=progress,
+    )
+
+
 def _prepared(
-    base: _Base, splits: Splits, cohort: Cohort, cached: PreparedCohort, adopted: AdoptedNetwork | None
+    base: _Base,
+    splits: Splits,
+    cohort: Cohort,
+    cached: PreparedCohort,
+    modalities: Sequence[str],
+    adopted: AdoptedNetwork | None,
 ) -> PreparedStudy:
     entries = cached.entries
+    measured = [one for key in splits.train if (one := cached[key].intensities) is not None]
     return PreparedStudy(
         splits=splits,
         subjects=tuple(
-            PreparedSubject(facts=one.facts, address=entries[one.key].name if one.key in entries else None)
+            PreparedSubject(
+                facts=one.facts,
+                address=entries[one.key].name if one.key in entries else None,
+                modalities=tuple(name for name in modalities if name in one.images),
+            )
             for one in cohort.subjects
         ),
         skipped=cohort.skipped,
@@ -137,6 +164,7 @@ def _prepared(
         landmarks=base.landmarks,
         cohort_hash=cohort_hash(cohort, splits),
         adopted=adopted,
+        fingerprint=IntensityFingerprint.of(measured) if measured else None,
     )
 
 
@@ -177,37 +205,49 @@ def _check_same_scans(known: PreparedStudy, cached: PreparedCohort, folder: Stud
         )
 
 
-def _check_networks(config: Config, base: _Base, cached: PreparedCohort, start: Start | None) -> None:
-    """Plan and check the configured network, and those at the extremes of the search space."""
+def _plans(config: Config, base: _Base, start: Start | None) -> list[tuple[str, Plan]]:
+    """Plan and check the configured network, and those at the extremes of the search space.
+
+    Returns:
+        Plans, each after what a complaint about it begins with.
+
+    Raises:
+        ConfigError: one does not fit the scans, its technique, its start, or the memory.
+    """
     problems: list[str] = []
+    plans = []
     for values in [{}, *SearchSpace.parse(config.search_space, config).probes(config, "model.")]:
+        chosen = ", ".join(f"{path}={value}" for path, value in values.items())
+        where = f"search_space with {chosen}: " if values else ""
         try:
             candidate = config.with_values(values).narrowed()
             plan = plan_network(candidate, base.median_shape, base.spacing_mm)
+            check_memory(candidate, plan)
             check_network(candidate, plan)
-            _check_slices(plan, cached)
             if start is not None:
                 check_start(start, candidate, plan)
+            plans.append((where, plan))
         except ConfigError as error:
-            chosen = ", ".join(f"{path}={value}" for path, value in values.items())
-            where = f"search_space with {chosen}: " if values else ""
             problems += [f"{where}{problem}" for problem in error.problems]
             if not values:
                 break
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
+    return plans
 
 
-def _check_slices(plan: Plan, cached: PreparedCohort) -> None:
-    """Raise ConfigError if a subject has fewer slices than the network's stack needs."""
+def _check_slices(plans: Sequence[tuple[str, Plan]], cached: PreparedCohort) -> None:
+    """Raise ConfigError if a subject has fewer slices than the stack of a network needs."""
     slices = {key: cached[key].grid.shape[0] for key in cached}
     fewest = min(slices, key=slices.__getitem__)
-    if slices[fewest] < plan.minimum_slices:
+    problems = []
+    for where, plan in plans:
         short = sum(count < plan.minimum_slices for count in slices.values())
-        raise ConfigError(
-            [
-                f"model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices at "
-                f"this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
+        if short:
+            problems.append(
+                f"{where}model.slices: {plan.minimum_slices}, but {short} of {len(slices)} subjects have fewer slices "
+                f"at this spacing ({fewest} has {slices[fewest]}); at most {slices[fewest]} would do, "
                 "or choose a finer imaging.spacing_mm"
-            ]
-        )
+            )
+    if problems:
+        raise ConfigError(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from search_spaces import SearchSpace
 from study.config import Config, validate
@@ -13,7 +13,7 @@ from study.errors import ConfigError, StudyError
 from study.evaluation.chains import Chains
 from study.evaluation.fit import PostprocessingFit
 from study.machine.files import atomic
-from study.records import Ranking, StudyFolder, TrialFolder, complete_trial, find_winner
+from study.records import StudyFolder, TrialFolder, complete_trial, complete_trials, find_winner
 from study.workflow.postprocessing import fit_postprocessing
 
 
@@ -36,18 +36,15 @@ class Refit:
     lines: tuple[str, ...]
 
 
-def trials_named(folder: StudyFolder, named: str | None) -> list[TrialFolder]:
+def trials_named(folder: StudyFolder, named: int | Literal["all"] | None) -> list[TrialFolder]:
     """The trials that a user selects: one by number, all complete ones by `all`, or the winner by None.
 
     Raises:
         StudyError: there is no such complete trial.
     """
     if named == "all":
-        found = Ranking(folder).complete
-        if not found:
-            raise StudyError(f"{folder.path}: no trial is complete yet; resume the study with resume=true")
-        return found
-    return [find_winner(folder) if named is None else complete_trial(folder, int(named))]
+        return complete_trials(folder)
+    return [find_winner(folder) if named is None else complete_trial(folder, named)]
 
 
 def refit(trial: TrialFolder, space: Any | None, changes: Mapping[str, Any], out: Path | None) -> Refit:
@@ -124,6 +121,8 @@ def _draw(trial: TrialFolder, fit: PostprocessingFit, number: int, out: Path | N
 
 def _lines(trial: TrialFolder, config: Config, fit: PostprocessingFit) -> Iterator[str]:
     """What was searched and found, in words."""
+    from analysis.rendering import shown_interval
+
     sampler = config.evaluation.postprocessing_sampler
     tried = (
         f"all {fit.trials} settings of the space"
@@ -140,7 +139,7 @@ def _lines(trial: TrialFolder, config: Config, fit: PostprocessingFit) -> Iterat
     noise = ", within noise" if fit.within_noise else ""
     yield (
         f"  cross-fitted: objective {fit.crossfit_score:.3f}, gain {fit.gain:+.3f} "
-        f"(95 % {fit.gain_low:+.3f} to {fit.gain_high:+.3f}{noise})"
+        f"(95 % {shown_interval(fit.gain_interval, signed=True)}{noise})"
     )
     if fit.best == fit.default:
         yield "  the default is kept: settings fitted on one half of the subjects gain nothing on the other"

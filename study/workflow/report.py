@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from analysis.systems import describe, rows_of_systems
-from analysis.tables import average_table, cross_center_table, occlusion_table, tells_occlusions
-from analysis.text import OCCLUSION_NOTE, to_text
+from collections.abc import Sequence
+from dataclasses import replace
+
+from analysis.gains import gain_table
+from analysis.method import Method
+from analysis.rendering import to_text, without_repeats
+from analysis.system_tables import rows_of_systems, system_tables
+from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
 from study.config import Config
+from study.errors import AllFailedError
+from study.machine.shell import command_line, near_path
 from study.records import (
     CompleteTrial,
     Ranking,
     StudyFolder,
     Summary,
     TrialFolder,
+    common_reason,
 )
-from study.tracking import tracking_uri
+from study.tracking import MLFLOW_DATABASE
+from study.workflow.doubts import evidence_doubts
 
 
 def summarise(config: Config, folder: StudyFolder) -> Summary:
     """How the trials ended, and which one won."""
     ranking = Ranking(folder)
-    if not ranking.has_winner:
-        return Summary(study=config.study.name, states=dict(ranking.states), winner=None)
+    states = dict(ranking.states)
+    if ranking.no_winner is not None:
+        return Summary(study=config.study.name, states=states, winner=None, no_winner=ranking.no_winner)
     independent = {inputs: trial.number for inputs, trial in sorted(ranking.winners().items())}
     return Summary(
         study=config.study.name,
-        states=dict(ranking.states),
+        states=states,
         winner=ranking.winner.number,
         independent=independent if len(independent) > 1 else {},
     )
+
+
+def check_any_succeeded(folder: StudyFolder) -> None:
+    """Raise AllFailedError, with the most common reason, if every trial of a study has failed."""
+    ranking = Ranking(folder)
+    if ranking.errors and set(ranking.states) == {"failed"}:
+        reason, count = common_reason(ranking.errors)
+        raise AllFailedError(
+            f"{folder.path}: all {len(ranking.errors)} trials failed, {count} of them with: {reason}; "
+            "failed trials are not run again: remove the cause, and choose another study.name"
+        )
 
 
 def final_report(config: Config, folder: StudyFolder) -> str:
@@ -36,16 +57,31 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     summary = folder.summary.read()
     states = ", ".join(f"{count} {state}" for state, count in sorted(summary.states.items())) or "none"
     lines = ["", f"Study {config.study.name}: trials ended: {states}"]
+    prepared = folder.prepared.read()
+    centers = {one.facts.key: one.facts.center for one in prepared.used}
+    doubts = [f"Note: {doubt}" for doubt in evidence_doubts(config, prepared.splits, centers)]
     if summary.winner is None:
-        return "\n".join([*lines, "No trial is complete; resume the study with resume=true."])
+        lines += [*_no_winner(folder, summary), *doubts]
+        return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner = folder.trial(summary.winner)
-    lines += _winner(winner)
+    lines += [*_winner(winner), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
     lines += _tables(config, folder)
     lines += _synthesis(winner)
-    return "\n".join([*lines, *_next_steps(config, folder)])
+    commands = [*_to_mlflow(config, folder), *_to_predict(config, folder)]
+    return "\n".join([*lines, *_next_steps(folder, commands)])
+
+
+def _no_winner(folder: StudyFolder, summary: Summary) -> list[str]:
+    """Why there is no winner, and the trials that can be used instead."""
+    lines = [f"No winner can be named, because {summary.no_winner}."]
+    if ranked := Ranking(folder).by_objective:
+        listed = ", ".join(f"{trial.number} ({value:.3f})" for value, trial in ranked[:5])
+        lines.append(f"Complete trials, highest objective first: {listed}")
+        lines.append("study.evaluate and study.export take one of them with trial=…")
+    return lines
 
 
 def _winner(trial: TrialFolder) -> list[str]:
@@ -61,18 +97,15 @@ def _winner(trial: TrialFolder) -> list[str]:
 def _tables(config: Config, folder: StudyFolder) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
     ranking = Ranking(folder)
-    rows = ranking.winning_rows()
-    resamples = config.evaluation.bootstrap, config.study.seed
-    tables = [make(rows, *resamples) for make in (cross_center_table, average_table)]
-    empty = "1" if config.evaluation.empty_dice == "one" else "left out"
-    lines = ["", "Dice on test subjects, mean with 95 % bootstrap interval over subjects"]
-    lines += [f"(no lesion in reference and prediction: {empty})", *map(to_text, tables), ""]
-    if tells_occlusions(rows, config.cohort.target):
-        lines += [OCCLUSION_NOTE, to_text(occlusion_table(rows, *resamples)), ""]
+    method = Method.of(config.evaluation, config.study.seed)
+    tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
+    if (gains := gain_table(ranking, method)) is not None:
+        tables.append(gains)
     if paths := _paths_in_turn(config, ranking):
-        systems = describe(rows_of_systems({"": [ranking]}, paths), *resamples)
-        lines += [f"Settings compared in turn ({', '.join(paths)}), best trial of each:", systems, ""]
-    return lines
+        systems = system_tables(rows_of_systems({"": [ranking]}, paths), method)
+        compared = f"Settings compared in turn ({', '.join(paths)}), best trial of each"
+        tables += [replace(table, title=f"{compared}. {table.title}") for table in systems]
+    return [line for table in without_repeats(tables) for line in ("", to_text(table))] + [""]
 
 
 def _paths_in_turn(config: Config, ranking: Ranking) -> list[str]:
@@ -97,17 +130,39 @@ def _synthesis(trial: TrialFolder) -> list[str]:
     return [title, *means, ""]
 
 
-def _next_steps(config: Config, folder: StudyFolder) -> list[str]:
-    where = f"study.name={config.study.name} study.root={config.study.root}"
-    present = " ".join(f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities)
-    lines = [f"All files are in {folder.path}", "Next:"]
-    if config.tracking.enabled and config.tracking.tracker == "mlflow":
-        uri = tracking_uri(config.tracking, folder)
-        server = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1"
-        lines.append(f"  {server} --backend-store-uri {uri}")
-    lines.append(f"  python -m study.export {where} out={config.study.name}-bundle")
-    lines.append(f"  python -m study.predict bundle={config.study.name}-bundle {present} out=mask.nii.gz")
-    return lines
+def _next_steps(folder: StudyFolder, commands: Sequence[str]) -> list[str]:
+    """Where the study's files are, and what to do now."""
+    lines = [
+        f"All files are in {folder.path}",
+        f"The report, to be opened in a browser: {folder.report.path}",
+    ]
+    return [*lines, "Next:", *(f"  {command}" for command in commands)] if commands else lines
+
+
+def _to_mlflow(config: Config, folder: StudyFolder) -> list[str]:
+    """How the study is looked at in MLflow; how it is sent there first, if it has not been."""
+    if not config.tracking.enabled or config.tracking.tracker != "mlflow":
+        return []
+    if not folder.tracking.exists:
+        return [command_line("study.sync", *folder.arguments)]
+    if config.tracking.uri is None:
+        store = f"sqlite:///{near_path(folder.path / MLFLOW_DATABASE)}"
+    elif config.tracking.uri.startswith("http"):
+        return [f"open {config.tracking.uri} in a browser"]
+    else:
+        store = config.tracking.uri
+    server = command_line("mlflow", "ui", "--workers", "1", "--backend-store-uri", store)
+    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}"]
+
+
+def _to_predict(config: Config, folder: StudyFolder) -> list[str]:
+    """The commands that export the winner and predict with it."""
+    bundle = f"{config.study.name}-bundle"
+    present = [f"{name}={name.lower()}.nii.gz" for name in config.cohort.modalities]
+    return [
+        command_line("study.export", *folder.arguments, f"out={bundle}"),
+        command_line("study.predict", f"bundle={bundle}", *present, "out=mask.nii.gz"),
+    ]
 
 
 def _shown(value: object) -> str:

@@ -16,17 +16,21 @@ FREE_TO_CHANGE = (
     "cluster",
     "tracking",
     "study.trials",
+    "study.replicates",
+    "evaluation.average",
     "study.concurrency",
     "study.root",
     "cohort.pseudonym_key",
+    "cohort.names",
     *("trainer.micro_batches", "trainer.on_out_of_memory", "trainer.loader_workers"),  # the same samples
 )
 
 
 def check_resumable(config: Config, folder: StudyFolder) -> None:
-    """Raise StudyError if the study exists and cannot be resumed with this configuration."""
+    """Raise StudyError if the study exists and cannot be resumed with this configuration, or runs already."""
     if not folder.config.exists:
         return
+    folder.refuse_driven()
     if not config.resume:
         raise StudyError(
             f"study.name: '{config.study.name}' exists in {folder.path}; "

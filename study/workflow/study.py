@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from study.commandline.progress import Say
+from search_spaces.beginning import remarks
+from study.commandline.progress import Say, Show
 from study.config import Config
-from study.errors import TakenOverError
+from study.errors import ConfigError, TakenOverError
 from study.machine.mirror import mirrored
 from study.records import FailedTrial, StudyFolder
-from study.training.epoch import Epoch
+from study.workflow.display import StudyView
+from study.workflow.epoch_lines import EpochLines
+from study.workflow.feasible import check_feasible
+from study.workflow.logbook import Logbook, logbook
 from study.workflow.resuming import check_resumable
 
 if TYPE_CHECKING:
@@ -23,85 +26,104 @@ TRACKING_S, TRACKING_INTERRUPTED_S = 120.0, 10.0
 CONTINUE = "continue with the same command and resume=true"
 
 
-def run_study(config: Config, say: Say) -> StudyFolder:
+def run_study(config: Config, show: Show) -> StudyFolder:
     """Prepare, search and summarise a study; after an interruption at any moment, `resume=true` continues it.
 
     Args:
         config: of the study.
-        say: receives progress and the closing report, a few lines at a time.
+        show: where progress and the closing report are shown.
 
     Raises:
         StudyError: the study exists and `resume` is not set, or it cannot be resumed.
+        AllFailedError: every trial has failed.
         CohortError: problems with the scans.
         ConfigError: the settings do not fit the scans or the machine.
         KeyboardInterrupt: on Ctrl-C; its notes say how to continue.
     """
-    with mirrored(config.study.root, config.study.name) as mirror:
-        return _run(config, say, mirror.push if mirror else lambda: None)
-
-
-def _run(config: Config, say: Say, stored: Callable[[], None]) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
-    check_resumable(config, folder)
-    from study.tracking import make_tracker
-    from study.tuning import check_reachable, run_search
-    from study.workflow.report import final_report
-    from study.workflow.searching import search_plan
-    from study.workflow.trial import run_trial
-
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    check_reachable(config.cluster)
-    _prepare(config, folder, say)
-    tracker = make_tracker(config, folder)
-    tracker.begin()
-    announce = _announcing(config, folder, tracker.trial_changed, stored, say)
-    with _concluding(config, folder, tracker):
-        run_search(search_plan(config), folder, announce, run_trial=run_trial)
-    say(final_report(config, folder))
+    with mirrored(config.study.root, config.study.name) as mirror, logbook(folder, show) as book:
+        _run(config, folder, book, mirror.push if mirror else lambda: None)
     return folder
 
 
-def train_once(config: Config, say: Say) -> StudyFolder:
+def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[], None]) -> None:
+    check_resumable(config, folder)
+    check_feasible(config)
+    from analysis.report.report import write_report
+    from study.tracking import make_tracker
+    from study.tuning import check_reachable, run_search
+    from study.workflow.replicating import announcing_replicates, replicate_plan
+    from study.workflow.report import check_any_succeeded, final_report
+    from study.workflow.searching import search_plan
+    from study.workflow.trial import run_trial
+
+    check_reachable(config.cluster)
+    _prepare(config, folder, book)
+    plan = search_plan(config)
+    if said := remarks(plan.space):
+        book.say("\n".join(f"  {remark}" for remark in said))
+    tracker = make_tracker(config, folder)
+    tracker.begin()
+    announce = _announcing(config, folder, tracker.trial_changed, stored, book.say)
+    with book.live(StudyView(folder)), _concluding(config, folder, tracker):
+        run_search(plan, folder, announce, run_trial=run_trial)
+        if (again := replicate_plan(config, folder)) is not None:
+            announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
+            run_search(again, folder.replicates, announce, run_trial=run_trial)
+        write_report(folder)
+    book.say(final_report(config, folder))
+    check_any_succeeded(folder)
+
+
+def train_once(config: Config, show: Show) -> StudyFolder:
     """Train one network in this process, without Ray and MLflow, as a study of one trial.
 
     Arguments and exceptions are those of `run_study`.
     """
-    with mirrored(config.study.root, config.study.name):
-        return _train(config, say)
-
-
-def _train(config: Config, say: Say) -> StudyFolder:
     folder = StudyFolder(config.study.root, config.study.name)
-    check_resumable(config, folder)
-    from study.workflow.report import final_report, summarise
-    from study.workflow.trial import run_trial
-
-    _prepare(config, folder, say)
-    trial = folder.trial(0)
-    trial.parameters.write({})
-
-    def report(epoch: Epoch) -> bool:
-        say(_epoch_line(epoch))
-        return False
-
-    with _telling(CONTINUE):
-        run_trial(config, trial, report)
-    folder.summary.write(summarise(config, folder))
-    say(final_report(config, folder))
+    with mirrored(config.study.root, config.study.name), logbook(folder, show) as book:
+        _train(config, folder, book)
     return folder
 
 
-def _prepare(config: Config, folder: StudyFolder, say: Say) -> None:
+def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
+    if config.study.replicates:
+        raise ConfigError(
+            ["study.replicates: repeats the winner of a search; leave it out for a single training"]
+        )
+    check_resumable(config, folder)
+    check_feasible(config, searches=False)
+    from analysis.report.report import write_report
+    from study.workflow.report import final_report, summarise
+    from study.workflow.trial import run_trial
+
+    _prepare(config, folder, book)
+    with folder.driven(), book.live(StudyView(folder)), _telling(CONTINUE):
+        folder.driver.confirm(trials=1)
+        trial = folder.trial(0)
+        trial.parameters.write({})
+        run_trial(config, trial, EpochLines(trial, config.trainer.epochs, book.say))
+    folder.summary.write(summarise(config, folder))
+    write_report(folder)
+    book.say(final_report(config, folder))
+
+
+def _prepare(config: Config, folder: StudyFolder, book: Logbook) -> None:
     from study.workflow.lesion_model import find_lesion_model
     from study.workflow.preparation import prepare_study
     from study.workflow.starting import find_start
 
-    folder.remove_leftovers()
-    again = CONTINUE if folder.config.exists else "begin again with the same command; prepared scans are kept"
-    with _telling(again):
+    resumed = folder.config.exists
+    again = CONTINUE if resumed else "begin again with the same command; prepared scans are kept"
+    with folder.driven() if resumed else nullcontext(), _telling(again):
+        folder.remove_leftovers()
+        if resumed:
+            book.begin()
         start, lesion_model = find_start(config), find_lesion_model(config)
-        say(f"study {config.study.name}: preparing the scans")
-        say("\n".join(prepare_study(config, folder, start, lesion_model)))
+        book.say(f"study {config.study.name}: preparing the scans")
+        lines = prepare_study(config, folder, start, lesion_model, progress=book.progress)
+        book.begin()
+        book.say("\n".join(lines))
 
 
 @contextmanager
@@ -155,10 +177,3 @@ def _announcing(
         )
 
     return changed
-
-
-def _epoch_line(epoch: Epoch) -> str:
-    shown = ("train_loss", "fade", "val_dice_full", "val_dice_missing", "objective")
-    content = epoch.to_dict()
-    values = "  ".join(f"{name} {content[name]:.3f}" for name in shown if name in content)
-    return f"epoch {epoch.epoch}  {values}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from study.config import CohortConfig, validate
 
 @pytest.fixture
 def nifti() -> Callable[[Path], Path]:
-    """Writes a NIfTI file of 8 voxels."""
+    """Writes a NIfTI file of 8 voxels, which are other ones for each path."""
 
     def write(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(nib.Nifti1Image(np.ones((2, 2, 2), np.uint8), np.eye(4)), path)
+        voxels = np.frombuffer(hashlib.sha256(str(path).encode()).digest()[:8], np.uint8)
+        nib.save(nib.Nifti1Image(voxels.reshape(2, 2, 2), np.eye(4)), path)
         return path
 
     return write

@@ -35,7 +35,7 @@ def test_participant_has_its_scans_masks_center_and_patient(tmp_path, nifti, par
         for name in ("lesion", "thrombus", "brain")
     }
     (tmp_path / "sub-001/sub-001_truth.json").write_text("{}")
-    (entry,) = list_bids(participants(HEADER, ("sub-001", "CHSF", "anna")))
+    (entry,) = list_bids(participants(HEADER, ("sub-001", "CHSF", "anna"))).entries
     assert (entry.id, entry.patient, entry.center) == ("sub-001", "anna", "CHSF")
     assert entry.images == {"DWI": dwi, "SWAN": swan}
     assert entry.masks == masks
@@ -46,7 +46,7 @@ def test_participant_has_its_scans_masks_center_and_patient(tmp_path, nifti, par
 def test_participant_without_patient_id_is_a_patient_of_their_own(tmp_path, nifti, participants, patient):
     nifti(tmp_path / "sub-001/dwi/sub-001_DWI.nii.gz")
     rows = [HEADER[:2], ("sub-001", "A")] if patient is None else [HEADER, ("sub-001", "A", patient)]
-    (entry,) = list_bids(participants(*rows))
+    (entry,) = list_bids(participants(*rows)).entries
     assert entry.patient == "sub-001"
 
 
@@ -54,7 +54,7 @@ def test_sessions_are_subjects_of_one_patient_and_have_their_own_masks(tmp_path,
     for session in ("ses-1", "ses-2"):
         nifti(tmp_path / f"sub-001/{session}/dwi/sub-001_{session}_dwi.nii.gz")
         nifti(tmp_path / f"derivatives/sub-001/{session}/sub-001_{session}_lesion_mask.nii.gz")
-    entries = list_bids(participants(HEADER[:2], ("sub-001", "A")))
+    entries = list_bids(participants(HEADER[:2], ("sub-001", "A"))).entries
     assert [entry.id for entry in entries] == ["sub-001_ses-1", "sub-001_ses-2"]
     assert [entry.patient for entry in entries] == ["sub-001", "sub-001"]
     assert [entry.masks["lesion"].parent.name for entry in entries] == ["ses-1", "ses-2"]
@@ -63,7 +63,7 @@ def test_sessions_are_subjects_of_one_patient_and_have_their_own_masks(tmp_path,
 def test_masks_are_found_in_a_pipelines_folder_and_with_bids_entities(tmp_path, nifti, participants):
     nifti(tmp_path / "sub-001/dwi/sub-001_DWI.nii.gz")
     lesion = nifti(tmp_path / "derivatives/manual/sub-001/anat/sub-001_space-orig_desc-lesion_mask.nii.gz")
-    (entry,) = list_bids(participants(HEADER[:2], ("sub-001", "A")))
+    (entry,) = list_bids(participants(HEADER[:2], ("sub-001", "A"))).entries
     assert entry.masks == {"lesion": lesion}
 
 
@@ -102,8 +102,18 @@ def test_every_slip_in_participants_is_told_at_once(tmp_path, nifti, participant
 
 
 def test_participants_without_center_are_refused(tmp_path, participants):
-    with pytest.raises(CohortError, match="no column center; there are participant_id, age"):
-        load_cohort(participants(("participant_id", "age"), ("sub-001", "63")), NOWHERE)
+    with pytest.raises(
+        CohortError, match="no column 'center'; there are participant_id, Site; rename 'Site' to center"
+    ):
+        load_cohort(participants(("participant_id", "Site"), ("sub-001", "A")), NOWHERE)
+
+
+def test_case_of_columns_is_no_matter_and_others_are_ignored_with_a_remark(tmp_path, nifti, participants):
+    nifti(tmp_path / "sub-001/dwi/sub-001_DWI.nii.gz")
+    table = participants(("Participant_ID", "age", "Center", "PATIENT_ID"), ("sub-001", "63", "A", "anna"))
+    cohort = load_cohort(table, NOWHERE)
+    assert [(one.id, one.center, one.patient) for one in cohort.subjects] == [("sub-001", "A", "anna")]
+    assert [str(remark) for remark in cohort.remarks] == ["participants.tsv: columns that are not used: age"]
 
 
 def test_folder_without_participants_is_refused(tmp_path, configure):

@@ -22,7 +22,7 @@ def told(tmp_path, configure):
     def csv(rows):
         lines = [f"s{number},A,{number}.nii,{','.join(row)}\n" for number, row in enumerate(rows)]
         (tmp_path / "c.csv").write_text("subject,center,DWI,Occlusion,CONTROL\n" + "".join(lines))
-        return list_manifest(configure(sources=["manifest"], path=tmp_path / "c.csv"))
+        return list_manifest(configure(sources=["manifest"], path=tmp_path / "c.csv")).entries
 
     def bids(rows):
         lines = ["participant_id\tcenter\tocclusion\tcontrol\n"]
@@ -30,7 +30,7 @@ def told(tmp_path, configure):
             (tmp_path / f"sub-{number}").mkdir(exist_ok=True)
             lines.append("\t".join((f"sub-{number}", "A", *row)) + "\n")
         (tmp_path / "participants.tsv").write_text("".join(lines))
-        return list_bids(configure(sources=["bids"], bids={"root": tmp_path}))
+        return list_bids(configure(sources=["bids"], bids={"root": tmp_path})).entries
 
     return {"csv": csv, "bids": bids}
 
@@ -75,11 +75,11 @@ def test_json_may_say_true_and_false(tmp_path, configure):
         for number, control in enumerate((True, False, None, 1, "yes"))
     ]
     (tmp_path / "c.json").write_text(json.dumps(rows))
-    entries = list_manifest(configure(sources=["manifest"], path=tmp_path / "c.json"))
+    entries = list_manifest(configure(sources=["manifest"], path=tmp_path / "c.json")).entries
     assert [entry.control for entry in entries] == [True, False, False, True, True]
 
 
 def test_tables_without_these_columns_tell_nothing(tmp_path, configure):
     (tmp_path / "c.csv").write_text("subject,center,DWI\ns1,A,a.nii\n")
-    (entry,) = list_manifest(configure(sources=["manifest"], path=tmp_path / "c.csv"))
+    (entry,) = list_manifest(configure(sources=["manifest"], path=tmp_path / "c.csv")).entries
     assert (entry.occlusion, entry.control, entry.problems) == ("", False, ())

@@ -28,7 +28,9 @@ def write_current_layout(
 def test_layout_with_dwi_and_anat_folders_is_read(tmp_path, nifti, configure):
     write_current_layout(tmp_path, nifti)
     flair = nifti(tmp_path / "sub-strokecase0001/ses-0001/anat" / f"{NAME}_FLAIR.nii.gz")
-    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path, "center": "TUM"}))
+    (entry,) = list_isles2022(
+        configure(sources=["isles2022"], isles2022={"root": tmp_path, "center": "TUM"})
+    ).entries
     assert (entry.id, entry.patient, entry.center) == ("sub-strokecase0001", "sub-strokecase0001", "TUM")
     assert set(entry.images) == {"DWI", "ADC", "FLAIR"}
     assert entry.images["FLAIR"] == flair
@@ -40,14 +42,14 @@ def test_rawdata_layout_is_read(tmp_path, nifti, configure):
     for suffix in ("dwi", "adc", "flair"):
         nifti(tmp_path / "rawdata/sub-strokecase0001/ses-0001" / f"{NAME}_{suffix}.nii.gz")
     nifti(tmp_path / "derivatives/sub-strokecase0001/ses-0001" / f"{NAME}_msk.nii.gz")
-    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path}))
+    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path})).entries
     assert set(entry.images) == {"DWI", "ADC", "FLAIR"}
     assert set(entry.masks) == {"lesion"}
 
 
 def test_subject_without_mask_is_listed_without_one(tmp_path, nifti, configure):
     nifti(tmp_path / "sub-strokecase0001/ses-0001/dwi" / f"{NAME}_dwi.nii.gz")
-    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path}))
+    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path})).entries
     assert set(entry.images) == {"DWI"}
     assert not entry.masks
 
@@ -55,7 +57,7 @@ def test_subject_without_mask_is_listed_without_one(tmp_path, nifti, configure):
 def test_two_sessions_are_two_subjects_of_one_patient(tmp_path, nifti, configure):
     write_current_layout(tmp_path, nifti, session="ses-0001")
     write_current_layout(tmp_path, nifti, session="ses-0002")
-    entries = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path}))
+    entries = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path})).entries
     assert [entry.id for entry in entries] == [
         "sub-strokecase0001_ses-0001",
         "sub-strokecase0001_ses-0002",
@@ -66,7 +68,7 @@ def test_two_sessions_are_two_subjects_of_one_patient(tmp_path, nifti, configure
 def test_hidden_files_of_other_systems_are_no_scans(tmp_path, nifti, configure):
     write_current_layout(tmp_path, nifti)
     (tmp_path / "sub-strokecase0001/ses-0001/dwi" / f"._{NAME}_dwi.nii.gz").write_bytes(b"x")
-    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path}))
+    (entry,) = list_isles2022(configure(sources=["isles2022"], isles2022={"root": tmp_path})).entries
     assert not entry.problems
 
 

@@ -61,7 +61,7 @@ def test_key_prefix_is_safe_in_file_names(center, prefix):
 
 def test_keys_of_centers_with_like_names_differ_even_where_case_is_ignored(listing):
     rows = [("s", "A b", "1.nii"), ("s", "A-b", "2.nii"), ("s", "a_B", "3.nii")]
-    keys = [subject.key.lower() for subject in load_cohort(listing(rows), NOWHERE).subjects]
+    keys = [subject.key.lower() for subject in load_cohort(listing(rows, names="trust"), NOWHERE).subjects]
     assert len(set(keys)) == 3
 
 
@@ -203,7 +203,7 @@ SHELF = """
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.cohort import Entry
+from study.cohort import Entry, Listing
 from study.config.parts import Part
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Shelf:
 
 def list_shelf(cohort):
     files = sorted(Path(cohort.settings.shelf.folder).glob("*.nii"))
-    return [Entry(path.stem, path.stem, "Shelf", {"DWI": path}, {}) for path in files]
+    return Listing(tuple(Entry(path.stem, path.stem, "Shelf", {"DWI": path}, {}) for path in files))
 
 SHELF = Part(list_shelf, Shelf)
 """

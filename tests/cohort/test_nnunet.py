@@ -36,7 +36,7 @@ def dataset(tmp_path, nifti, configure):
 
 
 def test_channels_become_modalities_and_labels_the_target(dataset, tmp_path):
-    (entry,) = list_nnunet(dataset(target="thrombus"))
+    (entry,) = list_nnunet(dataset(target="thrombus")).entries
     assert (entry.id, entry.patient, entry.center) == ("case_001", "case_001", "Bern")
     assert entry.images == {
         "DWI": tmp_path / "imagesTr/case_001_0000.nii.gz",
@@ -46,7 +46,7 @@ def test_channels_become_modalities_and_labels_the_target(dataset, tmp_path):
 
 
 def test_label_that_is_called_lesion_is_a_lesion_whatever_the_target(dataset):
-    (entry,) = list_nnunet(dataset(target="thrombus", labels={"background": 0, "Lesion": 1}))
+    (entry,) = list_nnunet(dataset(target="thrombus", labels={"background": 0, "Lesion": 1})).entries
     assert set(entry.masks) == {"lesion"}
 
 
@@ -54,13 +54,13 @@ def test_version_1_description_is_read(dataset, tmp_path):
     config = dataset()
     content = {"modality": {"0": "DWI", "1": "ADC"}, "labels": {"0": "background", "1": "lesion"}}
     (tmp_path / "dataset.json").write_text(json.dumps(content))
-    (entry,) = list_nnunet(config)
+    (entry,) = list_nnunet(config).entries
     assert set(entry.images) == {"DWI", "ADC"}
     assert set(entry.masks) == {"lesion"}
 
 
 def test_channel_names_match_modalities_whatever_their_case(dataset):
-    (entry,) = list_nnunet(dataset(channel_names={"0": "dwi", "1": "Adc"}))
+    (entry,) = list_nnunet(dataset(channel_names={"0": "dwi", "1": "Adc"})).entries
     assert set(entry.images) == {"DWI", "ADC"}
 
 
@@ -82,7 +82,7 @@ def test_uncompressed_files_are_read(dataset, nifti, tmp_path):
     config = dataset(cases=(), file_ending=".nii")
     nifti(tmp_path / "imagesTr/x_0000.nii")
     nifti(tmp_path / "labelsTr/x.nii")
-    (entry,) = list_nnunet(config)
+    (entry,) = list_nnunet(config).entries
     assert (entry.id, set(entry.images), set(entry.masks)) == ("x", {"DWI"}, {"lesion"})
 
 

@@ -38,7 +38,12 @@ def listing(tmp_path: Path, nifti: Callable[[Path], Path], configure: Callable[.
             mask = nifti(tmp_path / center / name / f"{name}_lesion.nii")
             rows.append(f"{name},{name}-patient,{center},{scan},{mask}\n")
         (tmp_path / "m.csv").write_text("subject,patient,center,DWI,lesion\n" + "".join(rows))
-        names = {"pseudonymise": True, "pseudonym_key": str(tmp_path / "keys" / "key"), **section}
+        names = {
+            "names": "trust",
+            "pseudonymise": True,
+            "pseudonym_key": str(tmp_path / "keys" / "key"),
+            **section,
+        }
         return configure(sources=["manifest"], path=tmp_path / "m.csv", **names)
 
     return write

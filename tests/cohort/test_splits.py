@@ -193,7 +193,7 @@ def test_patient_who_was_also_scanned_at_an_unseen_center_is_never_learnt_from()
         assert [cohort[key].patient for key in splits.test] == ["anna"]
 
 
-@pytest.mark.parametrize("patient", ["7", "007", "sub-012", "Patient 3", "P_4", "case0001"])
+@pytest.mark.parametrize("patient", ["7", "007", "sub-012", "Patient 3", "P_4", "case0001", "s1", "A-12"])
 def test_running_number_is_another_person_at_another_center(patient):
     first, second = cohort_of([("A", patient), ("B", patient)]).subjects
     assert patient_of(first) != patient_of(second)

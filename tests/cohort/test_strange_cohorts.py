@@ -113,7 +113,7 @@ def outcome(section: CohortConfig, folder: Path) -> str:
 def scans(tmp_path: Path) -> Path:
     """A folder with four scans."""
     for name in NAMES:
-        (tmp_path / name).write_bytes(SCAN)
+        (tmp_path / name).write_bytes(SCAN + name.encode())
     return tmp_path
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from study.commandline.bounded_yaml import check_yaml, load_yaml
 from study.commandline.composition import compose
 from study.errors import ConfigError, FadeoutError
-from study.postprocess import _nested as nested_changes
 
 NINE = "[{}]".format(",".join(["*{0}"] * 9))
 LAUGHS = "a: &a 1\n" + "".join(
@@ -63,7 +62,7 @@ def test_a_file_is_read_or_refused_by_name(tmp_path: Path) -> None:
         (b"a: !!python/name:os.system", "is not YAML"),
     ):
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match=f"mine.yaml: {words}"):
+        with pytest.raises(ConfigError, match=rf"mine\.yaml[^:]*: {words}"):
             load_yaml(path)
     with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read"):
         load_yaml(tmp_path / "absent.yaml")
@@ -87,21 +86,20 @@ def test_every_file_of_a_user_s_folder_is_bounded(tmp_path: Path, content: str) 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("+x=" + "[" * 3000 + "]" * 3000, "nested too deeply"),
-        ("+x=" + "{a: " * 300 + "1" + "}" * 300, "nested too deeply"),
-        ("trainer.epochs=" + "9" * 6000, "not understood"),
-        ("trainer.epochs=" + "9" * 400, "trainer.epochs: Input should be less than 2147483648"),
-        ("x." * 3000 + "y=1", "not understood"),
+        ("x=" + "[" * 1000 + "]" * 1000, "nested too deeply"),
+        ("x=" + "{a: " * 300 + "1" + "}" * 300, "nested too deeply"),
+        ("x=" + "[" * 3000 + "]" * 3000, "more than 4000 characters"),
+        ("trainer.epochs=" + "9" * 6000, "more than 4000 characters"),
+        (
+            "trainer.epochs=" + "9" * 400,
+            "trainer.epochs: must be a whole number, at least 1, below 2147483648",
+        ),
+        ("x." * 3000 + "y=1", "more than 50 parts"),
     ],
 )
 def test_overrides_of_absurd_size_are_refused(override: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         compose([override])
-
-
-def test_aliases_in_changes_of_postprocessing_are_bounded() -> None:
-    with pytest.raises(ConfigError, match="counting what aliases"):
-        nested_changes([f"x={{{', '.join(LAUGHS.splitlines())}}}"])
 
 
 PIECES = st.sampled_from(
@@ -120,7 +118,9 @@ def test_any_file_composes_or_is_refused(tmp_path: Path, pieces: list[str], over
     (tmp_path / "search_space").mkdir(exist_ok=True)
     text = "".join(pieces)
     (tmp_path / "search_space" / "any.yaml").write_text(text)
-    arguments = [f"+trainer={text}"] if override else ["--config-dir", str(tmp_path), "search_space=any"]
+    arguments = (
+        [f"trainer.settings={text}"] if override else ["--config-dir", str(tmp_path), "search_space=any"]
+    )
     try:
         told = compose(arguments).study.name
     except FadeoutError as error:

@@ -27,6 +27,13 @@ def test_values_override_what_a_group_chose() -> None:
     assert config.cohort.unseen == ("MATAR", "JHU")
 
 
+def test_a_single_name_is_a_list_of_one_and_centers_may_be_called_by_numbers() -> None:
+    assert compose(["cohort.unseen=Klinikum"]).cohort.unseen == ("Klinikum",)
+    assert compose(["cohort.unseen=[1,2]"]).cohort.unseen == ("1", "2")
+    assert compose(["modality_dropout.droppable=ADC"]).modality_dropout.droppable == ("ADC",)
+    assert mistakes("cohort.unseen={a: 1}")
+
+
 def test_stand_ins_that_a_group_chose_are_replaced_or_taken_back() -> None:
     chosen = ["cohort=phantoms_thrombus"]
     assert compose(chosen).cohort.modality_aliases == {"SWAN": ("SWI",)}
@@ -55,9 +62,21 @@ def test_a_wrong_choice_lists_the_right_ones() -> None:
     assert "none" in problem
 
 
+def test_beside_a_wrong_choice_other_mistakes_are_told_but_none_that_follow_from_it() -> None:
+    typed = (
+        "schedule=linar",
+        "schedule.shape=stp",
+        "trainer.epoch=5",
+        "cohort.unseen=[Nice]",
+        "trainer.batch_size=x",
+    )
+    found = mistakes(*typed, "modality_dropout.droppable=[T2]", "study.root=${oc.env:NOWHERE}")
+    assert [problem.split(":")[0] for problem in found] == ["schedule", "trainer.batch_size", "trainer.epoch"]
+
+
 def test_what_is_no_override_is_told() -> None:
     (problem,) = mistakes("trainer.epochs")
-    assert problem.startswith("trainer.epochs: not understood")
+    assert problem == "trainer.epochs: not key=value; write trainer.epochs=VALUE"
 
 
 def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
@@ -68,6 +87,90 @@ def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
     assert config.study.name == "mine"
     assert config.search_space["trainer"]["learning_rate"]["low"] == 0.001
     assert mistakes("--config-dir", str(tmp_path / "absent"))[0].startswith("--config-dir: no such folder")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("trainer:\n\tepochs: 3", "mine.yaml, line 3, column 1: is indented by a tab; indent by spaces"),
+        ("trainer: {epochs: 3", "mine.yaml, line 2, column 10: opens a bracket that is not closed, or lacks a "
+         "comma behind it; add it"),
+        ("trainer: a: b", "mine.yaml, line 2, column 11: has a colon where none can stand; put text that has one in "
+         "quotes"),
+        ("a: 1\n b: 2", "mine.yaml, line 3, column 3: has a colon where none can stand; put text that has one in "
+         "quotes"),
+        ("a:\n  b: 1\n c: 2", "mine.yaml, line 4, column 2: is indented otherwise than the lines above; align it with "
+         "them"),
+        ("a: 'b", "mine.yaml, line 2, column 4: has quotes that are not closed; close them"),
+        ("a: @b", "mine.yaml, line 2, column 4: has text that begins with a sign of YAML; put it in quotes"),
+        ("a: 1\nb", "mine.yaml, line 3, column 1: is no `key: value`; write one"),
+        ("a: 1\na: 2", "mine.yaml, line 3, column 1: has a key twice; leave one of them out"),
+        ("defaults:\n  - override /model: nnunett", "--config-dir: a file chooses model=nnunett, which does not exist; "
+         "did you mean nnunet?"),
+        ("trainer: {epochs: '${trainer.nope}'}", "trainer.epochs: ${…} refers to something that there is not "
+         "(Interpolation key 'trainer.nope' not found); correct it"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_file_of_ones_own_is_one_line_with_its_place(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{content}\n")
+    [told] = mistakes("--config-dir", str(tmp_path), "experiment=mine")
+    assert told.removeprefix(f"{tmp_path}/experiment/") == problem
+
+
+def test_a_mistake_in_a_file_beside_ours_is_told_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text("trainer: {epochs: 3")
+    monkeypatch.setattr("search_spaces.DIRECTORY", tmp_path)
+    [told] = mistakes("search_space=mine")
+    assert told.startswith(f"{tmp_path}/mine.yaml, line 1, column 10: opens a bracket that is not closed")
+
+
+def test_a_group_is_left_out_by_null() -> None:
+    config = compose(["search_space=null", "technique=null", "study.name=x"])
+    assert config.search_space == {}
+    assert mistakes("search_space=null") == ("study.name: required and not given",)
+
+
+def test_a_group_takes_one_choice() -> None:
+    for several in ("none,gradual", "[none, gradual]"):
+        assert mistakes(f"search_space={several}") == (
+            f"search_space: takes one choice, got {several}; run the command once for each",
+        )
+
+
+def test_a_mapping_is_merged_into_the_section_of_a_group() -> None:
+    config = compose(["trainer={epochs: 3, decay: none}", "trainer.epochs=4", "search_space=none"])
+    assert (config.trainer.epochs, config.trainer.decay, config.trainer.optimizer) == (4, "none", "sgd")
+
+
+def test_text_is_taken_as_it_is_typed() -> None:
+    config = compose(
+        ["study.name=2024", "cohort.unseen=[1, CHU d'Arc]", "study.root=/tmp/a=b, [é]", "cohort.seen=007"]
+    )
+    assert (config.study.name, config.cohort.unseen) == ("2024", ("1", "CHU d'Arc"))
+    assert config.study.root == Path("/tmp/a=b, [é]")
+    assert config.cohort.seen == ("007",)
+    assert compose(["evaluation.empty_dice=nan"]).evaluation.empty_dice == "nan"
+
+
+def test_a_decimal_comma_is_noticed() -> None:
+    assert mistakes("trainer.learning_rate=0,01") == (
+        "trainer.learning_rate: must be a number, above 0, at most 1, got '0,01'; write 0.01",
+    )
+
+
+def test_the_first_line_of_a_study_can_be_asked_for_twice_only_by_mistake() -> None:
+    assert mistakes("trainer.epochs=3", "trainer.epochs=4")[0].startswith(
+        "trainer.epochs: given twice, as 3 and as 4"
+    )
+
+
+def test_help_is_no_configuration() -> None:
+    assert mistakes("--help") == ("--help: is for the command line; leave it out",)
 
 
 def test_a_network_of_an_installed_package_is_a_choice(
@@ -93,8 +196,11 @@ def test_every_choice_of_every_group_composes() -> None:
         "nnunet_raw": ["cohort.nnunet.root=x"],
     }
     for group, names in choices().items():
+        space = (
+            ["search_space=schedules"] if group == "schedule" else []
+        )  # the default space is not for all of them
         for name in names:
-            assert compose([f"{group}={name}", *needs.get(name, [])]).study.name
+            assert compose([f"{group}={name}", *needs.get(name, []), *space]).study.name
 
 
 def test_printed_yaml_can_be_read_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models import MODELS, find_model
+from study.commandline import Settings
 from study.commandline.composition import compose
 from study.commandline.groups import choices
 from study.errors import ConfigError
@@ -31,7 +32,7 @@ def test_every_network_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("choice", choices()["model"])
 def test_every_choice_is_planned_for_the_input_of_its_paper(choice: str) -> None:
-    config, plan = _prepared(choice, [])
+    config, plan = _prepared(choice, Settings({}))
     given = find_model(config.model.name).benchmark
     assert (plan.patch_size, plan.modalities) == (given.size, given.modalities)
 
@@ -48,13 +49,13 @@ def test_a_small_unet_costs_what_is_counted_by_hand(capsys: pytest.CaptureFixtur
 
 
 def test_several_networks_are_measured_in_the_order_given(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["model=unet2d,tiramisu", "model.patch_size=[1,32,64]", "trainer.device=cpu"])
+    main(["model=[unet2d, tiramisu]", "model.patch_size=[1,32,64]", "trainer.device=cpu"])
     assert [row[0] for row in rows_of(capsys)] == ["model", "unet2d", "tiramisu"]
 
 
 def test_nothing_is_printed_before_all_networks_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="not divisible by 1×32×32"):
-        main(["model=unet2d,tiramisu", "model.patch_size=[1,16,16]"])
+        main(["model=[unet2d, tiramisu]", "model.patch_size=[1,16,16]"])
     assert capsys.readouterr().out == ""
 
 

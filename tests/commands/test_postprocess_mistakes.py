@@ -24,15 +24,18 @@ def folder(tmp_path: Path) -> StudyFolder:
     [
         (
             ["trainer.epochs=3"],
-            r"trainer\.epochs: no such key, or it changes nothing here; keys are study\.name, ",
+            r"trainer\.epochs: study\.postprocess does not take it",
         ),
-        (["evaluation.overlap=0.3"], r"evaluation\.overlap: no such key, or it changes nothing here"),
-        (["objective.fool=1"], r"objective\.fool: no such key; objective has full, missing"),
-        (["postprocessing.threshold=2"], r"postprocessing\.threshold: .*less than 1"),
+        (["evaluation.overlap=0.3"], r"evaluation\.overlap: study\.postprocess does not take it"),
+        (["objective.fool=1"], r"objective\.fool: no such key; did you mean objective\.full"),
+        (
+            ["postprocessing.threshold=2"],
+            r"postprocessing\.threshold: must be a number, above 0, below 1, got 2",
+        ),
         (["search_space.postprocessing.threshold.low=2"], r"search_space\.postprocessing\.threshold"),
-        (["search_space.postprocessing.threshold={type"], "not understood"),
+        (["search_space.postprocessing.threshold={type"], "has an entry that is not name: value"),
         (["search_space=nowhere"], "no file or choice 'nowhere'; choices are abrupt, "),
-        (["trial=first"], "trial: must be the number of a trial or all, got 'first'"),
+        (["trial=first"], "trial: must be a whole number, at least 0, or all, or null, got 'first'"),
         (["apply=maybe"], "apply: must be true or false"),
         (["out=a.png", "trial=all"], "out: names one figure"),
         (["out=a.doc"], r"out: must end with \.png, \.svg, \.pdf"),
@@ -40,7 +43,7 @@ def folder(tmp_path: Path) -> StudyFolder:
             ["objective.centers=[Nowhere]"],
             "objective.centers: no validation subject there; validated were A, B",
         ),
-        (["apply"], "apply: expected key=value"),
+        (["apply"], "apply: not key=value; write apply=true"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_written(
@@ -99,8 +102,8 @@ def test_help_says_all_keys(capsys: pytest.CaptureFixture[str]) -> None:
     for key in (
         "trial",
         "apply",
-        "objective.…",
-        "search_space.postprocessing.…",
+        "objective.full",
+        "search_space.postprocessing.threshold.low",
         "evaluation.postprocessing_sampler",
     ):
         assert key in said

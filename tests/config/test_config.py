@@ -25,12 +25,13 @@ def test_every_mistake_is_told_at_once_with_its_path() -> None:
     ]
 
 
-def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
+def test_an_unknown_key_is_answered_with_the_nearest_or_with_the_keys_that_there_are() -> None:
     (problem,) = problems(postprocessing={"treshold": 0.4})
+    assert problem == "postprocessing.treshold: no such key; did you mean postprocessing.threshold?"
+    (problem,) = problems(postprocessing={"zzz": 0.4})
     assert problem == (
-        "postprocessing.treshold: no such key; "
-        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow, settings; "
-        "did you mean threshold?"
+        "postprocessing.zzz: no such key; "
+        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow, settings"
     )
 
 
@@ -63,7 +64,7 @@ def test_an_unknown_key_is_answered_with_the_keys_that_there_are() -> None:
         ({"imaging": {"own_slices": ["SWAN"]}}, "imaging.own_slices: must name modalities of the cohort"),
         ({"imaging": {"own_slices": ["DWI", "DWI"]}}, "each once (DWI, ADC, B0), got DWI, DWI"),
         ({"imaging": {"own_slices": ["DWI"], "reference": "DWI"}}, "DWI is imaging.reference"),
-        ({"imaging": {"in_plane_crop": [0, 256]}}, "imaging.in_plane_crop.0"),
+        ({"imaging": {"in_plane_crop": [0, 256]}}, "imaging.in_plane_crop: entry 1 must be"),
         ({"evaluation": {"blending": "mean"}}, "evaluation.blending"),
         ({"cohort": {"modalities": ["DWI+ADC", "B0"]}}, "modalities: DWI+ADC must not contain '+'"),
     ],

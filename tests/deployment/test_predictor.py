@@ -206,7 +206,8 @@ def test_one_bad_subject_does_not_stop_the_others(
         "device=cpu",
     ]
     assert _run(*arguments) == 2
-    assert {path.name for path in out.iterdir()} == {"a_mask.nii.gz", "b_mask.nii.gz"}
+    lists = {"predictions.csv", "predictions.json"}
+    assert {path.name for path in out.iterdir()} == {"a_mask.nii.gz", "b_mask.nii.gz", *lists}
     assert {path.name for path in chances.iterdir()} == {"a_probability.nii.gz", "b_probability.nii.gz"}
     captured = capsys.readouterr()
     assert "2 of 3 subjects predicted" in captured.out

@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from later_wins import later_wins
 
 SHAPE = (20, 24, 12)  # x, y, z
 CENTERS = {"North": ("DWI", "ADC", "B0"), "South": ("DWI", "ADC", "B0"), "Abroad": ("DWI", "ADC")}
@@ -55,7 +56,7 @@ def hospitals(tmp_path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> Callable[..., list[str]]:
-    """Writes rows to a CSV and returns the arguments of a short training on them."""
+    """Writes rows to a CSV and returns the arguments of a short training on them; later ones replace earlier ones."""
 
     def build(rows: list[dict[str, str]], *more: str, name: str = "cohort") -> list[str]:
         path = tmp_path / f"{name}.csv"
@@ -63,7 +64,7 @@ def arguments(tmp_path: Path) -> Callable[..., list[str]]:
             writer = csv.DictWriter(file, ["subject", "patient", "center", "DWI", "ADC", "B0", "lesion"])
             writer.writeheader()
             writer.writerows(rows)
-        return [
+        return later_wins(
             "search_space=gradual",
             "cohort=manifest",
             f"cohort.path={path}",
@@ -78,6 +79,6 @@ def arguments(tmp_path: Path) -> Callable[..., list[str]]:
             "evaluation.postprocessing_trials=10",
             "evaluation.bootstrap=100",
             *more,
-        ]
+        )
 
     return build

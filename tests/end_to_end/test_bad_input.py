@@ -141,7 +141,7 @@ def test_a_patient_in_two_splits_is_refused(
 def test_a_wrong_setting_is_named(
     hospitals: Rows, arguments: Arguments, complaint: Callable[[list[str]], str], argument: str, words: str
 ) -> None:
-    assert words in complaint([*arguments(hospitals), argument])
+    assert words in complaint(arguments(hospitals, argument))
 
 
 def test_a_faulty_subject_can_be_skipped_and_is_counted(

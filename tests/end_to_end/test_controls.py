@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,14 +30,16 @@ def write_table(path: Path, rows: Rows) -> str:
 
 
 def control_scan(row: dict[str, str]) -> dict[str, str]:
-    """The same scans under another name, with an empty lesion mask."""
+    """Nearly the same scans under another name, with an empty lesion mask."""
     name = f"{row['subject']}after"
-    files = {column: Path(row[column]) for column in ("DWI", "ADC", "B0", "lesion")}
-    folder = files["DWI"].parent.with_name(name)
-    folder.mkdir()
-    copies = {column: str(shutil.copy(path, folder)) for column, path in files.items()}
-    image = nib.load(copies["lesion"])
-    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), copies["lesion"])
+    copies = {}
+    for column, factor in {"DWI": 1.001, "ADC": 1.001, "B0": 1.001, "lesion": 0.0}.items():
+        path = Path(row[column]).parent.with_name(name) / f"{column}.nii.gz"
+        path.parent.mkdir(exist_ok=True)
+        image = nib.load(row[column])
+        changed = np.asarray(image.dataobj) * factor
+        nib.save(nib.Nifti1Image(changed.astype(image.get_data_dtype()), image.affine), path)
+        copies[column] = str(path)
     return {**row, **copies, "subject": name, "control": "yes", "occlusion": ""}
 
 
@@ -98,7 +99,7 @@ def test_another_cohort_is_told_apart_in_the_same_way(
     """Learnt from South; North with its control scans, and Abroad with its stand-ins, come later."""
     path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
     aliases = "cohort.modality_aliases={ADC: [APPARENT]}"
-    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]", aliases])
+    run_command(train.main, arguments([], "study.name=south", path, "cohort.unseen=[]", aliases))
     folder = StudyFolder.find(tmp_path / "studies", "south")
     elsewhere = write_table(tmp_path / "rest.csv", [row for row in table if row["center"] != "South"])
     where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
@@ -123,7 +124,7 @@ def test_another_cohort_may_have_stand_ins_that_the_study_had_not(
     table: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_table(tmp_path / "south.csv", [row for row in table if row["center"] == "South"])
-    run_command(train.main, [*arguments([]), "study.name=south", path, "cohort.unseen=[]"])
+    run_command(train.main, arguments([], "study.name=south", path, "cohort.unseen=[]"))
     elsewhere = write_table(tmp_path / "abroad.csv", [row for row in table if row["center"] == "Abroad"])
     where = [f"study.root={tmp_path / 'studies'}", "study.name=south", "cohort=manifest", elsewhere]
     written = StudyFolder(tmp_path / "studies", "south").trial(0).evaluation("cohort")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_its_parts_are_listed_keep_their_contracts_and_are_judged_like_ours(
     python: Path, hospitals: Rows, arguments: Arguments
 ) -> None:
     listed = run_with(python, "-m", "study.run", "--help").stdout
-    assert {"mynet", "plunge", "precision"} <= set(listed.replace("|", " ").replace(",", " ").split())
+    assert {"mynet", "plunge", "precision"} <= set(re.findall(r"\w+", listed))
     kept = run_with(python, "-c", CONTRACTS)
     assert kept.stdout == "kept\n", kept.stderr
     for wrong, said in (
@@ -79,8 +80,8 @@ def test_a_study_searches_them_and_its_bundle_needs_the_package(
         "search_space.schedule.shape=plunge",
         "evaluation.metrics=[precision]",
         "search_space=none",
-        "+search_space.model.settings.width={type: int, low: 2, high: 6}",
-        "+search_space.schedule.settings.at={type: float, low: 0.2, high: 0.8}",
+        "search_space.model.settings.width={type: int, low: 2, high: 6}",
+        "search_space.schedule.settings.at={type: float, low: 0.2, high: 0.8}",
         "study.name=mine",
         "study.trials=2",
         "tuning.scheduler=none",  # the trial that is read below must not be pruned

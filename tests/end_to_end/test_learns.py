@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from later_wins import later_wins
 
 from study.commandline.composition import compose
 from study.config import Config
@@ -23,6 +24,7 @@ from study.workflow.trial import run_trial
 pytestmark = pytest.mark.slow
 
 COHORT = [
+    "study.trials=1",
     "cohort.phantom.centers=[CHSF,JHU]",
     "cohort.unseen=[]",
     "cohort.splits.test=0.1",
@@ -114,7 +116,7 @@ def start_dice(config: Config, folder: StudyFolder) -> float:
 @pytest.mark.parametrize("arguments", CASES.values(), ids=CASES)
 def test_it_learns(arguments: list[str], phantoms: Path, tmp_path: Path) -> None:
     given = [*COHORT, f"study.root={tmp_path}", f"cohort.phantom.root={phantoms}", "study.name=learns"]
-    config = compose([*given, f"imaging.cache={phantoms / 'cache'}", *arguments])
+    config = compose(later_wins(*given, f"imaging.cache={phantoms / 'cache'}", *arguments))
     folder = StudyFolder(tmp_path, "learns")
     prepare_study(config, folder)
     before = start_dice(config, folder)

@@ -39,7 +39,7 @@ def clots(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> Callable[...
             writer = csv.DictWriter(file, list(hospitals[0]))
             writer.writeheader()
             writer.writerows(rows)
-        return [*arguments([]), f"cohort.path={path}", *more]
+        return arguments([], f"cohort.path={path}", *more)
 
     return build
 

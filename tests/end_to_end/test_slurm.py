@@ -30,7 +30,7 @@ SETTINGS = [
     "trainer.validate_every=10",
     "tuning.scheduler=none",
     "search_space=none",
-    "+search_space.trainer.learning_rate={type: float, low: 0.001, high: 0.1, log: true}",
+    "search_space.trainer.learning_rate={type: float, low: 0.001, high: 0.1, log: true}",
 ]
 ENVIRONMENT = {
     "PYTHONPATH": str(hosts.PROJECT),

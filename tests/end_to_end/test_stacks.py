@@ -100,13 +100,7 @@ def test_a_subject_with_fewer_slices_than_a_stack_is_refused_before_the_training
     for name in ("DWI", "ADC", "B0", "lesion"):
         image = nib.load(hospitals[0][name])
         nib.save(image.slicer[:, :, 4:8], hospitals[0][name])
-    given = [
-        *arguments(hospitals),
-        "model=llstm",
-        "model.slices=6",
-        "model.patch_size=null",
-        "study.name=short",
-    ]
+    given = arguments(hospitals, "model=llstm", "model.slices=6", "model.patch_size=null", "study.name=short")
     with pytest.raises(
         ConfigError, match=r"model\.slices: 6, but 1 of 15 subjects have fewer slices .*has 4"
     ):

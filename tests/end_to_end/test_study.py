@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from later_wins import later_wins
 
 from study.records import StudyFolder
 
@@ -117,7 +118,9 @@ def test_a_study_whose_root_was_moved_is_resumed_evaluated_and_exported(
     moved = tmp_path / "elsewhere" / "studies"
     moved.parent.mkdir()
     (tmp_path / "studies").rename(moved)
-    resumed = [*settings, "study.trials=2", f"study.root={moved}", "resume=true", "tracking.enabled=false"]
+    resumed = later_wins(
+        *settings, "study.trials=2", f"study.root={moved}", "resume=true", "tracking.enabled=false"
+    )
     assert "trials ended: 2 complete" in finish(start(resumed))
     assert not (tmp_path / "studies").exists()
     where = ["study.name=gradual", f"study.root={moved}"]

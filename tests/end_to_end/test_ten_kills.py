@@ -79,7 +79,7 @@ def test_ten_kills_lose_and_double_nothing(
         "tuning.scheduler=none",
         "tuning.sampler=random",  # a trial's values depend on its number alone
     ]
-    settings = [sys.executable, "-m", "study.run", *arguments(hospitals), *more]
+    settings = [sys.executable, "-m", "study.run", *arguments(hospitals, *more)]
     undisturbed = tmp_path / "studies" / "undisturbed"
     subprocess.run([*settings, "study.name=undisturbed"], check=True, capture_output=True)
 

@@ -36,8 +36,8 @@ SETTINGS = [
     "tuning.sampler=random",  # a trial's values depend on its number alone
     "tuning.scheduler=none",
     "search_space=none",
-    "+search_space.trainer.learning_rate={type: float, low: 0.001, high: 0.1, log: true}",
-    "+search_space.trainer.workers={type: categorical, choices: [1, 2], in_turn: true}",
+    "search_space.trainer.learning_rate={type: float, low: 0.001, high: 0.1, log: true}",
+    "search_space.trainer.workers={type: categorical, choices: [1, 2], in_turn: true}",
 ]
 ENVIRONMENT = {
     "PYTHONPATH": str(PROJECT),
@@ -98,7 +98,7 @@ def wait_until(condition: Callable[[], bool], driver: subprocess.Popen[str], log
 def test_every_trial_is_there_once_and_as_if_nothing_had_happened(
     cluster: list[hosts.Host], hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
-    plain = [*arguments(hospitals), *SETTINGS]
+    plain = arguments(hospitals, *SETTINGS)
     head, cut, lost = cluster
     shutil.copytree(tmp_path, head.root / "tmp", dirs_exist_ok=True)
     there = [argument.replace(str(tmp_path), "/tmp") for argument in plain]

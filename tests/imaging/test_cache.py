@@ -77,7 +77,7 @@ def test_a_hit_computes_nothing(
     first = prepare(config, *subjects)
     times = {path: path.stat().st_mtime_ns for path in config.cache_root.rglob("*")}
     monkeypatch.setattr("study.imaging.cache.prepare_subject", None)
-    monkeypatch.setattr("study.imaging.cache._hash", None)
+    monkeypatch.setattr("study.imaging.cache.hash_of", None)
     assert prepare(config, *subjects).entries == first.entries
     assert times == {path: path.stat().st_mtime_ns for path in config.cache_root.rglob("*")}
 

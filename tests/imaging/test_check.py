@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.cohort.__main__ import check
+from study.cohort.__main__ import main
 from study.cohort.records import Cohort
 from study.errors import CohortError, ConfigError, Problem
 from study.imaging.check import check_cohort
@@ -85,27 +85,46 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
     table.write_text(
         "subject,patient,center,DWI,ADC,lesion\na,a,X,a/DWI.nii.gz,a/ADC.nii.gz,a/lesion.nii.gz\n"
     )
-    arguments = ["check", "cohort=manifest", f"cohort.path={table}"]
-    check(arguments)
+    modalities = ["cohort.modalities=[DWI,ADC]", "modality_dropout.droppable=ADC"]
+    arguments = ["check", "cohort=manifest", f"cohort.path={table}", *modalities]
+    main(arguments)
     assert "X: 1 subjects" in capsys.readouterr().out
     with table.open("a") as file:
         file.write("b,b,X,,gone.nii.gz,\n")
     with pytest.raises(SystemExit) as caught:
-        check(arguments)
+        main(arguments)
     assert caught.value.code == 2
     printed = capsys.readouterr().out
     assert "X: 1 subjects" in printed
     assert "gone.nii.gz" in printed
 
 
+def test_the_command_tells_a_modality_that_nobody_has_and_columns_that_are_not_used(
+    make_subject: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_subject("a")
+    table = tmp_path / "table.csv"
+    table.write_text("subject,center,age,DWI_b1000,ADC\na,X,63,a/DWI.nii.gz,a/ADC.nii.gz\n")
+    modalities = ["cohort.modalities=[DWI,ADC]", "modality_dropout.droppable=ADC"]
+    with pytest.raises(SystemExit) as caught:
+        main(["check", "cohort=manifest", f"cohort.path={table}", *modalities])
+    assert caught.value.code == 2
+    printed = capsys.readouterr().out
+    assert "Please note:\n  table.csv: columns that are not used: age\n" in printed
+    assert (
+        "cohort.modalities: no subject has DWI, while 1 of 1 have DWI_b1000; rename DWI_b1000 to DWI"
+        in printed
+    )
+
+
 def test_the_command_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    check(["--help"])
+    main(["--help"])
     assert "python -m study.cohort check" in capsys.readouterr().out
     for arguments in ([], ["chek"]):
         with pytest.raises(ConfigError, match="check"):
-            check(arguments)
+            main(arguments)
 
 
 def test_a_manifest_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match=r"gone\.csv"):
-        check(["check", "cohort=manifest", f"cohort.path={tmp_path / 'gone.csv'}"])
+        main(["check", "cohort=manifest", f"cohort.path={tmp_path / 'gone.csv'}"])

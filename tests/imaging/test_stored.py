@@ -99,6 +99,11 @@ def grid(entry: Path, **changes: Any) -> None:
     path.write_text(json.dumps(content))
 
 
+def measurements(entry: Path, content: Any) -> None:
+    path = entry / "grid.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "intensities": content}))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "link": link,
     "link of the grid": link_of_the_grid,
@@ -122,6 +127,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "negative shape": lambda entry: grid(entry, shape=[-1, 4, 4]),
     "shape of words": lambda entry: grid(entry, shape="abc"),
     "shape without end": lambda entry: grid(entry, shape=[2**62, 4, 4]),
+    "measurements of words": lambda entry: measurements(entry, "abc"),
+    "measurements of one image without numbers": lambda entry: measurements(entry, {"images": {"DWI": {}}}),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.imaging.units import adc_factor, fault, physical
+from study.imaging.units import adc_factor, fault, physical, unit_factor
 
 BRAIN = np.concatenate([np.full(900, 0.8), np.full(100, 3.0), np.full(20, -0.1)]).astype(np.float32)
 
@@ -14,7 +14,7 @@ BRAIN = np.concatenate([np.full(900, 0.8), np.full(100, 3.0), np.full(20, -0.1)]
 def test_three_units_of_adc_are_brought_to_one(scale: float, factor: float) -> None:
     data = (BRAIN * scale).reshape(1, 1, -1).astype(np.float32)
     assert adc_factor(data) == factor
-    converted = physical(data, "ADC", np.ones(data.shape, bool))
+    converted = physical(data, "ADC", unit_factor(data, "ADC"))
     np.testing.assert_allclose(converted.ravel(), np.maximum(BRAIN, 0), rtol=1e-5)
 
 
@@ -30,13 +30,13 @@ def test_an_adc_in_no_known_unit_is_refused(scale: float) -> None:
 @pytest.mark.parametrize("modality", ["DWI", "ADC", "B0", "FLAIR", "SWAN"])
 def test_negative_magnitudes_become_zero(modality: str) -> None:
     data = BRAIN.reshape(1, 1, -1)
-    assert physical(data, modality, np.ones(data.shape, bool)).min() == 0
+    assert physical(data, modality, unit_factor(data, modality)).min() == 0
     assert data.min() < 0  # the input is left alone
 
 
 def test_phase_keeps_its_sign() -> None:
     data = np.linspace(-3, 3, 50, dtype=np.float32).reshape(1, 5, 10)
-    np.testing.assert_array_equal(physical(data, "PHASE", np.ones(data.shape, bool)), data)
+    np.testing.assert_array_equal(physical(data, "PHASE", 1.0), data)
     assert fault(data.ravel(), "PHASE") is None
 
 

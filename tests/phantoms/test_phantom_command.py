@@ -10,7 +10,7 @@ import pytest
 from study.cohort.load import load_cohort
 from study.commandline.composition import compose
 from study.errors import ConfigError
-from study.phantoms.__main__ import write
+from study.phantoms.__main__ import main
 
 TWO = ["cohort.phantom.centers=[CHSF,ISLES]", "cohort.phantom.subjects_per_center=1"]
 
@@ -18,7 +18,7 @@ TWO = ["cohort.phantom.centers=[CHSF,ISLES]", "cohort.phantom.subjects_per_cente
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms") / "scans"
-    write(["write", f"out={folder}", *TWO])
+    main(["write", f"out={folder}", *TWO])
     return folder
 
 
@@ -53,11 +53,11 @@ def test_either_reader_finds_the_same_scans(written: Path, layout: list[str]) ->
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "expected `write out=FOLDER"),
-        (["write"], "out: give one folder"),
+        ([], "-m study.phantoms write key=value"),
+        (["write"], "out: required and not given"),
         (
             ["write", "out=scans", "trainer.epochs=3"],
-            "trainer.epochs=3: expected out=FOLDER",
+            "trainer.epochs: study.phantoms write does not take it",
         ),
         (["write", "out=scans", "cohort.phantom.centers=[Lyon]"], "CHSF"),
     ],
@@ -67,11 +67,11 @@ def test_a_mistake_is_answered_before_anything_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
-        write(arguments)
+        main(arguments)
     assert problem in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already; choose a new folder"):
-        write(["write", f"out={tmp_path}"])
+        main(["write", f"out={tmp_path}"])

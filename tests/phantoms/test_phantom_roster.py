@@ -96,7 +96,7 @@ def test_occlusions_and_controls_are_listed_and_read_from_the_written_table(tmp_
     (folder / "participants.tsv").write_text(participants(settings.cohort.phantom))
     read = list_bids(
         settings.with_values({"cohort.sources": ["bids"], "cohort.bids.root": str(folder)}).cohort
-    )
+    ).entries
     assert {one.id: (one.patient, one.occlusion, one.control) for one in read} == listed
 
 

@@ -136,7 +136,12 @@ def test_a_fit_that_is_in_force_and_missing_is_named(tmp_path: Path) -> None:
 def test_torn_pictures_and_weights_are_named(tmp_path: Path, content: bytes) -> None:
     trial = StudyFolder(tmp_path, "s").trial(0)
     trial.path.mkdir(parents=True)
-    for file, read in ((trial.overlays, trial.overlays.read), (trial.weights, trial.weights.tensors)):
+    reads = (
+        (trial.overlays, trial.overlays.read),
+        (trial.examples, trial.examples.read),
+        (trial.weights, trial.weights.tensors),
+    )
+    for file, read in reads:
         file.path.write_bytes(content)
         with pytest.raises(StudyError, match=rf"{file.path.name}: damaged"):
             read()

@@ -27,6 +27,7 @@ from study.config import validate
 from study.errors import StudyError
 from study.evaluation.kept import keep
 from study.records import Finished, StudyFolder, TrackingHistory, TrialFolder
+from study.records.examples import Example, ExampleMask
 from study.records.losses import KEPT
 from study.records.overlays import Overlay
 from study.records.weights import Start
@@ -48,6 +49,7 @@ READS: dict[str, Read] = {
     "weights.safetensors": lambda study, trial: trial.weights.tensors(),
     "rows.parquet": lambda study, trial: trial.rows.read(),
     "overlays.npz": lambda study, trial: trial.overlays.read(),
+    "examples.npz": lambda study, trial: trial.examples.read(),
     "postprocessing.json": lambda study, trial: trial.fits.own.read(),
     "postprocessing-applied.json": lambda study, trial: trial.fits.applied,
     "postprocessing-1.json": lambda study, trial: trial.fits.read(1),
@@ -81,6 +83,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     trial.rows.write([result_row(), result_row(dice=math.nan, extra={"nsd": 0.5})])
     mask, image = np.ones((8, 9), bool), np.zeros((2, 8, 9), np.float16)
     trial.overlays.write([Overlay("A", "DWI", ("DWI", "ADC"), image, mask, mask)])
+    volume = np.ones((2, 3, 5), bool)
+    trial.examples.write([Example("A-1", "A", "best", volume, (ExampleMask("", 0.5, volume),))])
     trial.fits.own.write(fit())
     trial.fits.apply(trial.fits.add(fit(), {"study": {"seed": 0}}))
     probability = np.linspace(0, 1, 60, dtype=np.float32).reshape(3, 4, 5)
@@ -150,7 +154,7 @@ ARRAYS: list[Any] = [
 @bounded_fuzz
 @given(st.data())
 def test_any_arrays(study: StudyFolder, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([KEPT_NAME, "overlays.npz"]))
+    name = data.draw(st.sampled_from([KEPT_NAME, "overlays.npz", "examples.npz"]))
     path = path_of(study, name)
     with np.load(path) as stored:
         arrays = dict(stored)
@@ -203,7 +207,7 @@ def bombs(study: StudyFolder, place: Path) -> Iterator[tuple[str, Path]]:
         with path.open("r+b") as file:
             file.truncate(2**33)
         yield name, path
-    for name, key in ((KEPT_NAME, "levels"), ("overlays.npz", "0/image")):
+    for name, key in ((KEPT_NAME, "levels"), ("overlays.npz", "0/image"), ("examples.npz", "0/masks")):
         path = copied(name)
         np.savez_compressed(path, **{key: np.zeros(2**28 + 1, np.uint8)})
         yield name, path
@@ -231,4 +235,4 @@ for name, root in {roots!r}:
     )
     expected = [f"StudyError {path}: damaged" for _, path in made]
     assert [line.partition(" (")[0] for line in said] == expected
-    assert len(said) == len(READS) + 3
+    assert len(said) == len(READS) + 4

@@ -63,6 +63,7 @@ def test_a_link_among_the_files_of_ray_is_refused(folder: StudyFolder, outside: 
 # What opens each file of a trial, for reading or for writing.
 USES: dict[str, Callable[[TrialFolder], object]] = {
     "parameters.json": lambda trial: trial.searched(),
+    "replicate.json": lambda trial: trial.replicate.read(),
     "result.json": lambda trial: trial.result.read(),
     "epochs.jsonl": lambda trial: trial.training.epochs.read(),
     "checkpoint.pt": lambda trial: trial.training.load(),
@@ -71,6 +72,7 @@ USES: dict[str, Callable[[TrialFolder], object]] = {
     "weights.safetensors": lambda trial: trial.weights.tensors(),
     "rows.parquet": lambda trial: trial.rows.read(),
     "overlays.npz": lambda trial: trial.overlays.read(),
+    "examples.npz": lambda trial: trial.examples.read(),
     "postprocessing.json": lambda trial: trial.fits.own.read(),
     "postprocessing-applied.json": lambda trial: trial.fits.chains,
     "probabilities": lambda trial: trial.kept.read(),

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from builders import result_row
 from pydantic import TypeAdapter
-from studies import complete, failed, prepared_study, pruned, write_study, write_trial
+from studies import complete, failed, fit, prepared_study, pruned, write_study, write_trial
 
 from study.config import validate
 from study.errors import StudyError
-from study.records import Ranking, StudyFolder, complete_trial
+from study.records import Ranking, StudyFolder, common_reason, complete_trial, find_winner
 from study.records.files import RecordFile, _adapter_of
 from study.workflow.report import final_report, summarise
 
@@ -104,3 +104,51 @@ def test_one_trial_is_looked_up_without_reading_the_others(tmp_path: Path, reads
     for number in (2, 3, 9):  # pruned; without weights; not there
         with pytest.raises(StudyError, match=f"trial: {number} is not complete; complete are 0, 1, 3, 5"):
             complete_trial(folder, number)
+
+
+def judged(root: Path, *results: Any, subjects: int = 2) -> Ranking:
+    folder = write_study(validate({"study": {"name": "s", "root": str(root)}}), prepared_study())
+    for result in results:
+        write_trial(folder, result, rows=[result_row(trial=result.trial)], found=fit(subjects=subjects))
+    return Ranking(folder)
+
+
+@pytest.mark.parametrize(
+    ("results", "subjects", "reason"),
+    [
+        ([], 2, "no trial is complete yet; resume the study with resume=true"),
+        ([failed(0), pruned(1)], 2, "no trial is complete yet"),
+        ([failed(0), failed(1)], 2, "every trial failed"),
+        ([complete(0, math.nan)], 2, "the objective of no complete trial is defined"),
+        ([complete(0, 0.0), complete(1, 0.0)], 2, "the highest objective is 0: no trial finds the target"),
+        ([complete(0, 0.5), complete(1, 0.4)], 1, "all trials are judged by a single validation subject"),
+    ],
+)
+def test_no_winner_is_named_where_none_can_be(
+    tmp_path: Path, results: list[Any], subjects: int, reason: str
+) -> None:
+    ranking = judged(tmp_path, *results, subjects=subjects)
+    assert ranking.no_winner is not None
+    assert ranking.no_winner.startswith(reason)
+    with pytest.raises(StudyError, match="no winner can be named, because"):
+        find_winner(ranking.folder)
+    with pytest.raises(StudyError, match="no winner can be named, because"):
+        ranking.winning_rows()
+
+
+def test_trials_are_offered_where_some_are_complete_and_no_winner_can_be_named(tmp_path: Path) -> None:
+    ranking = judged(tmp_path, complete(0, 0.4), complete(1, 0.5), failed(2), subjects=1)
+    with pytest.raises(StudyError, match=r"name a trial yourself by its number, best first: 1, 0$"):
+        find_winner(ranking.folder)
+    assert ranking.by_objective[0][0] == 0.5
+
+
+def test_one_complete_trial_among_failed_ones_wins(tmp_path: Path) -> None:
+    ranking = judged(tmp_path, failed(0), complete(1, 0.1))
+    assert ranking.no_winner is None
+    assert ranking.winner.number == 1
+
+
+def test_the_common_reason_of_failures_leaves_numbers_aside() -> None:
+    errors = ["the loss is nan in epoch 3", "out of memory", "the loss is nan in epoch 12"]
+    assert common_reason(errors) == ("the loss is nan in epoch 3", 2)

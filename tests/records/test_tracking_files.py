@@ -42,7 +42,7 @@ def test_a_line_that_was_only_begun_does_not_count_and_is_replaced(
 
 
 @pytest.mark.parametrize(
-    ("line", "what"), [(b"no", "Invalid JSON"), (b"\xff\xfe", "Invalid JSON"), (b'{"trial":"x"}', "trial")]
+    ("line", "what"), [(b"no", "is not JSON"), (b"\xff\xfe", "is not JSON"), (b'{"trial":"x"}', "trial")]
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: bytes, what: str) -> None:
     folder = written(tmp_path, FIRST)

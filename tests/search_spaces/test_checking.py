@@ -13,8 +13,7 @@ from search_spaces import SearchSpace
 def test_an_unknown_key_is_refused_with_the_legal_ones() -> None:
     problems = refuse(one("modality_dropout", "drop_prob", type="float", low=0, high=1))
     assert problems == [
-        "search_space.modality_dropout.drop_prob: no such key; modality_dropout has policy, droppable, "
-        "drop_probability, draw, noise_std, theta, keep_at_least, settings; did you mean drop_probability?"
+        "search_space.modality_dropout.drop_prob: no such key; did you mean drop_probability?"
     ]
 
 
@@ -105,21 +104,45 @@ def test_fractions_are_refused_for_a_whole_number() -> None:
     assert "must be a whole number" in refuse(one("schedule", "steps", type="int", low=2.5, high=8))[0]
 
 
-def test_a_condition_that_never_holds_is_refused() -> None:
+@pytest.mark.parametrize("searched", [{"type": "categorical", "choices": ["linear", "step"]}, "linear"])
+def test_a_condition_may_name_a_value_that_the_space_has_been_narrowed_down_from(searched: Any) -> None:
+    exponent = {"type": "float", "low": 1.0, "high": 2.0, "when": {"schedule.shape": ["polynomial"]}}
+    steps = {"type": "int", "low": 2, "high": 3, "when": {"schedule.shape": ["step", "linear"]}}
+    content = {"schedule": {"shape": searched, "exponent": exponent, "steps": steps}}
+    space = SearchSpace.parse(content, configure())
+    assert [parameter.path for parameter in space.unreached] == ["schedule.exponent"]
+    assert [parameter.path for parameter in space.parameters] == ["schedule.shape", "schedule.steps"]
+    exponent["when"] = {"schedule.shape": ["polynomal"]}
+    (problem,) = refuse(content)
+    assert problem.startswith("search_space.schedule.exponent.when.schedule.shape: 'polynomal' is refused")
+
+
+def test_what_depends_on_something_that_is_never_set_follows_the_configuration() -> None:
     content = {
         "schedule": {
-            "shape": {"type": "categorical", "choices": ["linear", "step"]},
-            "exponent": {
-                "type": "float",
-                "low": 1.0,
-                "high": 2.0,
-                "when": {"schedule.shape": ["polynomial"]},
-            },
+            "shape": {"type": "categorical", "choices": ["linear", "cosine"]},
+            "steps": {"type": "int", "low": 2, "high": 4, "when": {"schedule.shape": ["step"]}},
+            "hold": {"type": "float", "low": 0.0, "high": 0.4, "when": {"schedule.steps": [4]}},
+            "finish": {"type": "float", "low": 0.5, "high": 1.0, "when": {"schedule.steps": [3]}},
         }
     }
-    assert refuse(content) == [
-        "search_space.schedule.exponent.when.schedule.shape: schedule.shape is never 'polynomial' in this search space"
-    ]
+    space = SearchSpace.parse(content, configure())  # the configured number of steps is 4
+    assert {parameter.path for parameter in space.unreached} == {"schedule.steps", "schedule.finish"}
+
+
+def test_a_rate_around_that_of_another_optimiser_is_refused() -> None:
+    rate = {"type": "float", "around": 3, "log": True}
+    (problem,) = refuse({"trainer": {"learning_rate": rate, "optimizer": "adam"}})
+    assert problem.startswith(
+        "search_space.trainer.learning_rate.around: the configured learning rate is for trainer.opt"
+    )
+    momentum = {"type": "float", "low": 0.5, "high": 0.99}
+    assert (
+        "for trainer.momentum=0.99" in refuse({"trainer": {"learning_rate": rate, "momentum": momentum}})[0]
+    )
+    SearchSpace.parse({"trainer": {"learning_rate": rate, "optimizer": "sgd"}}, configure())
+    absolute = {"type": "float", "low": 0.0001, "high": 0.01, "log": True}
+    SearchSpace.parse({"trainer": {"learning_rate": absolute, "optimizer": "adam"}}, configure())
 
 
 def test_conditions_in_a_circle_are_refused() -> None:

@@ -27,6 +27,7 @@ BROKEN = """
 import numpy as np
 import random
 import torch
+from study.cohort import Listing
 
 def rising(schedule, position): return position
 def beyond(schedule, position): return 2.0
@@ -40,7 +41,8 @@ def revived(image, target, present, rng): return image + np.float32(1), target
 def in_place(image, target, present, rng):
     image[present] += 1
     return image, target
-def nothing(cohort): return []
+def nothing(cohort): return Listing(())
+def bare(cohort): return []
 class Flip:
     def judge(self, number, epoch, value): return random.random() < .5
 def flip(rungs, tuning): return Flip()
@@ -57,6 +59,7 @@ FAULTS = [
     ("augmentations", "revived", "must leave absent modalities 0"),
     ("augmentations", "in_place", "must leave the image"),
     ("readers", "nothing", "at least one entry"),
+    ("readers", "bare", "must give a Listing, got list"),
     ("schedulers", "flip", "the same decision"),
 ]
 

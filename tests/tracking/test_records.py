@@ -11,7 +11,7 @@ from studies import chains, complete, fit, pruned
 
 from study.config import Config
 from study.evaluation.rows import ResultRow
-from study.records import Finished, StudyFolder, TrialResult
+from study.records import Finished, StudyFolder, Summary, TrialResult
 from study.tracking.history import History
 from study.tracking.records import RunRecord, metric_name, study_record, trial_record
 
@@ -122,7 +122,18 @@ def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: Study
 def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFolder) -> None:
     record = study_record(config, folder, _ended(folder).finished, running=False)
     assert record.tags["fadeout.winner"] == "0"
-    assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 |" in record.tags["mlflow.note.content"]
+    assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 (–) |" in record.tags["mlflow.note.content"]
+    assert "Do not sort or choose trials by them" in record.tags["mlflow.note.content"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "removed"]
+
+
+def test_a_study_without_a_winner_says_why_and_has_no_table(config: Config, folder: StudyFolder) -> None:
+    why = "the highest objective is 0"
+    folder.summary.write(Summary(study="tiny", states={"complete": 1}, winner=None, no_winner=why))
+    record = study_record(config, folder, _ended(folder).finished, running=False)
+    assert record.tags["mlflow.note.content"] == "No winner can be named, because the highest objective is 0."
+    assert "fadeout.winner" not in record.tags
+    assert not record.tables
 
 
 def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
@@ -143,8 +154,8 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
     assert "test_dice/seen_centers/control/all" not in found
     by_occlusion = {key.split("/")[0] for key in found if "_centers/" in key}
     assert by_occlusion == {"test_dice", "test_detected", "test_false_positives", "test_false_negatives"}
-    table = record.tables["occlusions.json"]
-    assert table[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
+    assert [table.name for table in record.tables] == ["cross_center", "occlusions"]
+    assert record.tables[1].frame()[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
         [True, "", "distal", 3],
         [True, "", "all", 3],
         [True, "", "control", 1],
@@ -154,12 +165,13 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
         [False, "", "all", 3],
     ]
     note = study_record(config, folder, _ended(folder).finished, running=False).tags["mlflow.note.content"]
-    assert "| false positives | yes | nothing | - | 1.00 (1.00 to 1.00) |" in note
+    assert "| false positives | yes | nothing | – | 1.00 (–) |" in note
 
 
 def test_without_occlusions_there_is_no_such_table(config: Config, folder: StudyFolder) -> None:
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
-    assert set(record.tables) == {"cross_center.json"}
+    assert [table.name for table in record.tables] == ["cross_center"]
+    assert "selection on test data" in record.tags["mlflow.note.content"]
     assert not [point for point in record.points if "centers" in point.key]
 
 
@@ -222,3 +234,10 @@ def test_a_checkout_names_its_commit_and_its_subfolders_do_not(tmp_path: Path) -
     assert git_commit(tmp_path) == f"{commit}-dirty"
     (tmp_path / "below").mkdir()
     assert git_commit(tmp_path / "below") is None
+
+
+def test_the_report_is_an_artifact_of_a_study_that_has_ended(folder: StudyFolder, config: Config) -> None:
+    folder.report.write(b"<html>")
+    finished = _ended(folder).finished
+    assert study_record(config, folder, finished, running=False).pages == {"report.html": b"<html>"}
+    assert study_record(config, folder, finished, running=True).pages == {}

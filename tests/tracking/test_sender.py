@@ -12,7 +12,7 @@ from studies import complete, epoch, failed, prepared_study, pruned, write_study
 
 from study.config import validate
 from study.errors import StudyError
-from study.records import StudyFolder
+from study.records import Replicate, StudyFolder
 from study.records.files import RecordFile, StoredFile
 from study.records.training import EpochsFile
 from study.tracking import sender as module
@@ -171,3 +171,50 @@ def test_the_study_s_progress_is_sent_once_by_all_processes_together(
     assert [progress["trials_complete", step] for step in range(1, 6)] == [0, 0, 0, 1, 2]
     assert [progress["trials_pruned", step] for step in range(1, 6)] == [1, 2, 3, 3, 2]
     assert [progress["best_value", step] for step in (4, 5)] == [0.5, 0.75]
+
+
+def test_replicates_are_runs_of_their_own_and_no_trials(
+    tmp_path: Path, store: NotingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, folder = study(tmp_path, 2)
+    sender.send((), running=True)
+    store.take()
+    tags: dict[str, dict[str, str]] = {}
+    make = store.make
+    monkeypatch.setattr(
+        store, "make", lambda own, name, ms: (tags.update({name: own}), make(own, name, ms))[1]
+    )
+    planned, begun = folder.replicates.trial(0), folder.replicates.trial(1)
+    planned.replicate.write(Replicate(trial=0, seed=1))
+    begun.replicate.write(Replicate(trial=1, seed=3))
+    begun.parameters.write({"study.seed": 3})
+    assert sender.send({1}, running=True) == 1
+    assert "replicate 1" in store.take()
+    assert list(tags) == ["trial 0001, seed 3"]  # what has not begun has no run
+    own = tags["trial 0001, seed 3"]
+    assert (own["fadeout.replicate"], own["fadeout.seed"], own["mlflow.parentRunId"]) == ("1", "3", "none")
+
+    begun.result.write(pruned(1))
+    begun.training.epochs.write([epoch(1)])
+    sender.send({1}, running=False)
+    assert {"none", "replicate 1"} <= set(store.take())  # the study's tables may have changed
+    assert store.states["replicate 1"] == "pruned"
+    assert [event.trial for event in sender.history.finished] == [0]
+    assert sender.send((), running=False) == 0
+    assert store.take() == []
+
+
+def test_what_the_store_has_is_written_down(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 4)  # three have ended
+    store.refused = "1"
+    with pytest.raises(ConnectionError):
+        sender.send((), running=True)
+    sender.record("away")
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (1, "away")
+    store.refused = None
+    sender.send((), running=True)
+    sender.record(None)
+    assert (folder.tracking.read().sent, folder.tracking.read().failure) == (3, None)
+    again = resumed(folder)
+    again.record("the store does not answer")  # it is not known what the store has: as before
+    assert folder.tracking.read().sent == 3

@@ -110,6 +110,8 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
         "splits.json",
         "sizes.json",
         "cross_center.json",
+        "averages.json",
+        "removed.json",
         "overlays/ISLES.png",
     }
     assert {runs[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}
@@ -120,12 +122,18 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
     assert {"training_curves.png", "cross_center.json", "overlays/ISLES.png"} < set(runs["0"][4])
 
 
+def test_above_the_runs_stands_what_not_to_sort_them_by(tracked: Tracked) -> None:
+    client = _client(tracked.config, tracked.folder)
+    experiment = client.get_experiment_by_name(tracked.config.tracking.experiment)
+    assert "selection on test data" in experiment.tags["mlflow.note.content"]
+
+
 def test_the_cross_center_table_can_be_loaded_as_a_table(tracked: Tracked) -> None:
     run, _, data, *_ = tracked.runs["0"]
     assert "cross_center.json" in data.tags["mlflow.loggedArtifacts"]
     path = _client(tracked.config, tracked.folder).download_artifacts(run, "cross_center.json")
     table = read_json(Path(path))
-    assert table["columns"] == ["center", "seen", "subset", "removed", "n", "dice", "low", "high"]
+    assert table["columns"] == ["center", "seen", "subset", "removed", "n", "dice", "dice_low", "dice_high"]
     assert [line[:5] for line in table["data"]] == [
         ["CHSF", True, "DWI+ADC+B0", "", 3],
         ["CHSF", True, "DWI+ADC", "B0", 3],

@@ -219,4 +219,4 @@ def test_each_technique_can_be_chosen_by_name(
     assert config.modality_dropout.policy == policy
     assert config.head.kind == head
     assert config.cotraining.enabled == cotraining
-    assert compose([f"technique={technique}", "schedule=linear", "search_space=none"]).head.kind == head
+    assert compose([f"technique={technique}", "schedule=none", "search_space=none"]).head.kind == head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from study.tuning.messages import (
     Superseded,
     Where,
 )
+from study.tuning.remarks import remarking
 
 
 class World:
@@ -253,3 +255,32 @@ def test_a_later_file_is_never_at_home_without_the_earlier_ones(world: World) ->
     courier.deliver()
     at_home = world.folder.trial(0).training
     assert (at_home.load(), len(at_home.epochs.read())) == (b"after 1", 1)
+
+
+def test_warnings_of_a_trial_come_home_with_its_files_and_where_an_attempt_failed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    courier = world.courier(world.home.expect(0))
+    courier.fetch()
+    with remarking(courier):
+        logging.getLogger("study.training").warning("memory is short: %d parts", 2)
+        logging.getLogger("other").warning("of another package")
+    logging.getLogger("study.training").warning("after the training")
+    caplog.clear()  # of what the trial's own process has logged
+    with caplog.at_level(logging.INFO):
+        courier.deliver()
+        courier.deliver()
+        courier.tell(Failure(Fault(Action.FAIL, "a bug"), traceback="line 7\nKeyError"))
+    assert caplog.messages == [
+        "trial 0: memory is short: 2 parts",
+        "trial 0: an attempt has failed\nline 7\nKeyError",
+    ]
+
+
+def test_of_many_warnings_the_last_ones_come_home(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    courier = world.courier(world.home.expect(0))
+    courier.fetch()
+    for number in range(100):
+        courier.remark(f"warning {number}")
+    courier.deliver()
+    assert caplog.messages == [f"trial 0: warning {number}" for number in range(80, 100)]

@@ -193,7 +193,7 @@ def test_a_database_of_another_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_choices_in_turn_are_handed_out_in_order_and_once(tmp_path: Path) -> None:
-    slices = {"type": "categorical", "choices": [10, 12], "in_turn": True}
+    slices = {"type": "categorical", "choices": [12, 10], "in_turn": True}
     config, folder = make(tmp_path)
     config = config.with_values({"study.trials": 3, "search_space": {"model": {"slices": slices}}})
     space = SearchSpace.parse(config.search_space, config)
@@ -206,8 +206,8 @@ def test_choices_in_turn_are_handed_out_in_order_and_once(tmp_path: Path) -> Non
         return values["model.slices"]
 
     ledger = Ledger(search_plan(config), folder)
-    assert [hand_out(ledger), hand_out(ledger)] == [10, 12]
-    assert hand_out(Ledger(search_plan(config), folder)) == 10  # resumed: continues where it was
+    assert [hand_out(ledger), hand_out(ledger)] == [12, 10]
+    assert hand_out(Ledger(search_plan(config), folder)) == 12  # resumed: continues where it was
 
 
 def test_a_trial_whose_result_was_removed_is_judged_again_under_its_number(tmp_path: Path) -> None:

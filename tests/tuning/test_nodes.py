@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,16 @@ class Cluster:
         self.alive = {"own": Node(2, 0)}
         self.keepers = {"own": Keeper(condition("head"), [])}
         self.said: list[str] = []
+        self.noted: list[tuple[str, ...]] = []
         self.nodes = Nodes(
-            lambda: dict(self.alive), "own", root, [ADDRESS], self.said.append, gpus=False, alone=False
+            lambda: dict(self.alive),
+            "own",
+            root,
+            [ADDRESS],
+            self.said.append,
+            self.noted.append,
+            gpus=False,
+            alone=False,
         )
 
         def keeper(identity: str) -> Keeper:
@@ -176,3 +185,12 @@ def test_a_machine_that_has_gone_is_told_of_and_known_as_such(
     assert cluster.said[-1] == "machine node1 is gone; its trials go on elsewhere"
     assert cluster.nodes.died({"one", "own"})
     assert not cluster.nodes.died({"own"})
+
+
+def test_the_names_of_those_that_take_part_are_noted_when_they_change(cluster: Cluster) -> None:
+    cluster.nodes.look()
+    cluster.nodes.look()
+    assert cluster.noted == [(platform.node(),)]
+    cluster.join("one", Keeper(condition("node1"), [ADDRESS]))
+    cluster.nodes.look()
+    assert cluster.noted[1:] == [tuple(sorted([platform.node(), "node1"]))]

@@ -33,3 +33,12 @@ def test_a_failed_trial_has_the_epochs_that_it_finished(tmp_path: Path) -> None:
     assert trial.result.read() == FailedTrial(
         trial=0, epochs=0, seconds=2.0, error="TrainingError: the loss is nan"
     )
+
+
+def test_the_log_is_told_where_an_error_was_raised_and_not_about_whom() -> None:
+    try:
+        raise CohortError([Problem("Jane Doe", Path("jane.nii"), "is torn", "scan again")])
+    except CohortError as error:
+        told = failure_of(error, 0).traceback
+    assert "test_outcome.py" in told
+    assert told.endswith("\nCohortError")

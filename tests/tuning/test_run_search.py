@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,31 @@ def test_one_trial_at_a_time_with_the_same_seed_gives_the_same_trials(tmp_path: 
         found.append([(t.state.name, t.value, t.params) for t in stored(folder)])
     assert found[0] == found[1]
     assert len({value for _, value, _ in found[0]}) == 8
+
+
+def test_given_values_are_run_beside_the_trials_of_the_study(tmp_path: Path) -> None:
+    config = make_config(tmp_path, study={"trials": 2})
+    folder = prepared(config)
+    run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fake_trial)
+    before = [(t.number, t.value, t.params) for t in stored(folder)]
+    given = tuple(
+        {"trainer.learning_rate": rate, "study.seed": seed} for seed, rate in enumerate((0.05, 0.07, 0.06))
+    )
+    heard: list[int] = []
+    plan = replace(
+        search_plan(config),
+        study=config.study.model_copy(update={"name": "s.replicates", "trials": 3}),
+        tuning=config.tuning.model_copy(update={"scheduler": "none"}),
+        given=given,
+    )
+    for _ in range(2):  # the second time, nothing is left to do
+        run_search(plan, folder.replicates, heard.append, run_trial=fake_trials.fake_trial)
+    results = [trial.result.read() for trial in folder.replicates.trials()]
+    assert [(one.state, one.value) for one in results] == [("complete", rate) for rate in (0.05, 0.07, 0.06)]
+    assert [trial.parameters.read() for trial in folder.replicates.trials()] == list(given)
+    assert {0, 1, 2} <= set(heard)
+    assert [trial.number for trial in folder.trials()] == [0, 1]
+    assert [(t.number, t.value, t.params) for t in stored(folder)] == before
 
 
 def test_two_workers_train_as_one_group_and_stop_together(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from study.commandline.composition import compose
@@ -38,6 +40,22 @@ def test_the_cost_is_what_its_numbers_give() -> None:
         "at most 0.0039 GPU-hours at 20 TFLOP/s, or 1.9 core-hours" in text
     )  # 200 · 1e6 · 1.4e6 / rate / 3600
     assert "at most 1.2 GB" in text  # 2 trials · 31.2 million · 4 bytes · (1 + 2 · 2)
+
+
+def test_replicates_are_trainings_of_two_trials() -> None:
+    given = [
+        "model.patch_size=[10,10,10]",
+        "study.trials=2",
+        "trainer.epochs=10",
+        "trainer.iterations_per_epoch=5",
+    ]
+    alone, repeated = (forecast(compose([*given, f"study.replicates={number}"])) for number in (0, 3))
+    assert "trainings more" not in alone
+    assert "6 trainings more: the winner and its rival, 3 times each with other seeds" in repeated
+    counts = [
+        int(re.search(r"([\d,]+) training patches", text)[1].replace(",", "")) for text in (alone, repeated)
+    ]  # type: ignore[index]
+    assert counts[1] == 4 * counts[0]  # 2 trials, and 6 more
 
 
 def test_kept_probabilities_are_counted() -> None:

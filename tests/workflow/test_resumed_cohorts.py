@@ -24,8 +24,9 @@ def prepared(tmp_path: Path) -> Callable[..., tuple[Config, StudyFolder]]:
     """A study of three pseudonymous subjects, as preparation leaves it."""
 
     def make() -> tuple[Config, StudyFolder]:
-        for name in ("a", "b", "c"):
-            nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4)), tmp_path / f"{name}.nii")
+        for value, name in enumerate(("a", "b", "c")):
+            voxels = np.full((4, 4, 4), value, np.uint8)
+            nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / f"{name}.nii")
         rows = "".join(f"{name},Lyon,{name}.nii\n" for name in ("a", "b", "c"))
         (tmp_path / "m.csv").write_text("subject,center,DWI\n" + rows)
         config = validate(

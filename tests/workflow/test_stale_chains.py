@@ -13,6 +13,7 @@ from kept_study import call, found, kept_study
 from studies import chains, fit, prepared_study
 
 from study.cohort import Splits
+from study.commandline.progress import Lines
 from study.evaluation.chains import Chains
 from study.records import StudyFolder
 from study.tracking.history import History
@@ -101,5 +102,5 @@ def test_an_evaluation_uses_the_chain_in_force(folder: StudyFolder, monkeypatch:
     )
     monkeypatch.setattr(evaluating, "open_study", lambda *_: data)
     monkeypatch.setattr(evaluating, "load_network", lambda *_: SimpleNamespace(to=lambda device: None))
-    evaluating.evaluate_trial(folder, 0, lambda line: None)
+    evaluating.evaluate_trial(folder, 0, Lines(lambda line: None))
     assert used == [folder.trial(0).fits.chains]

@@ -1,0 +1,31 @@
+"""All tables of one trial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.cross_center import average_table, cross_center_table, removal_table
+from analysis.occlusions import occlusion_table, tells_occlusions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.method import Method
+    from analysis.tables import Table
+
+
+def trial_tables(rows: pd.DataFrame, method: Method, target: str) -> list[Table]:
+    """By center, averaged, what a removed modality costs, by occlusion; those that have a row.
+
+    Args:
+        rows: of one trial, with the columns of `study.evaluation.rows.ResultRow`.
+        method: how means are taken.
+        target: `cohort.target`.
+
+    Raises:
+        ValueError: rows of several trials.
+    """
+    tables = [make(rows, method) for make in (cross_center_table, average_table, removal_table)]
+    if tells_occlusions(rows, target):
+        tables.append(occlusion_table(rows, method))
+    return [table for table in tables if table.rows]
