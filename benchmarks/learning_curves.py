@@ -20,7 +20,10 @@ BEST_DROP = 0.4  # and the drop probability
 
 
 def stand_in(config: Config, folder: TrialFolder, report: Callable[[Epoch], bool]) -> None:
-    """A `RunTrial` that replays a learning curve: it writes the records of a training, and computes nothing."""
+    """A `RunTrial` that replays a learning curve: it writes the records of a training, and computes nothing.
+
+    There are no test subjects, and so the rows of results are none.
+    """
     ended: type[CompleteTrial | PrunedTrial] = CompleteTrial
     epochs = folder.training.epochs.read()
     for epoch in learning_curve(config, folder.number)[len(epochs) :]:
@@ -29,6 +32,8 @@ def stand_in(config: Config, folder: TrialFolder, report: Callable[[Epoch], bool
         if report(epoch):
             ended = PrunedTrial
             break
+    if ended is CompleteTrial:
+        folder.rows.write([])
     value = epochs[-1].objective
     folder.result.write(
         ended(trial=folder.number, epochs=len(epochs), seconds=0.0, value=value, device="cpu")
