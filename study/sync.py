@@ -39,14 +39,18 @@ def main(arguments: Sequence[str]) -> None:
 def _sync(given: Given[Arguments]) -> None:
     from study.records import StudyFolder
     from study.tracking import send_missing, tracking_uri
+    from study.workflow.champion import register_champion
 
     own = given.own
     with StudyFolder.opened(own.study.root, own.study.name) as folder:
         other = own.tracking.model_dump(exclude_none=True)
         config = folder.config.read().with_values({f"tracking.{key}": value for key, value in other.items()})
         trials, new = send_missing(config, folder)
+        champion = register_champion(config, folder)
         where = tracking_uri(config.tracking, folder)
     say(f"{own.study.name}: {trials} trials, {new} of them new or changed, are in {where}")
+    if champion is not None:
+        say(f"the winner is registered as {champion}")
 
 
 if __name__ == "__main__":

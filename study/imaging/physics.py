@@ -13,7 +13,6 @@ from itertools import permutations
 from typing import Literal
 
 from study.imaging.intensities import ImageIntensities, Intensities, PairIntensities
-from study.imaging.units import unit_of
 
 State = Literal["right", "open", "wrong"]
 
@@ -33,6 +32,8 @@ ADC_QUARTILE = (0.45, 1.2)  # 10⁻³ mm²/s; the lower quartile is tissue: 0.62
 # Highest values of phase that is stored without sign.
 PERIODS = (2 * math.pi, 255, 360, 1023, 1024, 4095, 4096, 8191, 8192, 16383, 32767, 65535)
 NEAR = 0.02  # relative to a period
+ADC_MEDIAN = (0.2, 4.0)  # 10⁻³ mm²/s; whole brains with CSF lie near 0.9, water at 37 °C at 3
+ADC_UNITS = {"10⁻³ mm²/s": 1.0, "mm²/s": 1e3, "10⁻⁶ mm²/s": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -179,3 +180,9 @@ def _allowed(law: str, name: str, allowed: bool, what: str) -> Statement:
 
 def _judged(law: str, names: tuple[str, ...], right: bool, wrong: bool, what: str) -> Statement:
     return Statement(law, names, "right" if right else "wrong" if wrong else "open", what)
+
+
+def unit_of(median: float) -> float | None:
+    """The factor to 10⁻³ mm²/s of an ADC whose median in the brain is known; None if no unit fits."""
+    low, high = ADC_MEDIAN
+    return next((factor for factor in ADC_UNITS.values() if low <= median * factor <= high), None)

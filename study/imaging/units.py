@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.imaging.physics import unit_of
+
 SIGNED = frozenset({"PHASE", "CT"})  # every other modality is a magnitude
-ADC_MEDIAN = (0.2, 4.0)  # 10⁻³ mm²/s; whole brains with CSF lie near 0.9, water at 37 °C at 3
-ADC_UNITS = {"10⁻³ mm²/s": 1.0, "mm²/s": 1e3, "10⁻⁶ mm²/s": 1e-3}
 MOST_NEGATIVE = 0.25  # share of the brain; interpolation makes a few per cent negative at its edge
 
 
@@ -22,12 +22,6 @@ def adc_factor(values: NDArray[Any]) -> float | None:
     """The factor from ADC values of a brain [N] to 10⁻³ mm²/s; None if no unit fits."""
     positive = values[values > 0]
     return unit_of(float(np.median(positive)) if positive.size else 0.0)
-
-
-def unit_of(median: float) -> float | None:
-    """The factor to 10⁻³ mm²/s of an ADC whose median in the brain is known; None if no unit fits."""
-    low, high = ADC_MEDIAN
-    return next((factor for factor in ADC_UNITS.values() if low <= median * factor <= high), None)
 
 
 def fault(values: NDArray[Any], modality: str) -> tuple[str, str] | None:

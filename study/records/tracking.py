@@ -80,10 +80,12 @@ class TrackingHistory(Record):
         study_id: identity of the study in every store.
         failure: why the last transfer failed; None after a successful one.
         sent: number of trials that ended and are in the store of the last transfer.
+        page: of the study in that store, below the address of MLflow's server.
         written_ms: time of writing, in milliseconds since 1970.
     """
 
     study_id: str
     failure: str | None = None
     sent: int = 0
+    page: str | None = None
     written_ms: int

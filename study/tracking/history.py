@@ -26,6 +26,7 @@ class History:
         self.study_id = known.study_id if known else uuid.uuid4().hex
         self.failure = known.failure if known else None
         self.sent = known.sent if known else 0
+        self.page = known.page if known else None
         self.finished: list[Finished] = []
         self._last: dict[int, Finished] = {}
         self._order = hashlib.sha256()
@@ -59,15 +60,16 @@ class History:
         """The number of trials that have ended, without these."""
         return sum(trial not in trials for trial in self._last)
 
-    def record_sending(self, failure: str | None, sent: int) -> None:
+    def record_sending(self, failure: str | None, sent: int, page: str | None) -> None:
         """Write down how the last sending went, if that is news.
 
         Args:
             failure: why it did not work; None if it did.
             sent: number of trials that ended and are in the store.
+            page: of the study, below the address of MLflow's server; None if it has none yet.
         """
-        if (failure, sent) != (self.failure, self.sent):
-            self.failure, self.sent = failure, sent
+        if (failure, sent, page) != (self.failure, self.sent, self.page):
+            self.failure, self.sent, self.page = failure, sent, page
             self._write()
 
     def _take(self, events: Sequence[Finished]) -> None:
@@ -97,6 +99,7 @@ class History:
                 study_id=self.study_id,
                 failure=self.failure,
                 sent=self.sent,
+                page=self.page,
                 written_ms=int(time.time() * 1000),
             )
         )

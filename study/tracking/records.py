@@ -6,18 +6,26 @@ Only subject keys, numbers, settings and pictures: no patient, no file name, no 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from study.config import Config
+from study.config import Config, validate
 from study.records import FailedTrial, Finished, StudyFolder, Summary, TrialFolder, TrialResult
 from study.records.files import to_plain
 from study.records.fits import Fits
 from study.tracking.redaction import flatten, redact, redact_value, shown
-from study.tracking.results import CHOICE, METRICS_OF, gains_of, metrics_of, study_note
+from study.tracking.results import (
+    METRICS_OF,
+    OBJECTIVE,
+    gains_of,
+    metric_name,
+    metrics_of,
+    study_note,
+    trial_note,
+)
 from study.tracking.surroundings import surroundings
 from study.training.epoch import Epoch
 
@@ -28,9 +36,10 @@ if TYPE_CHECKING:
     from study.evaluation.chains import Chains
     from study.evaluation.fit import PostprocessingFit
 
-RUN_CONTROL = frozenset(
+NO_PARAMETERS = frozenset(  # what may differ on resuming, and what tags say
     {"resume", "dry_run", "debug", "cluster", "study.trials", "study.replicates", "study.concurrency"}
-)  # may differ on resuming
+    | {"study.name", "study.root"}
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ def study_record(
     record = RunRecord(
         name=config.study.name,
         tags={**surroundings(), **_cohort_tags(folder), "fadeout.device": config.trainer.device},
-        parameters=_parameters(content),
+        parameters=_parameters(_chosen(content)),
         state=_study_state(folder, finished, running),
         ended_ms=max((event.time_ms for event in finished), default=None),
         points=list(_progress(finished, after)),
@@ -94,19 +103,26 @@ def study_record(
 
 
 def trial_record(
-    config: Config, folder: StudyFolder, number: int, finished: Finished | None, *, running: bool
+    config: Config,
+    folder: StudyFolder,
+    number: int,
+    finished: Finished | None,
+    *,
+    running: bool,
+    name: str,
 ) -> RunRecord:
     """A nested run: its settings, its curves, and when it has finished its scores, table and pictures.
 
+    Of the settings, those that were searched or differ from the defaults are parameters; the others are in an artifact.
     Only a complete trial has a picture of its curves; those of others are metrics, as for all.
     """
     trial = folder.trial(number)
     result = trial.result.read_if_there() if finished else None
     searched = trial.searched()
-    settings = {**flatten(config.model_dump(mode="json", exclude={"search_space"})), **searched}
+    settings = {**_chosen(config.model_dump(mode="json", exclude={"search_space"})), **searched}
     epochs = trial.training.epochs.read()
     record = RunRecord(
-        name=f"trial {number:04d}",
+        name=name,
         tags={**surroundings(), **_cohort_tags(folder), "fadeout.device": config.trainer.device},
         parameters=_parameters(settings),
         state=result.state if result else ("running" if running else "interrupted"),
@@ -124,7 +140,7 @@ def trial_record(
     _add_tables(record, config, trial, step, finished.time_ms)
     record.tables = [table for table in record.tables if table.name in METRICS_OF]
     if record.tables:
-        record.tags["mlflow.note.content"] = CHOICE
+        record.tags["mlflow.note.content"] = trial_note(record.tables)
     if epochs and result.state == "complete":
         from analysis.figures import training_curves
 
@@ -172,8 +188,26 @@ def _add_winner(
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
-    flat = flatten(settings)
-    return {path: shown(redact_value(path, value)) for path, value in flat.items() if path not in RUN_CONTROL}
+    return {
+        path: shown(redact_value(path, value))
+        for path, value in settings.items()
+        if path not in NO_PARAMETERS
+    }
+
+
+def _chosen(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a configuration that differ from the defaults, by dotted path."""
+    defaults = _defaults()
+    return {
+        path: value
+        for path, value in flatten(content).items()
+        if path not in defaults or defaults[path] != value
+    }
+
+
+@cache
+def _defaults() -> Mapping[str, Any]:
+    return flatten(validate({"study": {"name": "defaults"}}).model_dump(mode="json"))
 
 
 def _with_values(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,30 +232,25 @@ def _numbers(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield metric_name(key), float(value)
 
 
-def metric_name(text: str) -> str:
-    """The text with what MLflow refuses in a metric's name replaced."""
-    return re.sub(r"[^\w\-. :/]", "_", text)
-
-
 def _epoch_points(epoch: Epoch) -> Iterator[Point]:
     values = {key: value for key, value in epoch.to_dict().items() if key not in ("epoch", "time_ms")}
     for key, value in _numbers(values):
-        yield Point(key, value, epoch.time_ms, epoch.epoch)
+        yield Point(f"curves/{key.removeprefix('val_')}", value, epoch.time_ms, epoch.epoch)
 
 
 def _result_metrics(result: TrialResult) -> Iterator[tuple[str, float]]:
     value = None if isinstance(result, FailedTrial) else result.value
-    yield from _numbers({"value": value, "seconds": result.seconds, "epochs": result.epochs})
+    yield from _numbers({OBJECTIVE: value, "seconds": result.seconds, "epochs": result.epochs})
 
 
 def _fit_metrics(found: PostprocessingFit) -> Iterator[tuple[str, float]]:
     numbers = {key: value for key, value in to_plain(found).items() if not isinstance(value, dict)}
-    yield from ((f"crossfit/{key}", value) for key, value in _numbers(numbers))
+    yield from ((f"postprocessing/{key}", value) for key, value in _numbers(numbers))
 
 
 def _chain_metrics(chains: Chains) -> Iterator[tuple[str, float]]:
     """The settings of the steps that are taken: thresholds that nothing reads would only confuse."""
-    for chain, prefix in ((chains.full, "fitted"), (chains.missing, "fitted_missing")):
+    for chain, prefix in ((chains.full, "postprocessing"), (chains.missing, "postprocessing_missing")):
         if chain is not None:
             settings = chain.model_dump(mode="json")
             taken = {str(step): settings[step] for step in chain.steps if step in settings}
@@ -241,9 +270,9 @@ def _progress(finished: Sequence[Finished], after: int) -> Iterator[Point]:
         if step <= after:
             continue
         for state in ("complete", "pruned", "failed"):
-            yield Point(f"trials_{state}", float(counts[state]), event.time_ms, step)
+            yield Point(f"trials/{state}", float(counts[state]), event.time_ms, step)
         if math.isfinite(best):
-            yield Point("best_value", best, event.time_ms, step)
+            yield Point("best_objective", best, event.time_ms, step)
 
 
 def _add_tables(record: RunRecord, config: Config, trial: TrialFolder, step: int, time_ms: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config
@@ -12,21 +13,38 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 CHOICE = (
-    "Metrics `test_…` are those of test subjects. Do not sort or choose trials by them: that is selection on test data "
-    "and flatters the best of many. Compare trials by `value`."
+    "Metrics `dice.…` are those of test subjects. Do not sort or choose trials by them: that is selection on test data "
+    "and flatters the best of many. Compare trials by `objective`."
 )
 BY_OCCLUSION = ("dice", "detected", "false_positives", "false_negatives")  # logged as metrics
+OBJECTIVE = "objective"
+FULL, MISSING = "dice.full", "dice.missing"
+Lines = Sequence[Mapping[Any, Any]]
 
 
 def metrics_of(tables: Sequence[Table]) -> dict[str, float]:
-    """The means of a trial's tables, by the metric's name."""
+    """The means of a trial's tables, by the metric's name.
+
+    `dice.full` is the mean over the test subjects of seen centers with all modalities that they have, and
+    `dice.missing` the mean over the sets of removed modalities of theirs. The others name what they are of:
+    `dice.unseen.North.without_B0`.
+    """
     return {
         name: value
         for table in tables
         if table.name in METRICS_OF
-        for line in table.frame().to_dict("records")
-        for name, value in METRICS_OF[table.name](line).items()
+        for name, value in METRICS_OF[table.name](table.frame().to_dict("records")).items()
     }
+
+
+def dice_metric(center: str, removed: str = "", *, seen: bool) -> str:
+    """The name of the metric of a center's mean Dice, without modalities that are removed."""
+    return ".".join(["dice", "seen" if seen else "unseen", center, *_without(removed)])
+
+
+def metric_name(text: str) -> str:
+    """The text with what MLflow refuses in a metric's name replaced."""
+    return re.sub(r"[^\w\-. :/]", "_", text)
 
 
 def gains_of(config: Config, folder: StudyFolder) -> list[Table]:
@@ -38,27 +56,49 @@ def gains_of(config: Config, folder: StudyFolder) -> list[Table]:
     return [] if table is None else [table]
 
 
-def _center_values(line: Mapping[Any, Any]) -> dict[str, float]:
-    return {f"test_dice/{line['center']}/{_given(line)}": line["dice"]}
+def _averages(lines: Lines) -> dict[str, float]:
+    seen = {line["removed"]: line["dice"] for line in lines if line["centers"] == "seen centers"}
+    missing = [dice for removed, dice in seen.items() if removed]
+    averages = {FULL: seen[""]} if "" in seen else {}
+    return {**averages, **({MISSING: sum(missing) / len(missing)} if missing else {})}
 
 
-def _occlusion_values(line: Mapping[Any, Any]) -> dict[str, float]:
-    """What one line of the table by occlusion is compared by; sizes and volumes are in the table itself."""
-    centers = "seen" if line["seen"] else "unseen"
-    where = f"{centers}_centers/{line['occlusion']}/{_given(line)}"
-    return {f"test_{metric}/{where}": line[metric] for metric in BY_OCCLUSION}
+def _centers(lines: Lines) -> dict[str, float]:
+    return {dice_metric(line["center"], line["removed"], seen=line["seen"]): line["dice"] for line in lines}
 
 
-METRICS_OF = {"cross_center": _center_values, "occlusions": _occlusion_values}  # by the table's name
+def _occlusions(lines: Lines) -> dict[str, float]:
+    """What each line of the table by occlusion is compared by; sizes and volumes are in the table itself."""
+    return {
+        ".".join([f"occlusions/{metric}", "seen" if line["seen"] else "unseen", *_which(line)]): line[metric]
+        for line in lines
+        for metric in BY_OCCLUSION
+    }
 
 
-def _given(cell: Mapping[Any, Any]) -> str:
-    return f"without_{cell['removed'].replace('+', '_')}" if cell["removed"] else "all"
+METRICS_OF = {
+    "averages": _averages,
+    "cross_center": _centers,
+    "occlusions": _occlusions,
+}  # by the table's name
+
+
+def _which(line: Mapping[Any, Any]) -> Iterable[str]:
+    return line["occlusion"], *_without(line["removed"])
+
+
+def _without(removed: str) -> list[str]:
+    return [f"without_{removed.replace('+', '_')}"] if removed else []
 
 
 def study_note(winner: int, tables: Sequence[Table]) -> str:
     """What MLflow shows of a study: the winner, what not to choose by, the tables."""
+    chosen = f"Winner: trial {winner}, by its objective on validation subjects (`objective`)."
+    return "\n\n".join([chosen, trial_note(tables)])
+
+
+def trial_note(tables: Sequence[Table]) -> str:
+    """What MLflow shows of a trial: what not to choose by, and its tables, with intervals."""
     from analysis.rendering import to_markdown, without_repeats
 
-    chosen = f"Winner: trial {winner}, by its objective on validation subjects (`value`)."
-    return "\n\n".join([chosen, CHOICE, *map(to_markdown, without_repeats(tables))])
+    return "\n\n".join([CHOICE, *map(to_markdown, without_repeats(tables))])

@@ -9,8 +9,9 @@ from study.records import Finished, StoredFile, StudyFolder, TrialFolder, conten
 from study.tracking.history import History
 from study.tracking.records import study_record, trial_record
 from study.tracking.store import RunStore, StoredRun
+from study.tracking.view import VIEW, view_page, view_state
 
-STUDY = "none"  # the tag `fadeout.trial` of the study's own run
+TRIAL, STUDY = "fadeout.trial", "none"  # a tag of each run, and what it is for the study's own
 SENT = "fadeout.sent"  # digest of what the run holds
 STEPS = "fadeout.steps"  # steps of the study's own progress that the run holds
 
@@ -30,6 +31,7 @@ class Sender:
         self._pending: set[int] = set()
         self._not_ended: set[int] = set()  # how they are shown depends on whether the study runs
         self._epochs_sent: dict[str, int] = {}  # by run
+        self._page: str | None = None
         self.history = History(folder)
 
     def send(self, changed: Iterable[int], *, running: bool) -> int:
@@ -46,14 +48,15 @@ class Sender:
         if not self._begun:
             self._pending.update(trial.number for trial in self._folder.trials())
             self._begun = True
+        winner = None if running else self._winner()
         if not running:
-            self._pending |= self._not_ended
+            self._pending |= self._not_ended | ({winner} if winner is not None else set())
         self.history.update(self._folder.trial(number) for number in sorted(self._pending))
         store = self._connected()
         self._send_study(store, running=running)
         new = 0
         for number in sorted(self._pending):
-            new += self._send_trial(store, number, running=running)
+            new += self._send_trial(store, number, running=running, wins=number == winner)
             self._pending.discard(number)
         for replicate in self._replicates():
             new += self._send_replicate(store, replicate, running=running)
@@ -63,12 +66,12 @@ class Sender:
         """Write down how the last sending went; `failure` is why it did not work."""
         known = self._store is not None  # else what the store has is as it was
         sent = self.history.ended(self._pending) if known else self.history.sent
-        self.history.record_sending(failure, sent)
+        self.history.record_sending(failure, sent, self._page or self.history.page)
 
     def _connected(self) -> RunStore:
         if self._store is None:
             store = RunStore(self._config.tracking, self._folder)
-            self._runs = store.runs("fadeout.study_id", self.history.study_id, "fadeout.trial", (SENT, STEPS))
+            self._runs = store.runs("fadeout.study_id", self.history.study_id, TRIAL, (SENT, STEPS))
             self._store = store
         return self._store
 
@@ -78,13 +81,22 @@ class Sender:
         files += [replicate.result for replicate in self._replicates()]
         state = content_digest(files, extra=f"{self.history.order} {running}")
         run = self._run(store, STUDY, self._config.study.name, {}, folder.config)
+        if self._page is None:
+            key = self.history.study_id
+            store.tag_experiment(VIEW + key, view_state(self._config, folder, run.id))
+            self._page = view_page(store.experiment, key)
         if run.seal.get(SENT) == state:
             return
         steps = int(run.seal.get(STEPS, 0))
         record = study_record(self._config, folder, finished, running=running, after=steps)
         store.write(run, record, record.points, {STEPS: str(len(finished)), SENT: state})
 
-    def _send_trial(self, store: RunStore, number: int, *, running: bool) -> bool:
+    def _winner(self) -> int | None:
+        """The number of the winner, if the study has been summed up and has one."""
+        summary = self._folder.summary.read_if_there()
+        return summary.winner if summary else None
+
+    def _send_trial(self, store: RunStore, number: int, *, running: bool, wins: bool) -> bool:
         """Send what a trial has so far; False if the store was up to date."""
         finished = self.history.of(number)
         if finished:
@@ -92,8 +104,11 @@ class Sender:
         else:
             self._not_ended.add(number)
         trial = self._folder.trial(number)
-        run = self._run(store, str(number), f"trial {number:04d}", self._nested(), trial.parameters)
-        return self._send_nested(store, run, trial, finished, running=running)
+        name = f"trial {number:04d}"
+        run = self._run(store, str(number), name, self._nested(), trial.parameters)
+        return self._send_nested(
+            store, run, trial, finished, running=running, name=_shown(name, finished, wins)
+        )
 
     def _send_replicate(self, store: RunStore, trial: TrialFolder, *, running: bool) -> bool:
         """Send what a replicate has so far, if it has begun; False if the store was up to date."""
@@ -107,7 +122,10 @@ class Sender:
         }
         name = f"trial {repeated.trial:04d}, seed {repeated.seed}"
         run = self._run(store, f"replicate {trial.number}", name, tags, trial.parameters)
-        return self._send_nested(store, run, trial, self.history.of_replicate(trial), running=running)
+        finished = self.history.of_replicate(trial)
+        return self._send_nested(
+            store, run, trial, finished, running=running, name=_shown(name, finished, wins=False)
+        )
 
     def _replicates(self) -> list[TrialFolder]:
         return self._folder.replicates.trials() if self._folder.is_replicated else []
@@ -116,7 +134,14 @@ class Sender:
         return {"mlflow.parentRunId": self._runs[STUDY].id}
 
     def _send_nested(
-        self, store: RunStore, run: StoredRun, trial: TrialFolder, finished: Finished | None, *, running: bool
+        self,
+        store: RunStore,
+        run: StoredRun,
+        trial: TrialFolder,
+        finished: Finished | None,
+        *,
+        running: bool,
+        name: str,
     ) -> bool:
         files = (
             trial.parameters,
@@ -126,10 +151,10 @@ class Sender:
             trial.rows,
             trial.overlays,
         )
-        state = content_digest(files, extra="" if finished else str(running))
+        state = content_digest(files, extra=name if finished else str(running))
         if run.seal.get(SENT) == state:
             return False
-        record = trial_record(self._config, trial.study, trial.number, finished, running=running)
+        record = trial_record(self._config, trial.study, trial.number, finished, running=running, name=name)
         sent = self._epochs_sent.get(run.id, 0)
         points = [point for point in record.points if finished or point.step > sent]
         store.write(run, record, points, {SENT: state})
@@ -143,7 +168,14 @@ class Sender:
         self, store: RunStore, trial: str, name: str, tags: dict[str, str], first: StoredFile
     ) -> StoredRun:
         if trial not in self._runs:
-            identity = {"fadeout.study_id": self.history.study_id, "fadeout.trial": trial}
+            identity = {"fadeout.study_id": self.history.study_id, TRIAL: trial}
             tags = {**tags, "fadeout.study": self._config.study.name, **identity}
             self._runs[trial] = store.make(tags, name, first.written_ms)
         return self._runs[trial]
+
+
+def _shown(name: str, finished: Finished | None, wins: bool) -> str:
+    """The name of a nested run, with what became of it."""
+    if wins:
+        return f"{name} (winner)"
+    return f"{name} ({finished.state})" if finished and finished.state != "complete" else name

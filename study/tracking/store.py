@@ -49,6 +49,7 @@ EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # the UI shows it as model training
     "mlflow.note.content": CHOICE,  # above the table in which trials are sorted
 }
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 QUICK_PNG = {"compress_level": 1}  # a third larger than the smallest, in a third of the time
 NEUTRAL_TAGS = {"mlflow.user": "fadeout", "mlflow.source.name": "fadeout"}  # no account, no path
 Item = TypeVar("Item")
@@ -60,12 +61,14 @@ class StoredRun:
 
     Attributes:
         id: in the store.
+        name: as it is shown.
         seal: the tags that were last written, when all else of a record was there.
         new: it was made by this process, and has no parameters but those of this process.
         complete: this process has written a whole record, of which parameters never change.
     """
 
     id: str
+    name: str
     seal: dict[str, str] = field(default_factory=dict)
     new: bool = False
     complete: bool = False
@@ -89,7 +92,11 @@ def _make_database(path: Path) -> None:
 
 
 class RunStore:
-    """The runs of one experiment; connects at once, which imports MLflow. Raises whatever MLflow raises."""
+    """The runs of one experiment; connects at once, which imports MLflow. Raises whatever MLflow raises.
+
+    Attributes:
+        experiment: its identity in the store.
+    """
 
     def __init__(self, tracking: Tracking, folder: StudyFolder) -> None:
         for name, value in ENVIRONMENT.items():
@@ -106,14 +113,18 @@ class RunStore:
         found = self._client.get_experiment_by_name(tracking.experiment)
         if found is None:
             location = None if own_place is None else str(own_place)
-            self._experiment = self._client.create_experiment(tracking.experiment, location, EXPERIMENT_TAGS)
+            self.experiment = self._client.create_experiment(tracking.experiment, location, EXPERIMENT_TAGS)
             return
         if tracking.uri is None and found.artifact_location != str(own_place):
             raise StudyError(
                 f"{folder.path}: the study was moved after it was tracked; "
                 "remove its mlflow.db and mlartifacts and run study.sync, which writes both anew"
             )
-        self._experiment = found.experiment_id
+        self.experiment = found.experiment_id
+
+    def tag_experiment(self, name: str, value: str) -> None:
+        """Set a tag of the experiment."""
+        self._client.set_experiment_tag(self.experiment, name, value)
 
     def runs(self, tag: str, value: str, key: str, seals: Collection[str]) -> dict[str, StoredRun]:
         """All runs in which a tag has this value.
@@ -128,20 +139,20 @@ class RunStore:
         token = None
         while True:
             where = f"tags.`{tag}` = '{value}'"
-            page = self._client.search_runs([self._experiment], where, max_results=PAGE, page_token=token)
+            page = self._client.search_runs([self.experiment], where, max_results=PAGE, page_token=token)
             for run in page:
                 tags = run.data.tags
                 seal = {name: tags[name] for name in seals if name in tags}
-                found[tags[key]] = StoredRun(run.info.run_id, seal)
+                found[tags[key]] = StoredRun(run.info.run_id, run.info.run_name, seal)
             if not (token := page.token):
                 return found
 
     def make(self, tags: Mapping[str, str], name: str, begun_ms: int | None) -> StoredRun:
         """A new run with these tags."""
         made = self._client.create_run(
-            self._experiment, start_time=begun_ms, tags={**NEUTRAL_TAGS, **tags}, run_name=name
+            self.experiment, start_time=begun_ms, tags={**NEUTRAL_TAGS, **tags}, run_name=name
         )
-        return StoredRun(made.info.run_id, new=True)
+        return StoredRun(made.info.run_id, name, new=True)
 
     def write(
         self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
@@ -151,6 +162,9 @@ class RunStore:
             self._write_table(run.id, f"{table.name}.json", table.frame())
         self._write_files(run.id, record)
         self._write_numbers(run, record, points)
+        if record.name != run.name:
+            self._client.update_run(run.id, name=record.name)
+            run.name = record.name
         status = STATUS[record.state]
         if status == "RUNNING":
             self._client.update_run(run.id, status=status)
@@ -159,6 +173,42 @@ class RunStore:
         for key, value in seal.items():
             self._client.set_tag(run.id, key, value)
         run.seal, run.complete = dict(seal), True
+
+    def model_tags(self, name: str, alias: str) -> dict[str, str]:
+        """The tags of the version of a registered model that an alias names; empty if there is none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self._client.get_model_version_by_alias(name, alias).tags)
+        except MlflowException as error:
+            if error.error_code not in ABSENT:
+                raise
+            return {}
+
+    def register(
+        self, run: StoredRun, model: Path, path: str, name: str, alias: str, tags: Mapping[str, str]
+    ) -> None:
+        """Store a model among the artifacts of a run, and let an alias of a registered model name it.
+
+        Args:
+            run: that it is of.
+            model: a folder as MLflow saves a model.
+            path: where it is put among the run's artifacts.
+            name: of the registered model, of which this is a new version.
+            alias: of the version.
+            tags: of the version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        self._client.log_artifacts(run.id, str(model), path)
+        source = f"{self._client.get_run(run.id).info.artifact_uri}/{path}"
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = self._client.create_model_version(name, source, run.id, tags=dict(tags))
+        self._client.set_registered_model_alias(name, alias, version.version)
 
     def _write_numbers(self, run: StoredRun, record: RunRecord, points: Sequence[Point]) -> None:
         from mlflow.entities import Metric, Param, RunTag

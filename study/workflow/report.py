@@ -41,6 +41,9 @@ def summarise(config: Config, folder: StudyFolder) -> Summary:
     )
 
 
+MLFLOW_SERVER = "http://127.0.0.1:5000"  # where `mlflow ui` serves
+
+
 def check_any_succeeded(folder: StudyFolder) -> None:
     """Raise AllFailedError, with the most common reason, if every trial of a study has failed."""
     ranking = Ranking(folder)
@@ -143,16 +146,17 @@ def _to_mlflow(config: Config, folder: StudyFolder) -> list[str]:
     """How the study is looked at in MLflow; how it is sent there first, if it has not been."""
     if not config.tracking.enabled or config.tracking.tracker != "mlflow":
         return []
-    if not folder.tracking.exists:
+    if (known := folder.tracking.read_if_there()) is None:
         return [command_line("study.sync", *folder.arguments)]
+    page = known.page or ""
     if config.tracking.uri is None:
         store = f"sqlite:///{near_path(folder.path / MLFLOW_DATABASE)}"
     elif config.tracking.uri.startswith("http"):
-        return [f"open {config.tracking.uri} in a browser"]
+        return [f"open {config.tracking.uri.rstrip('/')}/{page} in a browser"]
     else:
         store = config.tracking.uri
     server = command_line("mlflow", "ui", "--workers", "1", "--backend-store-uri", store)
-    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}"]
+    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}", f"open {MLFLOW_SERVER}/{page} in a browser"]
 
 
 def _to_predict(config: Config, folder: StudyFolder) -> list[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from search_spaces.beginning import remarks
 from study.commandline.progress import Say, Show
 from study.config import Config
-from study.errors import ConfigError, TakenOverError
+from study.errors import ConfigError, StudyError, TakenOverError
 from study.machine.mirror import mirrored
+from study.machine.shell import command_line
 from study.records import FailedTrial, StudyFolder
 from study.workflow.display import StudyView
 from study.workflow.epoch_lines import EpochLines
@@ -71,8 +72,19 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
         write_report(folder)
+    _register(config, folder, book.say)
     book.say(final_report(config, folder))
     check_any_succeeded(folder)
+
+
+def _register(config: Config, folder: StudyFolder, say: Say) -> None:
+    """Register the winner with MLflow; the study is whole without."""
+    from study.workflow.champion import register_champion
+
+    try:
+        register_champion(config, folder)
+    except StudyError as error:
+        say(f"{error}; {command_line('study.sync', *folder.arguments)} tries again")
 
 
 def train_once(config: Config, show: Show) -> StudyFolder:

@@ -90,7 +90,8 @@ def test_no_mistake_is_told_in_pydantic_s_words_and_each_has_its_path() -> None:
          "got [64, 64]"),
         ("model.patch_size", [64, 64, 0], "model.patch_size: entry 3 must be a whole number, at least 1, got 0"),
         ("model.recurrent.kernel_size", 2, "model.recurrent.kernel_size: must be one of 1, 3, 5, 7, got 2"),
-        ("cohort.modality_aliases", {"SWAN": 1}, "cohort.modality_aliases.SWAN: must be a list of names, got 1"),
+        ("cohort.modality_aliases", {"SWAN": {"a": 1}}, "cohort.modality_aliases.SWAN: must be a list of names, "
+         "got {a: 1}"),
         ("cohort.modality_aliases", {"SWAN": [None]}, "cohort.modality_aliases.SWAN: entry 1 must be text, got null"),
         ("cohort.sources", ["phantm"], "cohort.sources: must be one of bids, isles2022, manifest, nnunet, phantom, "
          "got 'phantm'; did you mean phantom?"),

@@ -27,7 +27,7 @@ PAGES = [  # without the reference, which is written from the code, and the pack
 ]
 SECTIONS = tuple(name for name in legal_keys() if legal_keys(name))
 SETTING = re.compile(rf"(?<![\w./])((?:{'|'.join(SECTIONS)})(?:\.[a-z]\w*)+)(?:=(\[[^\]]*\]|[^\s'`{{]+))?")
-FILE = re.compile(r"\.(?:json|nii|gz|safetensors)$")
+FILE = re.compile(r"\.(?:json|log|nii|gz|safetensors)$")
 SOURCE = re.compile(
     r"(?<![\w./])((?:study|models|search_spaces|analysis|tests|docs|benchmarks)/[\w/.]+)(?![\w<*])"
 )
@@ -72,7 +72,7 @@ def refuse(key: str, value: str) -> str | None:
     *parents, name = key.split(".")
     if name not in legal_keys(".".join(parents)):
         return f"{key}: no such key"
-    if value in ("", "…"):
+    if value in ("", "…") or (key == "study.name" and value.startswith("[")):  # several: of analysis.report
         return None
     section: type[BaseModel] = Config
     for parent in parents:

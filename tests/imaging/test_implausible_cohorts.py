@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from drawn_brains import chosen, draw_brain, exchanged, write_images
 
-from study.cohort.__main__ import check
+from study.cohort.__main__ import main as check
 from study.cohort.records import Cohort, Subject
 from study.config import Config
 from study.errors import CohortError

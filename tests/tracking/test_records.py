@@ -13,7 +13,8 @@ from study.config import Config
 from study.evaluation.rows import ResultRow
 from study.records import Finished, StudyFolder, Summary, TrialResult
 from study.tracking.history import History
-from study.tracking.records import RunRecord, metric_name, study_record, trial_record
+from study.tracking.records import RunRecord, study_record, trial_record
+from study.tracking.results import metric_name
 
 FIT_NUMBERS = (
     "crossfit_score",
@@ -40,40 +41,48 @@ def _series(record: RunRecord, key: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in record.points if point.key == key]
 
 
-def test_a_trial_holds_its_own_values_and_the_study_s_others(config: Config, folder: StudyFolder) -> None:
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
-    assert record.parameters["modality_dropout.drop_probability"] == "0.1"
-    assert record.parameters["schedule.shape"] == "step"
-    assert record.parameters["study.root"] == "(local path)"
-    assert not [name for name in record.parameters if name.startswith("search_space")]
+def test_a_trial_holds_its_own_values_and_what_differs_from_the_defaults(
+    config: Config, folder: StudyFolder
+) -> None:
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
+    assert record.parameters == {
+        "modality_dropout.drop_probability": "0.1",
+        "cohort.sources": "manifest",
+        "cohort.path": "(local path)",
+        "evaluation.bootstrap": "50",
+        "tuning.storage": "(local path)",
+    }
+    assert record.documents["config.json"]["schedule"]["shape"] == "step"
     assert record.state == "complete"
     assert record.tags["fadeout.device"] == "cpu"
     assert record.tags["fadeout.cohort_hash"] == "abc123"
 
 
 def test_epochs_become_points_with_their_own_times(config: Config, folder: StudyFolder) -> None:
-    record = trial_record(config, folder, 0, None, running=True)
+    record = trial_record(config, folder, 0, None, running=True, name="trial")
     assert record.state == "running"
-    assert _series(record, "train_loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3), (4, 0.25)]
-    assert _series(record, "val_dice_full") == [(2, 0.6), (4, 0.6)]
+    assert _series(record, "curves/train_loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3), (4, 0.25)]
+    assert _series(record, "curves/dice_full") == [(2, 0.6), (4, 0.6)]
     assert record.points[0].time_ms == 1_700_000_001_000
 
 
 def test_dice_on_test_subjects_is_a_metric_per_center_and_subset(config: Config, folder: StudyFolder) -> None:
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
-    found = {point.key: round(point.value, 4) for point in record.points if point.key.startswith("test_dice")}
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
+    found = {point.key: round(point.value, 4) for point in record.points if point.key.startswith("dice.")}
     assert found == {
-        "test_dice/CHSF/all": 0.63,
-        "test_dice/CHSF/without_B0": 0.63,
-        "test_dice/ISLES/all": 0.63,
+        "dice.full": 0.63,
+        "dice.missing": 0.63,
+        "dice.seen.CHSF": 0.63,
+        "dice.seen.CHSF.without_B0": 0.63,
+        "dice.unseen.ISLES": 0.63,
     }
-    assert {point.key for point in record.points if point.key.startswith(("crossfit", "fitted"))} == {
-        *(f"crossfit/{name}" for name in FIT_NUMBERS),
-        "fitted/threshold",
-        "fitted/remove_small.voxels",
-        "fitted/remove_small.ml",
-        "fitted/near_lesion.voxels",
-        "fitted_missing/threshold",
+    assert {point.key for point in record.points if point.key.startswith("postprocessing")} == {
+        *(f"postprocessing/{name}" for name in FIT_NUMBERS),
+        "postprocessing/threshold",
+        "postprocessing/remove_small.voxels",
+        "postprocessing/remove_small.ml",
+        "postprocessing/near_lesion.voxels",
+        "postprocessing_missing/threshold",
     }
     assert set(record.pictures) == {"training_curves.png", "postprocessing.png", "overlays/ISLES.png"}
     (curve,) = record.documents["postprocessing.json"]["curves"]
@@ -85,9 +94,9 @@ def test_a_pruned_trial_has_its_curves_as_metrics_alone(
     config: Config, folder: StudyFolder, result: TrialResult, drawn: bool
 ) -> None:
     folder.trial(0).result.write(result)
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
     assert ("training_curves.png" in record.pictures) is drawn
-    assert len(_series(record, "train_loss")) == 4
+    assert len(_series(record, "curves/train_loss")) == 4
 
 
 def test_a_post_processing_that_is_applied_later_comes_after_the_first(
@@ -97,9 +106,9 @@ def test_a_post_processing_that_is_applied_later_comes_after_the_first(
     for threshold in (0.7, 0.3):
         number = fits.add(fit(fitted=chains(threshold)), {})
     fits.apply(number)
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=False)
-    assert _series(record, "fitted/threshold") == [(4 + 2, 0.3)]
-    assert _series(record, "crossfit/crossfit_score") == [(4, 0.5)]
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=False, name="trial")
+    assert _series(record, "postprocessing/threshold") == [(4 + 2, 0.3)]
+    assert _series(record, "postprocessing/crossfit_score") == [(4, 0.5)]
 
 
 def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: StudyFolder) -> None:
@@ -114,9 +123,9 @@ def test_the_study_says_how_far_it_is_and_how_good(config: Config, folder: Study
         )
     ]
     record = study_record(config, folder, finished, running=True)
-    assert _series(record, "best_value") == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5), (5, 0.6)]
-    assert _series(record, "trials_complete") == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)]
-    assert _series(record, "trials_failed") == [(1, 0), (2, 0), (3, 1), (4, 1), (5, 0)]
+    assert _series(record, "best_objective") == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5), (5, 0.6)]
+    assert _series(record, "trials/complete") == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)]
+    assert _series(record, "trials/failed") == [(1, 0), (2, 0), (3, 1), (4, 1), (5, 0)]
 
 
 def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFolder) -> None:
@@ -144,18 +153,18 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
         known[0], split="control", subject="CHSF-0009", dice=1.0, detected=math.nan, false_positives=5
     )
     folder.trial(0).rows.write([*known, control])
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
     found = {point.key: point.value for point in record.points}
-    assert found["test_dice/CHSF/all"] == pytest.approx(0.62)  # without the control scan
-    assert found["test_dice/seen_centers/distal/all"] == pytest.approx(0.62)
-    assert found["test_dice/unseen_centers/proximal/all"] == pytest.approx(0.62)
-    assert found["test_false_positives/seen_centers/distal/without_B0"] == 1
-    assert found["test_false_positives/seen_centers/control/all"] == 5
-    assert "test_dice/seen_centers/control/all" not in found
-    by_occlusion = {key.split("/")[0] for key in found if "_centers/" in key}
-    assert by_occlusion == {"test_dice", "test_detected", "test_false_positives", "test_false_negatives"}
-    assert [table.name for table in record.tables] == ["cross_center", "occlusions"]
-    assert record.tables[1].frame()[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
+    assert found["dice.seen.CHSF"] == pytest.approx(0.62)  # without the control scan
+    assert found["occlusions/dice.seen.distal"] == pytest.approx(0.62)
+    assert found["occlusions/dice.unseen.proximal"] == pytest.approx(0.62)
+    assert found["occlusions/false_positives.seen.distal.without_B0"] == 1
+    assert found["occlusions/false_positives.seen.control"] == 5
+    assert "occlusions/dice.seen.control" not in found
+    by_occlusion = {key.split("/")[1].split(".")[0] for key in found if key.startswith("occlusions/")}
+    assert by_occlusion == {"dice", "detected", "false_positives", "false_negatives"}
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "occlusions"]
+    assert record.tables[2].frame()[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
         [True, "", "distal", 3],
         [True, "", "all", 3],
         [True, "", "control", 1],
@@ -169,10 +178,10 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
 
 
 def test_without_occlusions_there_is_no_such_table(config: Config, folder: StudyFolder) -> None:
-    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True)
-    assert [table.name for table in record.tables] == ["cross_center"]
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
+    assert [table.name for table in record.tables] == ["cross_center", "averages"]
     assert "selection on test data" in record.tags["mlflow.note.content"]
-    assert not [point for point in record.points if "centers" in point.key]
+    assert not [point for point in record.points if "occlusions" in point.key]
 
 
 def test_a_study_that_stopped_too_early_is_not_called_complete(config: Config, folder: StudyFolder) -> None:
@@ -213,7 +222,7 @@ def test_a_value_that_is_no_number_is_noted_once(folder: StudyFolder) -> None:
 
 
 def test_metric_names_hold_only_what_mlflow_takes() -> None:
-    assert metric_name("test_dice/Hôpital+2/all") == "test_dice/Hôpital_2/all"
+    assert metric_name("dice.seen.Hôpital+2") == "dice.seen.Hôpital_2"
 
 
 def test_a_checkout_names_its_commit_and_its_subfolders_do_not(tmp_path: Path) -> None:

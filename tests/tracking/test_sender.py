@@ -29,16 +29,21 @@ class NotingStore:
         self.states: dict[str, str] = {}
         self.points: Counter[tuple[str, Point]] = Counter()
         self.sent: list[str] = []
+        self.tags: dict[str, str] = {}
+        self.experiment = "7"
         self.refused: str | None = None
 
     def runs(self, tag: str, value: str, key: str, seals: Any) -> dict[str, StoredRun]:
-        return {name: StoredRun(run.id, dict(run.seal)) for name, run in self.made.items()}
+        return {name: StoredRun(run.id, run.name, dict(run.seal)) for name, run in self.made.items()}
 
     def make(self, tags: Mapping[str, str], name: str, begun_ms: int | None) -> StoredRun:
         trial = tags["fadeout.trial"]
         assert trial not in self.made
-        self.made[trial] = StoredRun(trial, new=True)
+        self.made[trial] = StoredRun(trial, name, new=True)
         return self.made[trial]
+
+    def tag_experiment(self, name: str, value: str) -> None:
+        self.tags[name] = value
 
     def write(
         self, run: StoredRun, record: RunRecord, points: Sequence[Point], seal: Mapping[str, str]
@@ -46,6 +51,7 @@ class NotingStore:
         if run.id == self.refused:
             raise ConnectionError("away")
         self.states[run.id] = record.state
+        self.made[run.id].name = record.name
         self.points.update((run.id, point) for point in points)
         self.made[run.id].seal = run.seal = dict(seal)
         self.sent.append(run.id)
@@ -168,9 +174,9 @@ def test_the_study_s_progress_is_sent_once_by_all_processes_together(
         (point.key, point.step): point.value for (run, point), _ in store.points.items() if run == "none"
     }
     assert max(count for (run, _), count in store.points.items() if run == "none") == 1
-    assert [progress["trials_complete", step] for step in range(1, 6)] == [0, 0, 0, 1, 2]
-    assert [progress["trials_pruned", step] for step in range(1, 6)] == [1, 2, 3, 3, 2]
-    assert [progress["best_value", step] for step in (4, 5)] == [0.5, 0.75]
+    assert [progress["trials/complete", step] for step in range(1, 6)] == [0, 0, 0, 1, 2]
+    assert [progress["trials/pruned", step] for step in range(1, 6)] == [1, 2, 3, 3, 2]
+    assert [progress["best_objective", step] for step in (4, 5)] == [0.5, 0.75]
 
 
 def test_replicates_are_runs_of_their_own_and_no_trials(

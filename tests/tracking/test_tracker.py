@@ -102,8 +102,8 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
     assert status == "FINISHED"
     assert data.tags["fadeout.study"] == "tiny"
     assert data.tags["mlflow.user"] == data.tags["mlflow.source.name"] == "fadeout"
-    assert data.metrics["best_value"] == 0.61
-    assert data.metrics["test_dice/ISLES/all"] == pytest.approx(0.63)
+    assert data.metrics["best_objective"] == 0.61
+    assert data.metrics["dice.unseen.ISLES"] == pytest.approx(0.63)
     assert set(points.values()) == {1}
     assert set(files) == {
         "config.json",
@@ -149,8 +149,8 @@ def test_the_table_by_occlusion_can_be_loaded_as_a_table(
     folder.trial(0).rows.write([*known, control])
     assert send_missing(config, folder) == (2, 2)
     run, _, data, *_ = _content(config, folder)["0"]
-    assert data.metrics["test_dice/unseen_centers/distal/all"] == pytest.approx(0.62)
-    assert data.metrics["test_false_positives/seen_centers/control/all"] == 5
+    assert data.metrics["occlusions/dice.unseen.distal"] == pytest.approx(0.62)
+    assert data.metrics["occlusions/false_positives.seen.control"] == 5
     path = _client(config, folder).download_artifacts(run, "occlusions.json")
     table = read_json(Path(path))
     lines = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]

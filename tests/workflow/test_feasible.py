@@ -95,9 +95,8 @@ def test_a_patch_that_no_memory_holds_is_told(tmp_path: Path, monkeypatch: pytes
     )
     assert found(tmp_path, *huge, "trainer.on_out_of_memory=halve") == []
     assert found(tmp_path, *huge, "trainer.micro_batches=2") == []
-    assert (
-        found(tmp_path, *huge, "model.patch_size=[3,3,3]") == []
-    )  # what does not fit is told with the scans
+    # what the network does not fit is told with the scans
+    assert found(tmp_path, *patch, "model.patch_size=[3,3,3]") == []
 
 
 def test_many_trials_that_need_too_much_together_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

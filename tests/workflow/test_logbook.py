@@ -54,8 +54,8 @@ def work(book: Logbook) -> None:
     book.begin()
     logging.getLogger("study.tuning.home").info("trial 3: a detail")
     logging.getLogger("study.tuning.home").warning("trial 3: too hot")
-    logging.getLogger("ray").info("a detail of others")
-    logging.getLogger("ray").warning("a warning of others")
+    logging.getLogger("others").info("a detail of others")
+    logging.getLogger("others").warning("a warning of others")
 
 
 def test_what_is_said_is_logged_and_warnings_are_shown(

@@ -78,8 +78,8 @@ def test_the_report_tells_the_chain_in_force(folder: StudyFolder) -> None:
 def test_tracking_is_sent_the_chain_in_force(folder: StudyFolder) -> None:
     history = History(folder)
     history.update()
-    record = trial_record(folder.config.read(), folder, 0, history.of(0), running=False)
-    sent = [point.value for point in record.points if point.key == "fitted/threshold"]
+    record = trial_record(folder.config.read(), folder, 0, history.of(0), running=False, name="trial")
+    sent = [point.value for point in record.points if point.key == "postprocessing/threshold"]
     assert sent == [folder.trial(0).fits.chains.full.threshold]
     assert STALE not in [point.value for point in record.points]
 
