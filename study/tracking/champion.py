@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -70,7 +72,8 @@ def _save(bundle: Path, sequences: Sequence[str], out: Path, *, lesion: bool) ->
     from mlflow.pyfunc import save_model
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    from study.tracking import served
+    with _without_advice():
+        from study.tracking import served
 
     taken = [*sequences, *([served.LESION] if lesion else [])]
     given = [ColSpec("string", name, required=False) for name in taken]
@@ -84,12 +87,22 @@ def _save(bundle: Path, sequences: Sequence[str], out: Path, *, lesion: bool) ->
             ("warnings", "string"),
         )
     ]
-    save_model(
-        str(out),
-        python_model=str(served.__file__),
-        artifacts={served.BUNDLE: str(bundle)},
-        signature=ModelSignature(
-            Schema(given), Schema(found), ParamSchema([ParamSpec(served.OUT, "string", "")])
-        ),
-        pip_requirements=[f"fadeout=={metadata.version('fadeout')}"],
+    signature = ModelSignature(
+        Schema(given), Schema(found), ParamSchema([ParamSpec(served.OUT, "string", "")])
     )
+    with _without_advice():
+        save_model(
+            str(out),
+            python_model=str(served.__file__),
+            artifacts={served.BUNDLE: str(bundle)},
+            signature=signature,
+            pip_requirements=[f"fadeout=={metadata.version('fadeout')}"],
+        )
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Without MLflow's advice on writing such a model, which is not for who runs a study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield

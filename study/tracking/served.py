@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from study.deployment.predictor import Bundle, Prediction
 
 BUNDLE, LESION, OUT = "bundle", "lesion", "out"
@@ -46,8 +45,6 @@ class ServedBundle(PythonModel):  # type: ignore[misc]
         Raises:
             ConfigError, CohortError: as `Bundle.predict`.
         """
-        import pandas as pd
-
         out = str((params or {}).get(OUT) or "")
         lines = [
             self._line(number, line, Path(out) if out else None)

@@ -96,7 +96,7 @@ def test_a_study_is_followed_and_stopped_from_another_terminal(
     command: str, hospitals: list[dict[str, str]], arguments: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     folder = StudyFolder(tmp_path / "studies", "s")
-    settings = [*arguments(hospitals), "study.name=s", "trainer.epochs=5000", "study.concurrency=1"]
+    settings = arguments(hospitals, "study.name=s", "trainer.epochs=5000", "study.concurrency=1")
 
     def running() -> list[dict[str, Any]]:
         """The running trials, once one has an epoch and a speed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from killing import Marked
+from later_wins import later_wins
 
 from study.machine.processes import available_cpus
 from study.records import StudyFolder
@@ -27,7 +28,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def settings(hospitals: Rows, arguments: Arguments, tmp_path: Path) -> list[str]:
-    return [*arguments(hospitals, f"imaging.cache={tmp_path / 'cache'}"), "study.name=s"]
+    return arguments(hospitals, f"imaging.cache={tmp_path / 'cache'}", "study.name=s")
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_training_that_is_asked_to_end_says_how_to_continue_and_does(
     settings: list[str], tmp_path: Path
 ) -> None:
     folder = StudyFolder(tmp_path / "studies", "s")
-    long = [*settings, "trainer.epochs=60"]
+    long = later_wins(*settings, "trainer.epochs=60")
     with Marked.start(["-m", "study.train", *long]) as marked:
         marked.wait_for(lambda: len(folder.trial(0).training.epochs.read()) >= 2)
         marked.process.send_signal(signal.SIGTERM)
@@ -89,7 +90,7 @@ def test_processes_that_draw_patches_end_with_a_training_that_is_killed(
     settings: list[str], tmp_path: Path
 ) -> None:
     folder = StudyFolder(tmp_path / "studies", "s")
-    endless = [*settings, "trainer.epochs=1000", "trainer.loader_workers=2"]
+    endless = later_wins(*settings, "trainer.epochs=1000", "trainer.loader_workers=2")
     with Marked.start(["-m", "study.train", *endless]) as marked:
         marked.wait_for(lambda: len(folder.trial(0).training.epochs.read()) >= 1)
         assert len(marked.others()) >= 2

@@ -17,6 +17,7 @@ from pathlib import Path
 import hosts
 import optuna
 import pytest
+from later_wins import later_wins
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -156,7 +157,7 @@ def epochs_of(study: Path) -> dict[str, list[str]]:
 def test_time_is_up_and_the_next_job_goes_on(
     cluster: Cluster, hospitals: Rows, arguments: Arguments, tmp_path: Path
 ) -> None:
-    settings = [*move_to(cluster.shared, tmp_path, arguments(hospitals)), *SETTINGS]
+    settings = later_wins(*move_to(cluster.shared, tmp_path, arguments(hospitals)), *SETTINGS)
     study, log = cluster.shared / "studies" / "queued", cluster.shared / "job.log"
     script = str(hosts.PROJECT / "cluster" / "slurm.sh")
     sbatch = [

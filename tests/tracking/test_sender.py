@@ -12,7 +12,7 @@ from studies import complete, epoch, failed, prepared_study, pruned, write_study
 
 from study.config import validate
 from study.errors import StudyError
-from study.records import Replicate, StudyFolder
+from study.records import Replicate, StudyFolder, Summary
 from study.records.files import RecordFile, StoredFile
 from study.records.training import EpochsFile
 from study.tracking import sender as module
@@ -224,3 +224,41 @@ def test_what_the_store_has_is_written_down(tmp_path: Path, store: NotingStore) 
     again = resumed(folder)
     again.record("the store does not answer")  # it is not known what the store has: as before
     assert folder.tracking.read().sent == 3
+
+
+def test_names_say_what_became_of_a_trial_and_which_one_won(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 4)
+    folder.trial(1).result.write(failed(1, "why"))
+    write_trial(folder, complete(3, 0.5), epochs=[epoch(1)], rows=[])
+    sender.send((), running=True)
+    assert [store.made[str(number)].name for number in range(4)] == [
+        "trial 0000 (pruned)",
+        "trial 0001 (failed)",
+        "trial 0002 (pruned)",
+        "trial 0003",
+    ]
+    folder.summary.write(Summary(study="s", states={"complete": 1}, winner=3))
+    sender.send((), running=False)
+    assert store.made["3"].name == "trial 0003 (winner)"
+
+    write_trial(folder, complete(2, 0.75), epochs=[epoch(1)], rows=[])
+    folder.summary.write(Summary(study="s", states={"complete": 2}, winner=2))
+    resumed(folder).send((), running=False)
+    assert (store.made["2"].name, store.made["3"].name) == ("trial 0002 (winner)", "trial 0003")
+
+
+def test_the_page_of_the_study_is_made_and_written_down_once(tmp_path: Path, store: NotingStore) -> None:
+    sender, folder = study(tmp_path, 2)
+    sender.send((), running=True)
+    sender.record(None)
+    (tag,) = store.tags
+    key = tag.removeprefix("mlflow.sharedViewState.")
+    assert (
+        folder.tracking.read().page
+        == f"#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey={key}"
+    )
+    again = resumed(folder)
+    again.record("the store does not answer")
+    assert folder.tracking.read().page is not None
+    again.send((), running=True)
+    assert list(store.tags) == [tag]
