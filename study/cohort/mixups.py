@@ -10,6 +10,7 @@ from study.cohort.names import find_alike
 from study.cohort.patients import patient_of
 from study.cohort.records import Subject
 from study.cohort.text import is_plain
+from study.config.words import number_of
 from study.errors import Problem, Remark
 
 PLACE = "cohort.names"
@@ -73,7 +74,7 @@ def trusted(mixups: Sequence[Mixup]) -> list[Remark]:
 def _centers(subjects: Sequence[Subject]) -> Iterator[Mixup]:
     counts = Counter(one.center for one in subjects)
     for alike in find_alike(counts):
-        names = _joined([f"'{name}' ({_number(counts[name])})" for name in alike.names])
+        names = _joined([f"'{name}' ({number_of(counts[name], 'subject')})" for name in alike.names])
         yield Mixup("centers", f"the centers {names} differ {alike.difference}")
 
 
@@ -130,7 +131,3 @@ def _at(center: str, labels: Sequence[str]) -> str:
 
 def _joined(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _number(subjects: int) -> str:
-    return "1 subject" if subjects == 1 else f"{subjects} subjects"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from study.cohort.modalities import rare_modalities
 from study.cohort.records import Cohort, Splits, Subject
 from study.config import CohortConfig
+from study.config.words import number_of
 
 
 def set_apart(subject: Subject, settings: CohortConfig) -> bool:
@@ -53,4 +54,4 @@ def _why_unused(subject: Subject, settings: CohortConfig) -> str:
 def _counted(subjects: Iterable[Subject]) -> str:
     counts = Counter(subject.center for subject in subjects)
     listed = ", ".join(f"{center} {count}" for center, count in sorted(counts.items()))
-    return f"{counts.total()} subjects ({listed})"
+    return f"{number_of(counts.total(), 'subject')} ({listed})"

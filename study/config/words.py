@@ -65,6 +65,11 @@ def default_in_words(field: FieldInfo) -> str | None:
     return None if field.is_required() else shown(field.get_default(call_default_factory=True))
 
 
+def number_of(count: int, noun: str) -> str:
+    """A number of things: `1 subject`, `2 subjects`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def shown(value: Any) -> str:
     """A value as it is typed on the command line."""
     if isinstance(value, BaseModel):

@@ -10,6 +10,7 @@ from statistics import median
 
 from study.cohort.modalities import absent_modalities, rare_modalities
 from study.cohort.records import Cohort, Subject
+from study.config.words import number_of
 from study.errors import CohortError, Problem, Remark
 from study.imaging.geometry import context_fault, describe, same_grid
 from study.imaging.intensities import Intensities
@@ -82,8 +83,10 @@ class CheckReport:
         if self.remarks:
             yield from ("Please note:", *(f"  {remark}" for remark in self.remarks), "")
         centers = len({one.center for one in self.subjects})
-        warnings = f", {len(self.warnings)} warnings" if self.warnings else ""
-        yield f"{len(self.subjects)} subjects, {centers} centers, {len(self.problems)} problems{warnings}"
+        found = ((len(self.subjects), "subject"), (centers, "center"), (len(self.problems), "problem"))
+        counts = ", ".join(number_of(count, noun) for count, noun in found)
+        warnings = f", {number_of(len(self.warnings), 'warning')}" if self.warnings else ""
+        yield f"{counts}{warnings}"
         yield from (f"  {problem}" for problem in self.problems)
         yield from (f"  warning: {warning}" for warning in self.warnings)
 
@@ -190,7 +193,7 @@ def _mask_fault(grid: Grid, scan: Scan, *, may_fit: bool) -> str | None:
 
 
 def _center_lines(center: str, subjects: list[SubjectReport]) -> Iterator[str]:
-    yield f"{center}: {len(subjects)} subjects"
+    yield f"{center}: {number_of(len(subjects), 'subject')}"
     counts = Counter(modality for one in subjects for modality in one.modalities)
     yield "  modalities  " + ", ".join(f"{name} {count}" for name, count in counts.items())
     yield from _known_lines(subjects)

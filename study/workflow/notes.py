@@ -8,6 +8,7 @@ from dataclasses import asdict
 from models import Plan
 from study.cohort.records import Cohort, Splits
 from study.config import Config
+from study.config.words import number_of
 from study.imaging.cache import PreparedCohort
 from study.imaging.plausible import implausible
 from study.workflow.doubts import evidence_doubts, rate_doubts
@@ -21,7 +22,7 @@ def uses(splits: Splits, cohort: Cohort) -> list[str]:
         counts = Counter(cohort[key].center for key in keys)
         listed = ", ".join(f"{center} {number}" for center, number in sorted(counts.items()))
         if listed or use != "control":
-            lines.append(f"{use}: {len(keys)} subjects" + (f" ({listed})" if listed else ""))
+            lines.append(f"{use}: {number_of(len(keys), 'subject')}" + (f" ({listed})" if listed else ""))
     return lines
 
 
@@ -49,7 +50,7 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
     if config.lesion_source == "none":
         return []
     lacking = sum(cached[key].lesion is None for key in cached)
-    return [f"no lesion: near_lesion is skipped for {lacking} subjects"] if lacking else []
+    return [f"no lesion: near_lesion is skipped for {number_of(lacking, 'subject')}"] if lacking else []
 
 
 def implausible_images(cached: PreparedCohort) -> list[str]:
@@ -69,7 +70,7 @@ def planned(skipped: int, spacing_mm: tuple[float, float, float], plan: Plan, co
     """The number of skipped subjects, and the planned spacing, network and patch."""
     spacing = " x ".join(f"{value:.3g}" for value in spacing_mm)
     patch = " x ".join(map(str, plan.patch_size))
-    lines = [f"skipped because of problems: {skipped} subjects"] if skipped else []
+    lines = [f"skipped because of problems: {number_of(skipped, 'subject')}"] if skipped else []
     return [
         *lines,
         f"spacing {spacing} mm, {config.model.name}: patch {patch} voxels (slices x rows x columns)",

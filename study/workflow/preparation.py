@@ -13,6 +13,7 @@ from study.cohort.pseudonyms import key_file, read_key
 from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
 from study.config import Config
+from study.config.words import number_of
 from study.errors import ConfigError, StudyError
 from study.imaging.cache import PreparedCohort, prepare_cohort
 from study.imaging.fingerprint import fingerprint
@@ -199,7 +200,7 @@ def _check_same_scans(known: PreparedStudy, cached: PreparedCohort, folder: Stud
     changed = [key for key, entry in cached.entries.items() if addresses.get(key) != entry.name]
     if changed:
         raise StudyError(
-            f"{folder.path}: the scans of {len(changed)} subjects ({', '.join(changed[:3])}"
+            f"{folder.path}: the scans of {number_of(len(changed), 'subject')} ({', '.join(changed[:3])}"
             f"{', …' if len(changed) > 3 else ''}) differ from those that the study was prepared with; "
             "restore the files and the version of fadeout, or choose another study.name=…"
         )

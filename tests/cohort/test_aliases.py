@@ -83,7 +83,7 @@ def test_stand_ins_are_told_by_center_for_subjects_that_are_used(listed, configu
     config = configure(modalities=("DWI", "SWAN"), modality_aliases=ALIASES)
     said = remarks(cohort, split_cohort(cohort, config), config)
     assert said == [
-        "no reference mask: 1 subjects (A 1)",
+        "no reference mask: 1 subject (A 1)",
         "SWI stands in for SWAN (cohort.modality_aliases): 4 subjects (A 4)",
     ]
 

@@ -150,7 +150,7 @@ def test_a_faulty_subject_can_be_skipped_and_is_counted(
     truncate(hospitals[1]["DWI"])
     more = ["cohort.on_error=skip", "study.name=skipping", "trainer.epochs=2"]
     run_command(train.main, arguments(hospitals, *more))
-    assert "skipped because of problems: 1 subjects" in capsys.readouterr().out
+    assert "skipped because of problems: 1 subject" in capsys.readouterr().out
 
 
 def test_an_empty_mask_is_no_error(

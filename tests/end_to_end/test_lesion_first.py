@@ -61,7 +61,7 @@ def test_lesions_come_from_masks_where_there_are_any(
     }
     hospitals[2]["lesion"] = ""
     run_command(train.main, clots(hospitals, *THROMBUS, "study.name=masks"))
-    assert "no lesion: near_lesion is skipped for 1 subjects" in capsys.readouterr().out
+    assert "no lesion: near_lesion is skipped for 1 subject" in capsys.readouterr().out
     found = centers(StudyFolder.find(tmp_path / "studies", "masks"))
     assert found.pop(hospitals[2]["subject"]) is None
     assert len(found) == len(hospitals) - 1

@@ -140,7 +140,7 @@ def test_a_study_whose_scans_changed_is_not_resumed(
     changed = start([*settings, "study.trials=2", "resume=true"])
     said, _ = changed.communicate(timeout=LIMIT_S)
     assert changed.returncode == 2
-    assert "the scans of 1 subjects (North-0001) differ from those" in said
+    assert "the scans of 1 subject (North-0001) differ from those" in said
 
 
 def test_a_deterministic_study_gives_the_same_rows_again(

@@ -33,7 +33,7 @@ def test_a_center_is_told_with_modalities_grids_and_volumes(
     assert "8×12×14 at 5.00×2.00×2.00 mm: DWI 3, ADC 2" in first
     # 8 voxels of 2×2×5 mm are 0.16 mL.
     assert "3 masks, 1 empty, median 0.16 mL (0.16 to 0.16)" in first
-    assert second.startswith("OTHER: 1 subjects")
+    assert second.startswith("OTHER: 1 subject")
     assert "0.64 mL" in second
     assert "4 subjects, 2 centers, 0 problems" in text
 
@@ -73,7 +73,7 @@ def test_every_problem_is_told_with_subject_and_file(
     names = {("a", "DWI.nii.gz"), ("b", "ADC.nii.gz"), ("b", "FLAIR.nii.gz"), ("c", "thrombus.nii.gz")}
     assert found == names | {("d", "d.nii")}
     text = "\n".join(report.lines())
-    assert "3 subjects, 1 centers, 5 problems" in text
+    assert "3 subjects, 1 center, 5 problems" in text
     assert all(str(problem) in text for problem in report.problems)
 
 
@@ -88,14 +88,14 @@ def test_the_command_reads_a_manifest_and_exits_by_what_it_finds(
     modalities = ["cohort.modalities=[DWI,ADC]", "modality_dropout.droppable=ADC"]
     arguments = ["check", "cohort=manifest", f"cohort.path={table}", *modalities]
     main(arguments)
-    assert "X: 1 subjects" in capsys.readouterr().out
+    assert "X: 1 subject" in capsys.readouterr().out
     with table.open("a") as file:
         file.write("b,b,X,,gone.nii.gz,\n")
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
     printed = capsys.readouterr().out
-    assert "X: 1 subjects" in printed
+    assert "X: 1 subject" in printed
     assert "gone.nii.gz" in printed
 
 

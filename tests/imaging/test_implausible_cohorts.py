@@ -49,7 +49,7 @@ def test_a_check_names_exchanged_files_as_a_problem(draw_subject: Callable, make
     assert "DWI and ADC are exchanged" in problem.what
     assert problem.remedy.endswith("imaging.implausible=warn uses it all the same")
     assert not report.warnings
-    assert "3 subjects, 1 centers, 1 problems\n" in "\n".join(report.lines())
+    assert "3 subjects, 1 center, 1 problem\n" in "\n".join(report.lines())
 
 
 def test_what_is_told_to_be_right_is_a_warning(draw_subject: Callable, make_config: Callable) -> None:
@@ -57,7 +57,7 @@ def test_what_is_told_to_be_right_is_a_warning(draw_subject: Callable, make_conf
     report = check_cohort(Cohort(subjects), imaging_protocol(make_config({"imaging.implausible": "warn"})))
     assert not report.problems
     lines = list(report.lines())
-    assert "2 subjects, 1 centers, 0 problems, 1 warnings" in lines
+    assert "2 subjects, 1 center, 0 problems, 1 warning" in lines
     assert lines[-1].startswith(f"  warning: b: {subjects[1].images['DWI']}: DWI and ADC are exchanged")
 
 

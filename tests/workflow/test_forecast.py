@@ -22,7 +22,7 @@ def test_control_scans_and_stand_ins_are_told_with_the_splits() -> None:
     ]
     assert lines[start + 5 :] == [
         "  no reference mask: 4 subjects (FOCH 3, MATAR2 1)",
-        "  SWI stands in for SWAN (cohort.modality_aliases): 1 subjects (FOCH 1)",
+        "  SWI stands in for SWAN (cohort.modality_aliases): 1 subject (FOCH 1)",
     ]
     excluded = forecast(compose(["cohort=phantoms_thrombus", "cohort.controls=exclude"]))
     assert "control scans, not used (cohort.controls=exclude): 2 subjects (MATAR 2)" in excluded
