@@ -55,12 +55,18 @@ def plugin_package(name: str) -> tuple[str, str] | None:
 
 def entry_points_of(group: str) -> EntryPoints:
     """The entry points of a group in all packages on `sys.path`."""
-    return _installed(tuple(sys.path)).select(group=group)
+    return _of_group(tuple(sys.path), group)
+
+
+@cache
+def _of_group(path: tuple[str, ...], group: str) -> EntryPoints:
+    """Kept, as every validation of a configuration asks several times."""
+    return _installed(path).select(group=group)
 
 
 @cache
 def _installed(path: tuple[str, ...]) -> EntryPoints | SelectableGroups:
-    """Those of all groups, kept: a search takes 15 ms, and every validation asks."""
+    """Those of all groups, kept: a search takes 15 ms."""
     return entry_points()
 
 

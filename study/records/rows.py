@@ -13,6 +13,7 @@ from study.records.files import StoredFile
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow
 
 
 ROWS_AT_ONCE = 256
@@ -63,7 +64,7 @@ class RowsFile(StoredFile):
             raise
         except DAMAGE as error:
             raise UnreadableError((str(error).splitlines() or [type(error).__name__])[0]) from None
-        _check_columns(rows)
+        _check_columns(table)
         return rows
 
     def write(self, rows: Sequence[ResultRow]) -> None:
@@ -76,20 +77,17 @@ class RowsFile(StoredFile):
             table.to_parquet(temporary, index=False)
 
 
-def _check_columns(rows: pd.DataFrame) -> None:
+def _check_columns(table: pyarrow.Table) -> None:
     """Raise UnreadableError unless all columns are there, and hold what they should."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pyarrow import types as kinds
 
-    types = {field.name: str(field.type) for field in fields(ResultRow)}
+    numbers, texts = (kinds.is_floating, kinds.is_integer), (kinds.is_string, kinds.is_large_string)
+    right = {"float": numbers, "int": numbers, "bool": (kinds.is_boolean,)}
+    wanted = {field.name: str(field.type) for field in fields(ResultRow)}
     for name in columns():
-        if name not in rows:
+        if name not in table.column_names:
             raise UnreadableError(f"column {name} is missing")
-        column, wanted = rows[name], types[name]
-        if wanted in ("float", "int"):
-            right = is_numeric_dtype(column) and not is_bool_dtype(column)
-        elif wanted == "bool":
-            right = is_bool_dtype(column)
-        else:
-            right = bool(column.map(lambda cell: isinstance(cell, str)).all())
-        if len(rows) and not right:
-            raise UnreadableError(f"column {name} holds {column.dtype}, not {wanted}")
+        column, kind = table.column(name), wanted[name]
+        fits = any(is_kind(column.type) for is_kind in right.get(kind, texts))
+        if len(table) and (not fits or (kind not in ("float", "int") and column.null_count)):
+            raise UnreadableError(f"column {name} holds {column.type}, not {kind}")
