@@ -21,6 +21,7 @@ from study.tuning.queue import TrialQueue
 from study.tuning.room import Need, avoiding
 
 logger = logging.getLogger(__name__)
+LONGEST_REASON = 300  # characters
 
 
 class StudySearch(Searcher):  # type: ignore[misc]
@@ -147,8 +148,11 @@ class Silence(TrialProgressCallback):  # type: ignore[misc]
     def on_trial_result(self, *arguments: Any, **named: Any) -> None:
         """Print nothing."""
 
-    def on_trial_error(self, *arguments: Any, **named: Any) -> None:
-        """Print nothing."""
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **named: Any) -> None:
+        """Print nothing, and note in the log what Ray says of an attempt whose process has died."""
+        lines = [line for line in (trial.get_error() or "").splitlines() if line.strip()]
+        if lines:
+            logger.info("Ray says of an attempt that has died: %s", lines[-1].strip()[:LONGEST_REASON])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **named: Any) -> None:
         """Print nothing, and drop Tune's statistics of what the trial reported.

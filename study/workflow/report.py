@@ -148,15 +148,20 @@ def _to_mlflow(config: Config, folder: StudyFolder) -> list[str]:
         return []
     if (known := folder.tracking.read_if_there()) is None:
         return [command_line("study.sync", *folder.arguments)]
-    page = known.page or ""
+    page = f"/{known.page}" if known.page else ""
     if config.tracking.uri is None:
         store = f"sqlite:///{near_path(folder.path / MLFLOW_DATABASE)}"
     elif config.tracking.uri.startswith("http"):
-        return [f"open {config.tracking.uri.rstrip('/')}/{page} in a browser"]
+        return [_to_open(config.tracking.uri.rstrip("/") + page)]
     else:
         store = config.tracking.uri
     server = command_line("mlflow", "ui", "--workers", "1", "--backend-store-uri", store)
-    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}", f"open {MLFLOW_SERVER}/{page} in a browser"]
+    return [f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}", _to_open(MLFLOW_SERVER + page)]
+
+
+def _to_open(address: str) -> str:
+    """What to do with an address, as a comment of the shell: it may be pasted with the commands around it."""
+    return f"# open {address} in a browser"
 
 
 def _to_predict(config: Config, folder: StudyFolder) -> list[str]:

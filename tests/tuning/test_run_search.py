@@ -91,8 +91,9 @@ def test_weak_trials_are_pruned_and_every_end_reaches_database_and_listener(tmp_
 
 
 def test_a_failing_trial_is_recorded_as_failed_and_a_dying_one_continues_from_its_checkpoint(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "study.tuning.search")
     config = make_config(tmp_path, study={"trials": 4}, tuning={"scheduler": "none"})
     folder = prepared(config)
     run_search(search_plan(config), folder, lambda number: None, run_trial=fake_trials.fails_or_dies_once)
@@ -103,6 +104,7 @@ def test_a_failing_trial_is_recorded_as_failed_and_a_dying_one_continues_from_it
     starts = (tmp_path / "starts-1").read_text().split("\n")
     assert [line.split()[1] for line in starts if line] == ["0", "2"]  # a new process, from epoch 2
     assert [epoch.epoch for epoch in folder.trial(1).training.epochs.read()] == [1, 2, 3, 4]
+    assert "Ray says of an attempt that has died: " in caplog.text
 
 
 def test_a_killed_driver_goes_on_and_each_trial_exists_once(tmp_path: Path) -> None:

@@ -92,12 +92,13 @@ def next_steps(config: Config, folder: StudyFolder) -> list[str]:
 def test_the_next_steps_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "my studies"
     config, folder = ended(root, [ROW], "lesion")
-    folder.tracking.write(TrackingHistory(study_id="x", written_ms=0))
+    folder.tracking.write(TrackingHistory(study_id="x", page="#/experiments/1?a=b&c=d", written_ms=0))
     monkeypatch.chdir(tmp_path)
-    server, export, predict = (shlex.split(line) for line in next_steps(config, folder))
+    server, page, export, predict = (shlex.split(line) for line in next_steps(config, folder))
     assert server[0] == "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"
     assert server[2:5] == ["-m", "mlflow", "ui"]
     assert server[-1] == "sqlite:///my studies/s/mlflow.db"
+    assert page[:3] == ["#", "open", "http://127.0.0.1:5000/#/experiments/1?a=b&c=d"]  # a comment, if pasted
     assert export[1:] == ["-m", "study.export", "study.name=s", "study.root=my studies", "out=s-bundle"]
     assert predict[1:] == [
         "-m", "study.predict", "bundle=s-bundle", "DWI=dwi.nii.gz", "SWAN=swan.nii.gz", "out=mask.nii.gz"
@@ -116,7 +117,7 @@ def test_mlflow_is_named_only_where_it_has_the_study(tmp_path: Path) -> None:
     assert " -m study.sync study.name=s " in next_steps(config, folder)[0]
     folder.tracking.write(TrackingHistory(study_id="x", written_ms=0))
     elsewhere = config.with_values({"tracking.uri": "http://mlflow.example.org:5000"})
-    assert next_steps(elsewhere, folder)[0].strip() == "open http://mlflow.example.org:5000 in a browser"
+    assert next_steps(elsewhere, folder)[0].strip() == "# open http://mlflow.example.org:5000 in a browser"
     other = config.with_values({"tracking.uri": "sqlite:////data/all.db"})
     assert next_steps(other, folder)[0].endswith(" --backend-store-uri sqlite:////data/all.db")
     off = config.with_values({"tracking.enabled": False})
