@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ray.tune.progress_reporter import TrialProgressCallback
@@ -21,7 +22,7 @@ from study.tuning.queue import TrialQueue
 from study.tuning.room import Need, avoiding
 
 logger = logging.getLogger(__name__)
-LONGEST_REASON = 300  # characters
+LONGEST_REASON = 2_000  # characters, of which the last ones count
 
 
 class StudySearch(Searcher):  # type: ignore[misc]
@@ -150,9 +151,9 @@ class Silence(TrialProgressCallback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **named: Any) -> None:
         """Print nothing, and note in the log what Ray says of an attempt whose process has died."""
-        lines = [line for line in (trial.get_error() or "").splitlines() if line.strip()]
-        if lines:
-            logger.info("Ray says of an attempt that has died: %s", lines[-1].strip()[:LONGEST_REASON])
+        said = Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
+        if said:
+            logger.info("Ray says of an attempt that has died: %s", " ".join(said.split())[-LONGEST_REASON:])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **named: Any) -> None:
         """Print nothing, and drop Tune's statistics of what the trial reported.

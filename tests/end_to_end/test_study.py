@@ -104,7 +104,7 @@ def test_a_killed_study_goes_on_and_ends_with_each_trial_once(
     said, _ = refused.communicate(timeout=LIMIT_S)
     assert refused.returncode == 2
     assert "resume=true" in said
-    changed = start([*settings, "resume=true", "trainer.batch_size=3"])
+    changed = start(later_wins(*settings, "resume=true", "trainer.batch_size=3"))
     said, _ = changed.communicate(timeout=LIMIT_S)
     assert changed.returncode == 2
     assert "trainer.batch_size: the study has 2, now 3" in said
