@@ -53,7 +53,7 @@ def other_centers(
     resamples: int,
     seed: int,
 ) -> OtherCenters:
-    """Look from the centers that there are to others: hierarchical bootstrap, expanded 95 % percentile interval.
+    """The interval for other centers: hierarchical bootstrap, expanded 95 % percentile interval.
 
     With few centers, plain percentiles are too narrow: the tails outside the interval are those that give a normal mean
     of as many centers its t interval (Hesterberg 2015, The American Statistician 69, 371-386).

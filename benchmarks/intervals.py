@@ -116,7 +116,7 @@ def main() -> None:
     print(f"gain, {SEEDS} seeds each: with the noise of seeds, and over subjects alone")
     for size, both, alone in of_gains(rng):
         print(f"  n {size:3}  {both:.3f}  {alone:.3f}")
-    print("another center: at other centers, and within the centers that there are")
+    print("coverage of the truth at other centers, and within the sampled ones")
     for number, beyond, within in of_centers(rng):
         print(f"  centers {number}  {beyond:.3f}  {within:.3f}")
     ratio = float(np.mean(missed["BCa"]) / np.mean(missed["t"]))

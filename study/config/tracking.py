@@ -24,3 +24,8 @@ class Tracking(Section):
     settings: Annotated[Any, SettingsOf("tracker", partial(part_settings, "trackers"))] = Field(
         {}, description="own settings of a tracker of an installed package"
     )
+
+    @property
+    def by_mlflow(self) -> bool:
+        """Whether the study is sent to MLflow."""
+        return self.enabled and self.tracker == "mlflow"

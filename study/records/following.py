@@ -155,7 +155,7 @@ class StatusReader:
 
     def _tracking(self) -> TrackingStatus | None:
         known, settings = self._folder.tracking.read_if_there(), self._config.tracking
-        if known is None and not (settings.enabled and settings.tracker == "mlflow"):
+        if known is None and not settings.by_mlflow:
             return None
         sent, failure = (known.sent, known.failure) if known else (0, None)
         waiting = max(0, self._ended.states.total() - sent)

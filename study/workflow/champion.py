@@ -20,7 +20,13 @@ def register_champion(config: Config, folder: StudyFolder) -> str | None:
         StudyError: the trial's files are damaged, or MLflow refuses the model.
     """
     known, summary = folder.tracking.read_if_there(), folder.summary.read_if_there()
-    if not _is_sent(config) or known is None or known.failure or summary is None or summary.winner is None:
+    if (
+        not config.tracking.by_mlflow
+        or known is None
+        or known.failure
+        or summary is None
+        or summary.winner is None
+    ):
         return None
     trial = folder.trial(summary.winner)
     if not trial.weights.exists:
@@ -30,13 +36,12 @@ def register_champion(config: Config, folder: StudyFolder) -> str | None:
     from study.workflow.export import trial_contents
 
     digest = content_digest([trial.weights, *trial.fits.files, trial.rows], extra=str(trial.number))
-    contents = trial_contents(folder)
     with folder.tracked(), temporary_folder("champion") as temporary:
-        bundle = temporary / "bundle"
-        write_bundle(bundle, contents.manifest, contents.weights, contents.card)
         try:
             registry = Registry(config, folder)
             if not registry.has(digest):
+                contents, bundle = trial_contents(folder), temporary / "bundle"
+                write_bundle(bundle, contents.manifest, contents.weights, contents.card)
                 lesion = contents.manifest.target == "thrombus"
                 registry.register(bundle, contents.manifest.sequences, trial.number, digest, lesion=lesion)
         except StudyError:
@@ -46,7 +51,3 @@ def register_champion(config: Config, folder: StudyFolder) -> str | None:
             text = f"tracking: the winner could not be registered ({type(error).__name__}: {reason})"
             raise StudyError(hide_passwords(text)) from error
     return champion_address(config.study.name)
-
-
-def _is_sent(config: Config) -> bool:
-    return config.tracking.enabled and config.tracking.tracker == "mlflow"

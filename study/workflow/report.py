@@ -144,7 +144,7 @@ def _next_steps(folder: StudyFolder, commands: Sequence[str]) -> list[str]:
 
 def _to_mlflow(config: Config, folder: StudyFolder) -> list[str]:
     """How the study is looked at in MLflow; how it is sent there first, if it has not been."""
-    if not config.tracking.enabled or config.tracking.tracker != "mlflow":
+    if not config.tracking.by_mlflow:
         return []
     if (known := folder.tracking.read_if_there()) is None:
         return [command_line("study.sync", *folder.arguments)]

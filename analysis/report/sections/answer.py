@@ -63,7 +63,7 @@ def _chosen(view: StudyView, winner: TrialView) -> str:
     values = ", ".join(f"{path} = {setting(value)}" for path, value in sorted(winner.searched.items()))
     ran = f"Trial {winner.number} won, with an objective of {winner.value:.3f} on validation subjects of seen centers"
     if winner.value is not None and winner.value < LEARNT:
-        ran += ": nothing was learnt, so that there is no answer in what follows"
+        ran += ": nothing was learnt, and what follows holds no answer"
     return f"{ran}. Its settings: {values or 'those of the study'}."
 
 
