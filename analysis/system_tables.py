@@ -69,10 +69,12 @@ def _by_occlusion(rows: pd.DataFrame, method: Method) -> Table:
 
 
 def _against_first(rows: pd.DataFrame, method: Method) -> Iterator[Table]:
-    """The table of what each system has over the first one; none for a single system."""
+    """The table of what each system has over the first one; none for a single system, or without test subjects."""
     systems: dict[str, list[dict[Group, Cases]]] = {}  # of each system its runs
     for (name, _), part in rows.groupby([SYSTEM, RUN], sort=False):
         systems.setdefault(str(name), []).append(dict(Cases.of(part).groups()))
+    if not systems:
+        return
     first, *others = systems
     groups = sorted({group for runs in systems.values() for run in runs for group in run})
     contrasts = [

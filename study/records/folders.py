@@ -116,6 +116,11 @@ class StudyFolder:
         return cls.find(path.parent, path.name, key)
 
     @classmethod
+    def all_in(cls, root: Path) -> list[StudyFolder]:
+        """The folders of the studies in a folder, by name."""
+        return [cls(root, name) for name in sorted(path.parent.name for path in root.glob("*/config.json"))]
+
+    @classmethod
     @contextmanager
     def opened(cls, root: Path, name: str) -> Iterator[StudyFolder]:
         """The folder of an existing study for a command; one in an object store is brought here, and sent back.
@@ -226,6 +231,6 @@ def _others(root: Path, name: str, how: str) -> str:
     """The study that is meant instead of one that does not exist, or those that there are."""
     if not root.is_dir():
         return f", a folder that does not exist{how}"
-    there = sorted(path.parent.name for path in root.glob("*/config.json"))
+    there = [folder.path.name for folder in StudyFolder.all_in(root)]
     listed = f"{', '.join(there[:LISTED])}{', …' if len(there) > LISTED else ''}"
     return did_you_mean(name, there) or f"; there: {listed or 'none'}{how}"

@@ -52,12 +52,23 @@ class TrialCounts(Record):
         """The number of trials that have ended."""
         return self.complete + self.pruned + self.failed
 
+    @property
+    def pending(self) -> int:
+        """The number of trials that are still to be run, or to be continued."""
+        return self.waiting + self.interrupted
+
+    @property
+    def total(self) -> int:
+        """The number of trials."""
+        return self.pending + self.running + self.ended
+
 
 class RunningTrial(Record):
     """A trial that runs, as far as the driver has heard of it: at each validation, and at least every two minutes.
 
     Attributes:
-        trial: number.
+        trial: number; of a replicate, the trial that it repeats.
+        seed: of a replicate; None for a trial of the search.
         stage: starting: before its first epoch; judging: after its last one.
         epoch: finished epochs of this stage.
         epochs: that the stage has, unless the trial is stopped.
@@ -70,6 +81,7 @@ class RunningTrial(Record):
     """
 
     trial: int
+    seed: int | None
     stage: Literal["starting", "pretraining", "training", "judging"]
     epoch: int
     epochs: int
@@ -149,10 +161,12 @@ class StudyStatus(Record):
         requested: number of trials that are wanted in all.
         driver: the process that runs the study; None if there is none.
         trials: how many there are in each state.
-        running: the trials that run, by number.
+        replicates: the same for the replicates of the winner and its rival; None if none are wanted.
+        running: the trials that run, by number, and after them the replicates.
         best: the best trial so far; None if none is complete.
         failures: why trials failed, the most frequent reason first.
-        left: estimated time until all trials have ended; None if nothing runs, or no epoch has been measured.
+        left: estimated time until all trials and replicates have ended; None if nothing runs, or no epoch has been
+            measured.
         tracking: what MLflow has; None if nothing is sent.
     """
 
@@ -163,6 +177,7 @@ class StudyStatus(Record):
     requested: int
     driver: DriverStatus | None
     trials: TrialCounts
+    replicates: TrialCounts | None
     running: tuple[RunningTrial, ...]
     best: BestTrial | None
     failures: tuple[FailureStatus, ...]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from study.commandline.progress import about, duration
+from study.config.words import number_of
 from study.records.status import FailureStatus, RunningTrial, StudyStatus, TrackingStatus
 
 __all__ = ["COLUMNS", "cells", "counts", "headline", "left", "remarks", "status_line", "status_lines"]
@@ -44,8 +45,12 @@ def headline(status: StudyStatus) -> str:
 
 
 def counts(status: StudyStatus) -> str:
-    """The number of trials by state; states without trials are left out."""
-    return ", ".join(f"{count} {state}" for state, count in status.trials if count)
+    """The number of trials by state, and of replicates; states without trials are left out."""
+    kinds = [("", status.trials), ("replicates: ", status.replicates or ())]
+    told = [
+        (kind, ", ".join(f"{count} {state}" for state, count in states if count)) for kind, states in kinds
+    ]
+    return "; ".join(f"{kind}{states}" for kind, states in told if states)
 
 
 def left(status: StudyStatus) -> str:
@@ -56,7 +61,7 @@ def left(status: StudyStatus) -> str:
 def cells(trial: RunningTrial) -> tuple[str, ...]:
     """A running trial, in the order of `COLUMNS`."""
     return (
-        str(trial.trial),
+        _name(trial),
         _epoch(trial),
         f"{trial.rung}/{trial.rungs}" if trial.rungs else "-",
         "-" if trial.objective is None else f"{trial.objective:.3f}",
@@ -72,12 +77,16 @@ def remarks(status: StudyStatus) -> Iterator[str]:
     if (time := status.left) is not None:
         judging = f" and {duration(time.judging_s)} of judging" if time.judging_s >= 1 else ""
         yield (
-            f"{left(status)}: {time.trials} trials, {time.at_a_time} at a time, of {time.epochs:.3g} epochs of "
-            f"{time.epoch_s:.3g} s{judging}"
+            f"{left(status)}: {number_of(time.trials, 'trial')}, {time.at_a_time} at a time, "
+            f"of {time.epochs:.3g} epochs of {time.epoch_s:.3g} s{judging}"
         )
     if status.tracking is not None:
         yield from _tracking(status.tracking)
     yield from map(_failure, status.failures)
+
+
+def _name(trial: RunningTrial) -> str:
+    return str(trial.trial) if trial.seed is None else f"{trial.trial}, seed {trial.seed}"
 
 
 def _driver(status: StudyStatus) -> str:
@@ -102,7 +111,7 @@ def _epoch(trial: RunningTrial) -> str:
 
 def _in_short(trial: RunningTrial) -> str:
     objective = "" if trial.objective is None else f", objective {trial.objective:.3f}"
-    return f"trial {trial.trial}: {'epoch ' if trial.stage == 'training' else ''}{_epoch(trial)}{objective}"
+    return f"trial {_name(trial)}: {'epoch ' if trial.stage == 'training' else ''}{_epoch(trial)}{objective}"
 
 
 def _tracking(tracking: TrackingStatus) -> Iterator[str]:
@@ -122,7 +131,9 @@ def _failure(failure: FailureStatus) -> str:
 
 
 def _is_over(status: StudyStatus) -> bool:
-    return status.trials.ended >= status.requested
+    """Whether nothing is left to be run; without a complete trial, none is repeated."""
+    repeated = status.best is None or status.replicates is None or not status.replicates.pending
+    return not status.trials.pending and repeated
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

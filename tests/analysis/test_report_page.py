@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from studies import complete, prepared_study, write_study, write_trial
 
 from analysis.estimates import Estimate, Interval
 from analysis.rendering import to_csv, to_latex, to_markdown
@@ -18,6 +19,7 @@ from analysis.report.page import Chapter, render
 from analysis.report.report import write_report
 from analysis.tables import Column, Table
 from benchmarks.many_rows import Size, make_study
+from study.commandline.composition import compose
 from study.errors import ConfigError, StudyError
 from study.records import StudyFolder
 
@@ -145,10 +147,29 @@ def test_several_studies_are_chapters_of_one_page(folder: StudyFolder, tmp_path:
     assert drawn.texts["h1"] == ["Side by side", "many", "other"]
 
 
+def test_an_mlflow_experiment_names_the_studies_that_were_logged_in_it(tmp_path: Path) -> None:
+    root, page = tmp_path / "studies", tmp_path / "page.html"
+    logged = {"a": "strokes", "b": "strokes", "c": "thrombi", "d": "strokes"}
+    for name, experiment in logged.items():
+        of_study = [f"study.name={name}", f"study.root={root}", f"tracking.experiment={experiment}"]
+        config = compose(["search_space=gradual", *of_study, f"tracking.enabled={name != 'd'}"])
+        write_trial(write_study(config, prepared_study()), complete(0, 0.5))
+    main(["tracking.experiment=strokes", f"study.root={root}", f"out={page}"])
+    assert Page(page.read_text()).texts["h1"] == ["Side by side", "a", "b"]
+    main(["tracking.experiment=thrombi", f"study.root={root}"])
+    assert Page((root / "c" / "report.html").read_text()).texts["h1"] == ["c"]
+    with pytest.raises(StudyError, match=r"no study in .* was logged in 'stroke'; did you mean strokes\?"):
+        main(["tracking.experiment=stroke", f"study.root={root}"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "study.name: required"),
+        ([], "study.name: give it, or tracking.experiment"),
+        (
+            ["study.name=a", "tracking.experiment=b"],
+            "study.name: give it, or tracking.experiment, and not both",
+        ),
         (["nam=x"], "nam: no such key"),
         (["study.name=[a, b]"], "out: say where"),
     ],

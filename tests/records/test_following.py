@@ -11,7 +11,7 @@ from studies import complete, epoch, failed, prepared_study, pruned, write_study
 
 from study.commandline.composition import compose
 from study.errors import StudyError
-from study.records import StudyFolder, TrackingHistory
+from study.records import Replicate, StudyFolder, TrackingHistory
 from study.records.following import StatusReader
 from study.records.status import BestTrial, FailureStatus, StudyStatus, TimeLeft, TrackingStatus, TrialCounts
 
@@ -202,6 +202,47 @@ def test_nothing_is_written(folder: StudyFolder) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
     status(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+
+
+def test_replicates_are_waited_for_while_the_search_runs(tmp_path: Path) -> None:
+    config = compose([*SETTINGS, f"study.root={tmp_path}", "study.replicates=2"])
+    folder = write_study(config, prepared_study())
+    waiting = TrialCounts(waiting=4, running=0, interrupted=0, complete=0, pruned=0, failed=0)
+    assert status(folder).replicates == waiting
+    with folder.driven():
+        folder.driver.confirm(trials=6)
+        train(folder, 0, epochs=4)
+        found = status(folder, seconds=4)
+        # Four of eight epochs of a second are left of one trial, and eight of five more and of four replicates.
+        assert found.left is not None
+        assert (found.left.trials, found.left.seconds) == (10, 4 + 9 * 8)
+
+
+def test_replicates_that_run(tmp_path: Path) -> None:
+    config = compose([*SETTINGS, f"study.root={tmp_path}", "study.replicates=2"])
+    folder = write_study(config, prepared_study())
+    write_trial(folder, complete(0, 0.5, epochs=8))
+    for number, seed in enumerate((1, 2)):  # the winner has no rival
+        folder.replicates.trial(number).replicate.write(Replicate(trial=0, seed=seed))
+    with folder.driven():
+        folder.driver.confirm(trials=None)
+        train(folder.replicates, 0, epochs=3)
+        found = status(folder, seconds=3)
+    assert found.trials.ended == 1
+    assert found.replicates == TrialCounts(
+        waiting=1, running=1, interrupted=0, complete=0, pruned=0, failed=0
+    )
+    [running] = found.running
+    assert (running.trial, running.seed, running.epoch, running.rungs) == (0, 1, 3, 0)
+    write_trial(folder.replicates, complete(0, 0.4, epochs=8))
+    found = status(folder)
+    assert found.replicates is not None
+    assert (found.replicates.complete, found.replicates.waiting) == (1, 1)
+    assert found.best == BestTrial(trial=0, objective=0.5)
+
+
+def test_nothing_is_told_of_replicates_where_none_are_wanted(folder: StudyFolder) -> None:
+    assert status(folder).replicates is None
 
 
 def test_it_can_be_read_back_from_json(driven: StudyFolder) -> None:

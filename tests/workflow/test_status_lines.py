@@ -33,7 +33,15 @@ NOT_A_NUMBER = FailureStatus(reason="the loss is nan", count=1, trials=(7,))
 
 
 def trial(number: int, **changes: Any) -> RunningTrial:
-    known = {"stage": "training", "epoch": 5, "epochs": 30, "rung": 1, "rungs": 3, "objective": 0.4321}
+    known = {
+        "seed": None,
+        "stage": "training",
+        "epoch": 5,
+        "epochs": 30,
+        "rung": 1,
+        "rungs": 3,
+        "objective": 0.4321,
+    }
     known |= {"epoch_s": 3.14159, "left_s": 78.6, "heard_ms": NOW_MS}
     return RunningTrial.model_validate({"trial": number, **known, **changes})
 
@@ -46,6 +54,7 @@ def status(**changes: Any) -> StudyStatus:
         "requested": 20,
         "driver": DRIVER,
         "trials": TrialCounts(waiting=14, running=2, interrupted=0, complete=2, pruned=1, failed=1),
+        "replicates": None,
         "running": (
             trial(4),
             trial(5, stage="starting", epoch=0, rung=0, objective=None, epoch_s=None, left_s=None),
@@ -81,6 +90,23 @@ def test_all_of_it_in_lines() -> None:
         "  6 failed: out of memory (trials 1, 2, 3, 4, 5, …)",
         "  1 failed: the loss is nan (trial 7)",
     ]
+
+
+def test_replicates_stand_beside_the_trials() -> None:
+    found = status(
+        trials=TrialCounts(waiting=0, running=0, interrupted=0, complete=19, pruned=0, failed=1),
+        replicates=TrialCounts(waiting=3, running=1, interrupted=0, complete=2, pruned=0, failed=0),
+        running=(trial(4, seed=8, rung=0, rungs=0),),
+    )
+    assert list(status_lines(found))[2:5] == [
+        "  19 complete, 1 failed; replicates: 3 waiting, 1 running, 2 complete",
+        "      trial  epoch  rung  objective  s/epoch  left",
+        "  4, seed 8   5/30     -      0.432     3.14  79 s",
+    ]
+    line = status_line(found)
+    assert line is not None
+    assert "trial 4, seed 8: epoch 5/30" in line
+    assert any("replicates: 3 waiting, 1 running" in shown for shown in drawn(found, 20))
 
 
 @pytest.mark.parametrize(
