@@ -13,8 +13,9 @@
     bundle = load_bundle("mine-bundle")
     bundle.predict({"DWI": "dwi.nii.gz", "ADC": "adc.nii.gz"}).write("mask.nii.gz")
 
-Errors in settings or data raise a `FadeoutError` (see `study.errors`). Names are imported on first use, so that
-commands start quickly.
+In a script, the calls stand below `if __name__ == "__main__":`, since the processes that prepare scans read the
+script again. Errors in settings or data raise a `FadeoutError` (see `study.errors`). Names are imported on first use,
+so that commands start quickly.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TypeVar
 
 from study.errors import FadeoutError
@@ -54,15 +56,24 @@ def map_processes(
                 future.result()
             return [future.result() for future in futures]
         except BrokenProcessPool:
-            raise FadeoutError(
-                f"one of {workers} processes died, most likely for lack of memory; "
-                "close other programs, or allow fewer CPUs (taskset -c 0)"
-            ) from None
+            raise FadeoutError(f"one of {workers} processes died; {_likely_cause()}") from None
         except KeyboardInterrupt:
             held.close()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _likely_cause() -> str:
+    """Why a process of a pool has died, most likely, and what to do; each of them runs a user's own script again."""
+    memory = "most likely for lack of memory; close other programs, or allow fewer CPUs (taskset -c 0)"
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is not None or not hasattr(main, "__file__"):
+        return memory  # `python -m`, or an interactive session
+    return (
+        f'either {Path(main.__file__ or "").name} calls Fadeout outside of a block `if __name__ == "__main__":`, '
+        f"which it needs; or it was {memory}"
+    )
 
 
 def available_cpus() -> int:

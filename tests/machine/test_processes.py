@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +71,14 @@ def test_a_worker_that_dies_is_told_and_the_others_end(monkeypatch: pytest.Monke
 def test_results_are_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "available_cpus", lambda: 2)
     assert map_processes(negative, range(5)) == [0, -1, -2, -3, -4]
+
+
+def test_a_script_without_its_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "from study.machine.processes import map_processes\nprint(map_processes(abs, [-1, -2, -3]))\n"
+    )
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert found.returncode == 1
+    last = found.stderr.rstrip().splitlines()[-1]
+    assert 'mine.py calls Fadeout outside of a block `if __name__ == "__main__":`' in last
