@@ -13,7 +13,7 @@ chooses it. `study.testing.parts` tests what each kind asks for.
 kind           chosen by                                called with, and what it gives
 =============  =======================================  ==============================================================
 readers        cohort.sources                           (cohort) → entries
-augmentations  trainer.augmentation                     (image, target, present, rng) → (image, target)
+augmentations  trainer.augmentation                     (patch, present, rng) → (image, target)
 schedules      schedule.shape                           (schedule, position in [0, 1]) → g in [0, 1]
 policies       modality_dropout.policy                  (candidates, most, modality_dropout, rng) → bool [candidates]
 losses         trainer.loss                             (margin, truth, trainer) → scalar, the mean over samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import product
@@ -15,8 +16,7 @@ from study.config import Blending
 from study.imaging.windows import Windows
 from study.machine.runtime import Runtime
 
-SIGMA_SCALE = 0.125  # standard deviation over window size (nnU-Net, Isensee 2021; MONAI's default)
-SMALLEST_WEIGHT = 1e-3  # MONAI's floor, so that window corners still count
+SIGMA_SCALE = 0.125  # standard deviation over window size (nnU-Net, Isensee 2021)
 
 
 def predict_probability(
@@ -128,7 +128,7 @@ def sliding_window(
 ) -> Tensor:
     """The mean of a network's outputs on overlapping windows, [C, D, H, W] float32.
 
-    Windows, padding and weights are those of MONAI's `sliding_window_inference(mode="gaussian")`, or "constant". No
+    Windows and Gaussian weights are nnU-Net's: windows are evenly spaced, and weights fall to e^-24 at a corner. No
     window is skipped, whatever it holds. A volume that fits into one window goes through the network once, without
     weights.
 
@@ -136,7 +136,7 @@ def sliding_window(
         network: [B, M, *patch_size] to [B, C, *patch_size].
         source: tensors; a volume that is smaller than a window is padded with 0 on both sides.
         patch_size: window in voxels.
-        overlap: fraction of the window in [0, 1).
+        overlap: fraction of the window in [0, 1); windows overlap at least so far.
         windows_per_batch: windows that go through the network at a time.
         weighted: whether weights are Gaussian; otherwise all voxels of a window count alike.
     """
@@ -187,10 +187,10 @@ def _blend(
 
 
 def _starts(length: int, patch: int, overlap: float) -> list[int]:
-    """Where windows begin along one axis: evenly spaced, the last one flush with the end."""
-    step = max(int(patch * (1 - overlap)), 1)
+    """Where windows begin along one axis: evenly spaced from flush with one end to flush with the other."""
     last = length - patch
-    return [*range(0, last, step), last]
+    steps = math.ceil(last / max(patch * (1 - overlap), 1))
+    return [round(last * step / max(steps, 1)) for step in range(steps + 1)]
 
 
 def _gaussian(patch_size: Sequence[int], device: torch.device) -> Tensor:
@@ -198,4 +198,4 @@ def _gaussian(patch_size: Sequence[int], device: torch.device) -> Tensor:
     for patch in patch_size:
         offset = torch.arange(patch, dtype=torch.float32, device=device) - (patch - 1) / 2
         weight = weight[..., None] * torch.exp(-0.5 * (offset / (SIGMA_SCALE * patch)) ** 2)
-    return weight.clamp_(min=max(float(weight.min()), SMALLEST_WEIGHT))
+    return weight

@@ -1,6 +1,7 @@
-"""nnU-Net's augmentation with TorchIO: patches as other scanners and heads might have produced them.
+"""nnU-Net's augmentation: patches as other scanners and heads might have produced them.
 
 Probabilities and ranges are those of nnU-Net (Isensee et al. 2021, supplement, and its published trainer).
+A patch that is turned or shrunk shows what lies beyond its edges: the subject is read as far as that takes.
 All randomness comes from the caller's generator: TorchIO's transforms get explicit parameters and are applied
 through `apply_transform`, because calling them would draw from torch's global generator.
 """
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from study.errors import MissingDependencyError
+from study.imaging.sample import Patch
 
 __all__ = ["augment"]
 
@@ -27,33 +31,31 @@ THIN = 3.0  # ratio of length to thickness from which a patch is changed within 
 ROTATION_P, ROTATION_DEGREES, ROTATION_DEGREES_THIN = 0.2, 30.0, 180.0
 SCALING_P, SCALING = 0.2, (0.7, 1.4)  # of the patch; its content shrinks by the same factor
 MIRROR_P = 0.5
+HALF = 0.5 - 1e-6  # a voxel of which half is the target, up to rounding
 
 
-def augment(
-    image: Array, target: Target, present: Sequence[bool] | Mask, rng: Generator
-) -> tuple[Array, Target]:
-    """A randomly changed copy of a patch; absent modalities and voxels outside the brain stay exactly 0.
+def augment(patch: Patch, present: Sequence[bool] | Mask, rng: Generator) -> tuple[Array, Target]:
+    """What a patch shows, randomly changed; absent modalities and voxels outside the brain stay exactly 0.
 
     Args:
-        image: float32 `[M, D, H, W]`, 0 outside the brain.
-        target: uint8 `[D, H, W]`, binary; stays binary.
+        patch: of size `[D, H, W]`.
         present: `[M]`, which modalities the subject has, at least one.
         rng: the sample's own generator; no other randomness is used.
+
+    Returns:
+        Image float32 `[M, D, H, W]` and target uint8 `[D, H, W]`.
 
     Raises:
         MissingDependencyError: TorchIO is not installed.
     """
     _require_torchio()
     indices = np.flatnonzero(np.asarray(present, bool))
-    channels = np.array(image[indices], np.float32)
-    target = np.array(target, np.uint8)
-    if (affine := _draw_affine(target.shape, rng)) is not None:
-        channels, target = _move(affine, channels, target)
+    channels, target = _moved(patch, indices, _draw_matrix(patch.size, rng))
     inside = channels != 0
     _change_intensities(channels, inside, rng)
     channels[~inside] = 0
     axes = tuple(axis for axis in range(-3, 0) if rng.random() < MIRROR_P)
-    result = np.zeros((len(image), *target.shape), np.float32)
+    result = np.zeros((len(patch.prepared.image), *target.shape), np.float32)
     result[indices] = np.flip(channels, axes)
     return result, np.flip(target, axes).copy()  # copied: an axis of one slice would keep a negative stride
 
@@ -72,34 +74,42 @@ def _thin_axis(shape: Sequence[int]) -> int | None:
     return int(np.argmin(shape)) if max(shape) > THIN * min(shape) else None
 
 
-def _draw_affine(shape: Sequence[int], rng: Generator) -> Any | None:
-    """A rotation and scaling about the patch's centre, in voxels; None if neither is drawn."""
-    import torchio as tio
-
+def _draw_matrix(shape: Sequence[int], rng: Generator) -> NDArray[np.float64] | None:
+    """From offsets to the centre after a rotation and scaling to those before, in voxels; None if neither is drawn."""
     rotate, scale = rng.random() < ROTATION_P, rng.random() < SCALING_P
     if not rotate and not scale:
         return None
     thin = _thin_axis(shape)
     limit = ROTATION_DEGREES if thin is None else ROTATION_DEGREES_THIN
     degrees = rng.uniform(-limit, limit, 3) if rotate else np.zeros(3)
-    scales = np.full(3, 1 / rng.uniform(*SCALING) if scale else 1.0)
+    scales = np.full(3, rng.uniform(*SCALING) if scale else 1.0)
     if thin is not None:
         degrees[np.arange(3) != thin] = 0
         scales[thin] = 1
-    return tio.Affine(scales.tolist(), degrees.tolist(), (0.0, 0.0, 0.0), default_pad_value=0.0)
+    matrix: NDArray[np.float64] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix() * scales
+    return matrix
 
 
-def _move(affine: Any, channels: Array, target: Target) -> tuple[Array, Target]:
-    """Move channels `[C, D, H, W]` linearly and the target by nearest neighbour; outside the patch is 0."""
-    import torch
-    import torchio as tio
+def _moved(
+    patch: Patch, indices: NDArray[np.intp], matrix: NDArray[np.float64] | None
+) -> tuple[Array, Target]:
+    """Present channels `[C, D, H, W]` and target, moved linearly: the target is what at least half of a voxel shows."""
+    if matrix is None:
+        image, target = patch.cut()
+        return image[indices], target
+    half = (np.array(patch.size) - 1) / 2
+    extra = np.maximum(np.ceil(np.abs(matrix) @ half - half), 0).astype(int)
+    image, target = patch.cut(extra.tolist())
+    offset = half + extra - matrix @ half
 
-    subject = tio.Subject(
-        image=tio.ScalarImage(tensor=torch.from_numpy(channels)),
-        target=tio.LabelMap(tensor=torch.from_numpy(target[None])),
-    )
-    moved = affine.apply_transform(subject)
-    return moved["image"].numpy(), moved["target"].numpy()[0].astype(np.uint8)
+    def moved(values: Array) -> Array:
+        result: Array = ndimage.affine_transform(
+            values, matrix, offset, patch.size, order=1, mode="constant", prefilter=False
+        )
+        return result
+
+    channels = np.stack([moved(image[index]) for index in indices])
+    return channels, (moved(target.astype(np.float32)) >= HALF).astype(np.uint8)
 
 
 def _change_intensities(channels: Array, inside: Mask, rng: Generator) -> None:
@@ -118,10 +128,11 @@ def _noise(channel: Array, inside: Mask, std: float, rng: Generator) -> None:
     channel[inside] += np.float32(std) * rng.standard_normal(np.count_nonzero(inside), np.float32)
 
 
-def _blur(channel: Array, inside: Mask, std: float, rng: Generator) -> None:
+def _blur(channel: Array, inside: Mask, stds: tuple[float, float, float], rng: Generator) -> None:
+    """Blur with a width for each axis (nnU-Net)."""
     import torchio as tio
 
-    channel[:] = _through(channel, tio.Blur((std, std, std)))
+    channel[:] = _through(channel, tio.Blur(stds))
 
 
 def _brightness(channel: Array, inside: Mask, factor: float, rng: Generator) -> None:
@@ -181,6 +192,10 @@ def _uniform(low: float, high: float) -> Callable[[Generator], float]:
     return lambda rng: rng.uniform(low, high)
 
 
+def _each_axis(low: float, high: float) -> Callable[[Generator], tuple[float, float, float]]:
+    return lambda rng: tuple(rng.uniform(low, high, 3).tolist())
+
+
 def _around_one(low: float, high: float) -> Callable[[Generator], float]:
     """Below 1 and above 1 with equal probability, uniform on either side (nnU-Net)."""
     return lambda rng: rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
@@ -193,21 +208,21 @@ class Effect:
     Attributes:
         p: probability in a sample.
         channel_p: probability in a channel of such a sample.
-        draw: its strength.
+        draw: its strength; a number, or one for each axis.
         change: applies it to a channel `[D, H, W]` in place; reads where the brain is, and the strength.
         same_for_all: one strength for all channels.
     """
 
     p: float
     channel_p: float
-    draw: Callable[[Generator], float]
-    change: Callable[[Array, Mask, float, Generator], None]
+    draw: Callable[[Generator], Any]
+    change: Callable[[Array, Mask, Any, Generator], None]
     same_for_all: bool = False
 
 
 EFFECTS = (
     Effect(0.1, 1.0, _uniform(0.0, 0.1), _noise, same_for_all=True),
-    Effect(0.2, 0.5, _uniform(0.5, 1.0), _blur),
+    Effect(0.2, 0.5, _each_axis(0.5, 1.0), _blur),
     Effect(0.15, 1.0, _around_one(0.75, 1.25), _brightness),
     Effect(0.15, 1.0, _around_one(0.75, 1.25), _contrast),
     Effect(0.25, 0.5, _uniform(0.5, 1.0), _low_resolution),

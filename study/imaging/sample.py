@@ -1,8 +1,9 @@
-"""Training patches of a prepared subject; no more of it is read than the patch."""
+"""Where the training patches of a prepared subject lie, and what they show; no more is read than what is cut."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,17 +13,47 @@ from numpy.typing import NDArray
 
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 
-__all__ = ["sample_empty_patch", "sample_patch"]
+__all__ = ["Patch", "sample_empty_patch", "sample_patch"]
 
-Patch = tuple[NDArray[np.float32], NDArray[np.uint8]]
+Size = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A place in a subject; what lies there is read when it is cut.
+
+    Attributes:
+        prepared: the subject, with a target.
+        start: index of the first voxel; a subject that is smaller than the patch is centred in it.
+        size: of the patch, `[D, H, W]`.
+    """
+
+    prepared: Prepared
+    start: Size
+    size: Size
+
+    def cut(self, extra: Sequence[int] = (0, 0, 0)) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Image float32 `[M, *size]` and target uint8 `[*size]`, both writable copies; 0 beyond the subject.
+
+        Args:
+            extra: voxels that are cut on both sides beyond the patch, along each axis.
+        """
+        start = [first - more for first, more in zip(self.start, extra, strict=True)]
+        size = [length + 2 * more for length, more in zip(self.size, extra, strict=True)]
+        whole = _target(self.prepared)
+        target = np.zeros(size, np.uint8)
+        parts = [_overlap(*axis) for axis in zip(start, size, whole.shape, strict=True)]
+        taken, placed = zip(*parts, strict=True)
+        target[placed] = whole[taken]
+        return self.prepared.window(start, size), target
 
 
 def sample_patch(
     prepared: Prepared, patch_size: Sequence[int], force_foreground: bool, rng: Generator
 ) -> Patch:
-    """Image float32 `[M, *patch_size]` and target uint8 `[*patch_size]`, both writable copies.
+    """A patch to learn from.
 
-    The patch lies anywhere inside the volume; a smaller volume is centred and padded with 0. A forced patch is
+    It lies anywhere inside the volume; a smaller volume is centred and padded with 0. A forced patch is
     centred on a random foreground voxel and then moved inside the volume; without foreground it lies anywhere.
     This is nnU-Net's rule, except that its forced patches may extend beyond the far sides.
 
@@ -37,11 +68,11 @@ def sample_patch(
         start = np.clip(voxel - size // 2, 0, room)
     else:
         start = rng.integers(0, room + 1)
-    return _cut(prepared, target, start, size)
+    return _placed(prepared, start, size)
 
 
 def sample_empty_patch(prepared: Prepared, patch_size: Sequence[int], rng: Generator) -> Patch:
-    """A patch as from `sample_patch` with as few voxels of the target as possible, usually none.
+    """A patch to learn from with as few voxels of the target as possible, usually none.
 
     All positions with that number of voxels are equally likely.
 
@@ -56,7 +87,7 @@ def sample_empty_patch(prepared: Prepared, patch_size: Sequence[int], rng: Gener
     shown = _shown(voxels.astype(int), room, size)
     best = np.flatnonzero(shown == shown.min())
     start = np.array(np.unravel_index(best[rng.integers(len(best))], shown.shape))
-    return _cut(prepared, target, start, size)
+    return _placed(prepared, start, size)
 
 
 def _target(prepared: Prepared) -> NDArray[np.uint8]:
@@ -76,11 +107,19 @@ def _shown(voxels: NDArray[Any], room: NDArray[Any], size: NDArray[Any]) -> NDAr
     return steps[:-1, :-1, :-1]
 
 
-def _cut(prepared: Prepared, whole: NDArray[np.uint8], start: NDArray[Any], size: NDArray[Any]) -> Patch:
-    """Image and target of a patch; a volume that is shorter along an axis is centred in it."""
-    read = np.minimum(whole.shape, size)
-    pad = (size - read) // 2
-    target = np.zeros(tuple(size), np.uint8)
-    place = tuple(slice(a, a + n) for a, n in zip(pad, read, strict=True))
-    target[place] = whole[tuple(slice(a, a + n) for a, n in zip(start, read, strict=True))]
-    return prepared.window((start - pad).tolist(), size.tolist()), target
+def _placed(prepared: Prepared, start: NDArray[Any], size: NDArray[Any]) -> Patch:
+    """A patch that begins at an index; a subject that is shorter along an axis is centred in it."""
+    before = (size - np.minimum(_target(prepared).shape, size)) // 2
+    first, length = start - before, size
+    return Patch(
+        prepared,
+        (int(first[0]), int(first[1]), int(first[2])),
+        (int(length[0]), int(length[1]), int(length[2])),
+    )
+
+
+def _overlap(start: int, length: int, edge: int) -> tuple[slice, slice]:
+    """Along one axis, the part of the subject that is cut, and its place in what is cut."""
+    begin, end = max(start, 0), min(start + length, edge)
+    end = max(begin, end)
+    return slice(begin, end), slice(begin - start, end - start)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from study.config.parts import find_part
 from study.errors import LoaderError
 from study.imaging.prepared import Prepared
-from study.imaging.sample import sample_empty_patch, sample_patch
+from study.imaging.sample import Patch, sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
 from study.training.course import Course
 from study.training.dropout import sample_dropout
@@ -28,7 +28,7 @@ PATIENCE_S = 300.0  # how long to wait for a batch
 SILENCE = "DataLoader timed out"  # this and the following: torch.utils.data.dataloader's words
 LOADER_FAILURES = (SILENCE, "DataLoader worker (pid", "Pin memory thread exited")
 OF_A_PAIR = 1  # distinguishes the generator of a pair from that of the sample with the same number
-Augmentation = Callable[[np.ndarray, np.ndarray, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
+Augmentation = Callable[[Patch, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -113,27 +113,27 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng((self.course.seed, number))
-        prepared, image, target = self._draw(number, rng)
-        present = np.asarray(prepared.present, bool)
+        patch = self._draw(number, rng)
+        present = np.asarray(patch.prepared.present, bool)
         augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
-        image, target = augment(image, target, present, rng)
+        image, target = augment(patch, present, rng)
         g = self.fade_at(number // self.per_epoch)
         draw = sample_dropout(present, self.course.droppable, self.course.dropout, g, rng)
         code = np.where(draw.dropped, self._fading(g), present)
         rest = (present, draw.factors, code, draw.dropped)
         return image, target, *(flags.astype(np.float32) for flags in rest)
 
-    def _draw(self, number: int, rng: Generator) -> tuple[Prepared, np.ndarray, np.ndarray]:
-        """A subject, and a patch of it: image and target."""
+    def _draw(self, number: int, rng: Generator) -> Patch:
+        """A patch of a subject."""
         if self.course.trainer.sampling == "patches":
             prepared = self._draw_subject(rng)
             forced = number % self.per_iteration >= self.forced_from
-            return prepared, *sample_patch(prepared, self.patch_size, forced, rng)
+            return sample_patch(prepared, self.patch_size, forced, rng)
         shared = np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
         prepared = self._draw_subject(shared)
         if number % 2:
-            return prepared, *sample_empty_patch(prepared, self.patch_size, rng)
-        return prepared, *sample_patch(prepared, self.patch_size, True, rng)
+            return sample_empty_patch(prepared, self.patch_size, rng)
+        return sample_patch(prepared, self.patch_size, True, rng)
 
     def _draw_subject(self, rng: Generator) -> Prepared:
         """Any subject; with `trainer.balance_centers`, one from a center that is drawn first (Xu et al. 2024).

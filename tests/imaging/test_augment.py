@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from study.errors import MissingDependencyError
 from study.imaging import augment as module
 from study.imaging.augment import augment
+from study.testing.parts import patch_of
 
 Array = NDArray[np.float32]
 EFFECT = {effect.change.__name__: effect for effect in module.EFFECTS}
@@ -49,7 +50,7 @@ def test_absent_modalities_stay_exactly_zero_and_all_else_finite() -> None:
     image, target = patch()
     image[1] = 0
     for seed in range(60):
-        result, mask = augment(image, target, (True, False, True), np.random.default_rng(seed))
+        result, mask = augment(patch_of(image, target), (True, False, True), np.random.default_rng(seed))
         assert not result[1].any()
         assert result[0].any()
         assert result[2].any()
@@ -62,7 +63,7 @@ def test_the_result_has_the_types_and_shapes_of_the_input_which_is_left_alone() 
     image.setflags(write=False)
     target.setflags(write=False)
     for seed in range(20):
-        result, mask = augment(image, target, np.array([True] * 3), np.random.default_rng(seed))
+        result, mask = augment(patch_of(image, target), np.array([True] * 3), np.random.default_rng(seed))
         assert (result.shape, result.dtype) == (image.shape, np.float32)
         assert (mask.shape, mask.dtype) == (target.shape, np.uint8)
         assert result.flags.writeable
@@ -73,7 +74,7 @@ def test_the_result_has_the_types_and_shapes_of_the_input_which_is_left_alone() 
 def test_voxels_outside_the_brain_stay_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, EFFECTS=tuple(replace(effect, p=1, channel_p=1) for effect in module.EFFECTS))
     image, target = patch()
-    result, _ = augment(image, target, (True,) * 3, np.random.default_rng(0))
+    result, _ = augment(patch_of(image, target), (True,) * 3, np.random.default_rng(0))
     np.testing.assert_array_equal(result == 0, image == 0)
 
 
@@ -82,12 +83,12 @@ def test_the_generator_decides_everything_and_global_ones_are_not_touched() -> N
     torch.manual_seed(1)
     np.random.seed(1)  # noqa: NPY002
     state, legacy = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
-    first = [augment(image, target, (True,) * 3, np.random.default_rng(seed)) for seed in range(30)]
+    first = [augment(patch_of(image, target), (True,) * 3, np.random.default_rng(seed)) for seed in range(30)]
     assert torch.equal(torch.get_rng_state(), state)
     assert np.random.get_state()[1].tolist() == legacy  # noqa: NPY002
     torch.manual_seed(2)
     for seed, (result, mask) in enumerate(first):
-        again, same = augment(image, target, (True,) * 3, np.random.default_rng(seed))
+        again, same = augment(patch_of(image, target), (True,) * 3, np.random.default_rng(seed))
         np.testing.assert_array_equal(result, again)
         np.testing.assert_array_equal(mask, same)
     assert len({result.tobytes() for result, _ in first}) > 20
@@ -98,7 +99,7 @@ def test_image_and_target_move_together(monkeypatch: pytest.MonkeyPatch) -> None
     target = np.zeros((20, 24, 22), np.uint8)
     target[4:12, 5:14, 6:18] = 1
     for seed in range(20):
-        result, mask = augment(target[None].astype(np.float32), target, (True,), np.random.default_rng(seed))
+        result, mask = augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))
         predicted = result[0] > 0.5
         overlap = 2 * np.count_nonzero(predicted & (mask > 0)) / (predicted.sum() + mask.sum())
         assert overlap > 0.9
@@ -108,7 +109,7 @@ def test_scaling_shrinks_and_enlarges_within_nnunets_range(monkeypatch: pytest.M
     only(monkeypatch, SCALING_P=1)
     target = ball((30, 30, 30), 9)
     sizes = [
-        augment(target[None].astype(np.float32), target, (True,), np.random.default_rng(seed))[1].sum()
+        augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))[1].sum()
         for seed in range(40)
     ]
     lengths = (np.array(sizes) / target.sum()) ** (1 / 3)
@@ -124,7 +125,7 @@ def test_a_thin_patch_is_turned_and_scaled_within_its_slices(
     target = np.zeros(shape, np.uint8)
     target[2, 3:13, 6:9] = 1
     masks = [
-        augment(target[None].astype(np.float32), target, (True,), np.random.default_rng(seed))[1]
+        augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))[1]
         for seed in range(20)
     ]
     assert any((mask != target).any() for mask in masks)
@@ -138,7 +139,7 @@ def test_every_axis_is_mirrored_half_of_the_time(monkeypatch: pytest.MonkeyPatch
     rng = np.random.default_rng(0)
     corners: Counter[int] = Counter()
     for _ in range(800):
-        result, mask = augment(image, target, (True,), rng)
+        result, mask = augment(patch_of(image, target), (True,), rng)
         assert result[0][mask == 1] == 1
         corners[int(result[0, 0, 0, 0])] += 1
     assert sum((corners[corner] - 100) ** 2 / 100 for corner in range(1, 9)) < 24.32  # 7 degrees, 0.001
@@ -163,7 +164,7 @@ def test_effects_come_as_often_as_in_nnunet(monkeypatch: pytest.MonkeyPatch) -> 
     only(monkeypatch, EFFECTS=tuple(watched(effect) for effect in module.EFFECTS))
     image, target = np.ones((channels, 2, 2, 2), np.float32), np.zeros((2, 2, 2), np.uint8)
     for seed in range(samples):
-        augment(image, target, (True, True), np.random.default_rng(seed))
+        augment(patch_of(image, target), (True, True), np.random.default_rng(seed))
     published = {  # per sample and channel, and the range of strengths
         "_noise": (0.1, 0.0, 0.1),
         "_blur": (0.2 * 0.5, 0.5, 1.0),
@@ -186,7 +187,7 @@ def test_effects_come_as_often_as_in_nnunet(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_noise_is_as_strong_in_all_channels_but_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, EFFECTS=(replace(EFFECT["_noise"], p=1),))
     image = np.full((2, 20, 20, 20), 5, np.float32)
-    result, _ = augment(image, np.zeros((20, 20, 20), np.uint8), (True, True), np.random.default_rng(0))
+    result, _ = augment(patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0))
     noise = result - image
     assert noise[0].std() == pytest.approx(noise[1].std(), rel=0.05)
     assert abs(np.corrcoef(noise.reshape(2, -1))[0, 1]) < 0.05
@@ -239,7 +240,7 @@ def test_a_constant_channel_stays_constant(name: str) -> None:
 def test_blur_spreads_a_point_as_a_gaussian() -> None:
     channel = np.zeros((15, 15, 15), np.float32)
     channel[7, 7, 7] = 1
-    blurred = changed("_blur", channel, 1.0)
+    blurred = changed("_blur", channel, (1.0, 1.0, 1.0))
     assert blurred.sum() == pytest.approx(1, rel=1e-4)
     assert blurred[7, 7, 8] / blurred[7, 7, 7] == pytest.approx(np.exp(-0.5), rel=1e-3)
     assert blurred[7, 9, 7] / blurred[7, 7, 7] == pytest.approx(np.exp(-2), rel=1e-3)
@@ -264,12 +265,12 @@ def test_without_torchio_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
         MissingDependencyError,
         match=r"pip install torchio.*trainer\.augmentation=none, rotate90 or flip_noise",
     ):
-        augment(image, target, (True,) * 3, np.random.default_rng(0))
+        augment(patch_of(image, target), (True,) * 3, np.random.default_rng(0))
 
 
 def test_a_patch_of_one_slice_becomes_a_tensor() -> None:
     image = np.random.default_rng(0).normal(size=(2, 1, 12, 10)).astype(np.float32)
     target = (image[0] > 1).astype(np.uint8)
     for seed in range(20):  # mirrored along each axis and not
-        for array in augment(image, target, [True, True], np.random.default_rng(seed)):
+        for array in augment(patch_of(image, target), [True, True], np.random.default_rng(seed)):
             assert torch.from_numpy(array).isfinite().all()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study.imaging import light_augment as module
 from study.imaging.light_augment import flip_noise, rotate90
+from study.testing.parts import patch_of
 
 Array = NDArray[np.float32]
 Target = NDArray[np.uint8]
@@ -92,7 +93,7 @@ def test_a_square_slice_is_turned_by_each_angle_in_a_tenth_of_the_cases_together
     rng, draws = np.random.default_rng(0), 6000
     counts: Counter[int] = Counter()
     for _ in range(draws):
-        result, _ = rotate90(image, target, (True, True), rng)
+        result, _ = rotate90(patch_of(image, target), (True, True), rng)
         counts[turned[tuple(int(value) for value in result[0].flat)]] += 1
     assert counts[0] / draws == pytest.approx(0.9, abs=4 * binomial_error(0.1, draws))
     for angle in (90, 180, 270):
@@ -104,7 +105,7 @@ def test_a_slice_that_is_not_square_is_turned_by_180_degrees_only() -> None:
     rng, draws = np.random.default_rng(0), 3000
     counts: Counter[tuple[int, ...]] = Counter()
     for _ in range(draws):
-        result, _ = rotate90(image, target, (True, True), rng)
+        result, _ = rotate90(patch_of(image, target), (True, True), rng)
         counts[tuple(int(value) for value in result[0].flat)] += 1
     assert set(counts) == {(1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1)}
     assert counts[6, 5, 4, 3, 2, 1] / draws == pytest.approx(0.1, abs=4 * binomial_error(0.1, draws))
@@ -114,7 +115,7 @@ def test_slices_keep_their_order_when_they_are_turned(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "ROTATION_P", 1.0)
     image, target = numbered(3, 3, slices=3)
     for seed in range(10):
-        result, _ = rotate90(image, target, (True, True), np.random.default_rng(seed))
+        result, _ = rotate90(patch_of(image, target), (True, True), np.random.default_rng(seed))
         for before, after in zip(image[0], result[0], strict=True):
             assert sorted(before.flat) == sorted(after.flat)
 
@@ -126,7 +127,7 @@ def test_each_axis_is_flipped_by_itself_in_four_of_ten_cases(monkeypatch: pytest
     rng, draws = np.random.default_rng(0), 3000
     corners: Counter[tuple[int, ...]] = Counter()
     for _ in range(draws):
-        result, mask = flip_noise(image, target, (True,), rng)
+        result, mask = flip_noise(patch_of(image, target), (True,), rng)
         assert result[0][mask == 1] == 1
         corners[tuple(int(at) for at in np.argwhere(mask)[0])] += 1
     for corner in np.ndindex(2, 2, 2):
@@ -137,7 +138,7 @@ def test_each_axis_is_flipped_by_itself_in_four_of_ten_cases(monkeypatch: pytest
 def test_noise_comes_in_four_of_ten_cases() -> None:
     image, target = np.ones((1, 2, 2, 2), np.float32), np.zeros((2, 2, 2), np.uint8)
     rng, draws = np.random.default_rng(0), 3000
-    noisy = sum(bool((flip_noise(image, target, (True,), rng)[0] != 1).any()) for _ in range(draws))
+    noisy = sum(bool((flip_noise(patch_of(image, target), (True,), rng)[0] != 1).any()) for _ in range(draws))
     assert noisy / draws == pytest.approx(0.4, abs=4 * binomial_error(0.4, draws))
 
 
@@ -146,7 +147,7 @@ def test_noise_has_its_deviation_no_offset_and_is_drawn_for_each_modality(
 ) -> None:
     monkeypatch.setattr(module, "NOISE_P", 1.0)
     image = np.full((2, 20, 20, 20), 5, np.float32)
-    result, _ = flip_noise(image, np.zeros((20, 20, 20), np.uint8), (True, True), np.random.default_rng(0))
+    result, _ = flip_noise(patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0))
     noise = (result - image).reshape(2, -1)
     assert noise.std(1) == pytest.approx([0.1, 0.1], rel=0.03)
     assert noise.mean(1) == pytest.approx([0, 0], abs=0.004)

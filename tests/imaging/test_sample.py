@@ -49,7 +49,7 @@ class Watched:
 
 def test_a_patch_is_a_contiguous_box_of_image_and_target_alike() -> None:
     subject = numbered((6, 7, 8), [(3, 3, 3)])
-    image, target = sample_patch(subject, (2, 3, 4), False, np.random.default_rng(0))
+    image, target = sample_patch(subject, (2, 3, 4), False, np.random.default_rng(0)).cut()
     assert image.dtype == np.float32
     assert target.dtype == np.uint8
     d, h, w = np.unravel_index(int(image[0, 0, 0, 0]) - 1, (6, 7, 8))
@@ -70,14 +70,14 @@ def test_unforced_patches_lie_everywhere_equally_often() -> None:
 
 def test_a_forced_patch_is_centred_on_its_voxel_where_there_is_room() -> None:
     subject = numbered((9, 9, 9), [(4, 5, 3)])
-    image, target = sample_patch(subject, (3, 5, 4), True, np.random.default_rng(0))
+    image, target = sample_patch(subject, (3, 5, 4), True, np.random.default_rng(0)).cut()
     assert target[1, 2, 2] == 1
     assert image[0, 1, 2, 2] == 1 + 4 * 81 + 5 * 9 + 3
 
 
 def test_a_forced_patch_at_the_border_stays_inside_the_volume() -> None:
     for corner in ((0, 0, 0), (5, 5, 5)):
-        image, target = sample_patch(numbered((6, 6, 6), [corner]), (4, 4, 4), True, np.random.default_rng(0))
+        image, target = sample_patch(numbered((6, 6, 6), [corner]), (4, 4, 4), True, np.random.default_rng(0)).cut()
         assert target.sum() == 1
         assert (image[0] > 0).all()
 
@@ -99,7 +99,7 @@ def test_without_foreground_a_forced_patch_lies_anywhere() -> None:
 @pytest.mark.parametrize("forced", [False, True])
 def test_a_volume_smaller_than_the_patch_is_centred_in_zeros(forced: bool) -> None:
     subject = numbered((2, 3, 8), [(0, 0, 0)])
-    image, target = sample_patch(subject, (4, 6, 8), forced, np.random.default_rng(0))
+    image, target = sample_patch(subject, (4, 6, 8), forced, np.random.default_rng(0)).cut()
     np.testing.assert_array_equal(image[:, 1:3, 1:4], subject.image)
     assert target[1, 1, 0] == 1
     assert np.count_nonzero(image) == subject.image.size
@@ -117,7 +117,7 @@ def test_a_forced_patch_always_holds_foreground_and_as_much_volume_as_fits(
 ) -> None:
     rng = np.random.default_rng(seed)
     subject = numbered(shape, [tuple(rng.integers(0, shape))])
-    image, target = sample_patch(subject, size, True, rng)
+    image, target = sample_patch(subject, size, True, rng).cut()
     assert image.shape == (2, *size)
     assert target.shape == size
     assert target.sum() == 1
@@ -138,7 +138,7 @@ def test_patches_of_memory_mapped_arrays_are_writable_copies(tmp_path: Any) -> N
     np.save(tmp_path / "image.npy", np.ones((1, 4, 4, 4), np.float32))
     np.save(tmp_path / "target.npy", np.ones((4, 4, 4), np.uint8))
     image, target = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("image", "target"))
-    patch, mask = sample_patch(prepared(image, target), (4, 4, 4), False, np.random.default_rng(0))
+    patch, mask = sample_patch(prepared(image, target), (4, 4, 4), False, np.random.default_rng(0)).cut()
     patch[:] = 0
     mask[:] = 0
     assert image.all()
@@ -174,7 +174,7 @@ def places(
     shape = subject.image.shape[1:]
     starts, shown = set(), set()
     for seed in range(draws):
-        image, target = sample_empty_patch(subject, size, np.random.default_rng(seed))
+        image, target = sample_empty_patch(subject, size, np.random.default_rng(seed)).cut()
         first = int(image[0][image[0] > 0].min()) - 1
         starts.add(tuple(int(index) for index in np.unravel_index(first, shape)))
         shown.add(int(target.sum()))
@@ -240,6 +240,6 @@ def test_own_slices_are_sampled_around_the_patch() -> None:
         grid, grid,
         None, own=OwnSlices(thick, (0,), own),
     )  # fmt: skip
-    patch, shown = sample_patch(subject, (3, 2, 2), True, np.random.default_rng(0))
+    patch, shown = sample_patch(subject, (3, 2, 2), True, np.random.default_rng(0)).cut()
     assert patch[:, :, 0, 0].tolist() == [[10, 13, 16], [3, 4, 5]]
     assert shown[:, 0, 0].tolist() == [0, 1, 0]
