@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from study.commandline import WHOLE, Command, OwnKeys, run_command, run_configured, shown
 from study.config import Config
 from study.machine.progress import Progress
 
+LARGEST_SHARE = 0.05  # of the training subjects' voxels that a batch may show (nnU-Net's planner)
+ROUNDING = 1e-9
 COMMAND = Command(
     "study.plan",
     OwnKeys,
@@ -55,7 +58,25 @@ def describe_plan(config: Config, progress: Progress) -> str:
     if (memory_gb := plan.memory_gb(config.trainer.batch_size)) is not None:
         budget = f"of {config.model.memory_gb:g} GB"
         lines.append(f"  memory        {memory_gb:.2g} GB estimated for mixed precision, {budget}")
+        patches = found.subjects * math.prod(found.median_shape) / math.prod(plan.patch_size)
+        fitting = fitting_batches(memory_gb / config.trainer.batch_size, config.model.memory_gb, patches)
+        lines.append(f"                {fitting}")
     return "\n".join(lines + [f"  {line}" for line in plan.describe()])
+
+
+def fitting_batches(one_gb: float, memory_gb: float, patches: float) -> str:
+    """Which batches of the planned patch fit the memory, and which one nnU-Net would take (Isensee et al. 2021).
+
+    Args:
+        one_gb: estimated memory of a training with a batch of one.
+        memory_gb: the budget.
+        patches: voxels of the training subjects over those of a patch.
+    """
+    most = math.floor(memory_gb / one_gb * (1 + ROUNDING))
+    if not most:
+        return "not even a batch of 1 fits; raise model.memory_gb, or lower model.patch_size"
+    nnunet = min(most, max(2, round(LARGEST_SHARE * patches)))
+    return f"batches of up to {most} fit; nnU-Net's rules would take {nnunet} (trainer.batch_size)"
 
 
 def _text(size: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from study.config import Blending
 from study.imaging.windows import Windows
 from study.machine.runtime import Runtime
 
+ROUNDING = 1e-9  # steps; 10 * (1 - 0.8) is a little less than 2
 SIGMA_SCALE = 0.125  # standard deviation over window size (nnU-Net, Isensee 2021)
 
 
@@ -189,7 +190,7 @@ def _blend(
 def _starts(length: int, patch: int, overlap: float) -> list[int]:
     """Where windows begin along one axis: evenly spaced from flush with one end to flush with the other."""
     last = length - patch
-    steps = math.ceil(last / max(patch * (1 - overlap), 1))
+    steps = math.ceil(last / max(patch * (1 - overlap), 1) - ROUNDING)
     return [round(last * step / max(steps, 1)) for step in range(steps + 1)]
 
 

@@ -18,14 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from study.cohort.records import Entry, Listing, SubjectFacts
+from study.cohort.records import Entry, Listing
 from study.config import CohortConfig, ModalityDropout, Schedule, Trainer, Tuning
 from study.config.parts import find_part
-from study.imaging.prepared import Prepared
-from study.imaging.sample import Patch
-from study.imaging.volume import Grid
+from study.testing.patches import patch_of
 from study.training.dropout import sample_dropout
 from study.training.fading import fade
 
@@ -37,7 +34,6 @@ __all__ = [
     "check_sampler",
     "check_schedule",
     "check_scheduler",
-    "patch_of",
 ]
 
 Settings = Mapping[str, Any]
@@ -156,21 +152,6 @@ def check_augmentation(name: str) -> None:
         assert not changed[~present].any(), f"{name}: must leave absent modalities 0"
         again, _ = augment(patch, present, np.random.default_rng(seed))
         assert np.array_equal(changed, again), f"{name}: must draw from the generator alone"
-
-
-def patch_of(image: NDArray[np.float32], target: NDArray[np.uint8]) -> Patch:
-    """A patch that is a whole subject, with voxels of 1 mm, so that there is nothing beyond it.
-
-    Args:
-        image: `[M, D, H, W]`.
-        target: `[D, H, W]`.
-    """
-    depth, height, width = target.shape
-    grid = Grid((depth, height, width), np.eye(4))
-    foreground = np.argwhere(target).astype(np.int16)
-    facts = SubjectFacts("subject")
-    prepared = Prepared(facts, image, (True,) * len(image), target, foreground, grid, grid, None)
-    return Patch(prepared, (0, 0, 0), grid.shape)
 
 
 def check_reader(name: str, settings: Settings | None = None) -> None:

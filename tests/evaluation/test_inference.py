@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
+from scipy.stats import norm
 from torch import nn
+from torch.nn import functional
 
 from models import Scans, plan_model
 from study.config import Model
@@ -35,6 +39,32 @@ class Network(nn.Module):
         return [logits, logits] if self.training else logits
 
 
+def plain_blend(network: Any, image: torch.Tensor, patch: Any, overlap: float, weighted: bool = True) -> Any:
+    """A plain reading of nnU-Net's sliding window, with weights about the middle of a window; [C, D, H, W]."""
+    short = [max(length - size, 0) for length, size in zip(patch, image.shape[1:], strict=True)]
+    pads = [(one // 2, one - one // 2) for one in short]
+    padded = functional.pad(image, [side for pad in reversed(pads) for side in pad])
+    corners, weight = [], np.ones(())
+    for size, length in zip(padded.shape[1:], patch, strict=True):
+        count = int(np.ceil((size - length) / max(length * (1 - overlap), 1))) + 1
+        corners.append(np.linspace(0, size - length, count).round().astype(int))
+        profile = norm(loc=(length - 1) / 2, scale=length / 8).pdf(np.arange(length))
+        weight = np.multiply.outer(weight, profile if weighted else np.ones(length))
+    total, weights = 0.0, np.zeros(padded.shape[1:])
+    for corner in product(*corners):
+        window = tuple(slice(first, first + length) for first, length in zip(corner, patch, strict=True))
+        with torch.inference_mode():
+            output = network(padded[(None, slice(None), *window)])[0].numpy()
+        placed = np.zeros((len(output), *padded.shape[1:]))
+        placed[(slice(None), *window)] = output * weight
+        total = total + placed
+        weights[window] += weight
+    inner = tuple(
+        slice(before, before + size) for (before, _), size in zip(pads, image.shape[1:], strict=True)
+    )
+    return (total / weights)[(slice(None), *inner)]
+
+
 @pytest.mark.parametrize(
     ("size", "patch", "overlap"),
     [
@@ -46,33 +76,46 @@ class Network(nn.Module):
         ((12, 9, 9), (5, 5, 5), 0.9),  # steps of one voxel
     ],
 )
-def test_equals_monai(size, patch, overlap):
-    from monai.inferers import sliding_window_inference
-
+def test_windows_are_blended_as_in_nnunet(size: Any, patch: Any, overlap: float) -> None:
     torch.manual_seed(1)
     network = nn.Conv3d(2, 3, 3, padding=1)
     image = torch.randn(2, *size)
     with torch.inference_mode():
         ours = sliding_window(network, Windows(image), patch, overlap, windows_per_batch=3)
-        theirs = sliding_window_inference(
-            image[None], patch, 3, network, overlap=overlap, mode="gaussian", sigma_scale=0.125
-        )[0]
     assert ours.shape == (3, *size)
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours.numpy(), plain_blend(network, image, patch, overlap), rtol=0, atol=1e-5)
 
 
-def test_probability_is_the_softmax_of_monais_blended_logits():
-    from monai.inferers import sliding_window_inference
+@pytest.mark.parametrize(
+    ("length", "patch", "overlap", "starts"),
+    [
+        (110, 64, 0.5, [0, 23, 46]),
+        (64, 64, 0.5, [0]),
+        (65, 64, 0.5, [0, 1]),
+        (30, 10, 0.8, list(range(0, 21, 2))),
+        (7, 5, 0.99, [0, 1, 2]),
+        (128, 64, 0.0, [0, 64]),
+    ],
+)
+def test_windows_are_evenly_spaced(length: int, patch: int, overlap: float, starts: list[int]) -> None:
+    found: list[int] = []
 
+    def network(windows: torch.Tensor) -> torch.Tensor:
+        found.extend(windows[:, 0, 0, 0, 0].int().tolist())
+        return windows
+
+    numbers = torch.arange(length, dtype=torch.float32)[None, :, None, None]
+    sliding_window(network, Windows(numbers), (patch, 1, 1), overlap, windows_per_batch=4)
+    assert found == starts
+
+
+def test_probability_is_the_softmax_of_blended_logits() -> None:
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, 11, 20, 20)).astype(np.float32)
     ours = predict_probability(network, Windows(image), (True, True), (8, 8, 8), 0.5, 4, CPU)
-    with torch.inference_mode():
-        logits = sliding_window_inference(
-            torch.from_numpy(image)[None], (8, 8, 8), 4, network.layers, overlap=0.5, mode="gaussian"
-        )
+    logits = plain_blend(network.layers, torch.from_numpy(image), (8, 8, 8), 0.5)
     assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, logits.softmax(1)[0, 1].numpy(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours, softmax(logits, 0)[1], rtol=0, atol=1e-5)
 
 
 def test_absent_modalities_cannot_change_the_output_and_are_told_to_the_network():
@@ -162,20 +205,16 @@ def test_reduced_precision_stays_close(device):
 @pytest.mark.parametrize(
     ("size", "patch", "overlap"), [((13, 21, 18), (8, 8, 8), 0.5), ((5, 30, 6), (8, 16, 8), 0.5)]
 )
-def test_mean_probability_is_monais_constant_blend_of_probabilities(size: Any, patch: Any, overlap: float):
-    from monai.inferers import sliding_window_inference
-
+def test_mean_probability_is_the_plain_mean_over_windows(size: Any, patch: Any, overlap: float) -> None:
     network = Network(2).eval()
     image = np.random.default_rng(0).normal(size=(2, *size)).astype(np.float32)
     ours = predict_probability(
         network, Windows(image), (True, True), patch, overlap, 3, CPU, blending="mean_probability"
     )
-    with torch.inference_mode():
-        theirs = sliding_window_inference(
-            torch.from_numpy(image)[None], patch, 3, lambda x: network.layers(x).softmax(1), overlap=overlap,
-            mode="constant",
-        )  # fmt: skip
-    np.testing.assert_allclose(ours, theirs[0, 1].numpy(), rtol=0, atol=1e-5)
+    theirs = plain_blend(
+        lambda x: network.layers(x).softmax(1), torch.from_numpy(image), patch, overlap, weighted=False
+    )
+    np.testing.assert_allclose(ours, theirs[1], rtol=0, atol=1e-5)
 
 
 class Reading(nn.Module):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from study.errors import MissingDependencyError
 from study.imaging import augment as module
 from study.imaging.augment import augment
-from study.testing.parts import patch_of
+from study.imaging.sample import Patch
+from study.testing.patches import patch_of
 
 Array = NDArray[np.float32]
 EFFECT = {effect.change.__name__: effect for effect in module.EFFECTS}
@@ -99,17 +100,52 @@ def test_image_and_target_move_together(monkeypatch: pytest.MonkeyPatch) -> None
     target = np.zeros((20, 24, 22), np.uint8)
     target[4:12, 5:14, 6:18] = 1
     for seed in range(20):
-        result, mask = augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))
+        result, mask = augment(
+            patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed)
+        )
         predicted = result[0] > 0.5
         overlap = 2 * np.count_nonzero(predicted & (mask > 0)) / (predicted.sum() + mask.sum())
         assert overlap > 0.9
+
+
+def test_a_patch_that_is_turned_or_shrunk_shows_what_lies_beyond_its_edges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only(monkeypatch, ROTATION_P=1, SCALING_P=1)
+    shape = (60, 60, 60)
+    coordinates = np.indices(shape).astype(np.float32) + 1
+    whole = patch_of(coordinates, ball(shape, 20)).prepared
+    inner = Patch(whole, (22, 20, 21), (16, 18, 20))
+    for seed in range(30):
+        shown, _ = augment(inner, (True,) * 3, np.random.default_rng(seed))
+        assert (shown != 0).all()
+        # Each coordinate is a linear function of the place, about the same centre.
+        middle = np.array([22 + 7.5, 20 + 8.5, 21 + 9.5]) + 1
+        np.testing.assert_allclose(shown.mean((1, 2, 3)), middle, atol=1e-3)
+        steps = np.stack([np.diff(shown, axis=axis)[:, 0, 0, 0] for axis in (1, 2, 3)])
+        scales = np.linalg.norm(steps, axis=0)
+        assert scales == pytest.approx(scales[0], rel=1e-3)
+        assert 0.7 - 1e-3 <= scales[0] <= 1.4 + 1e-3
+
+
+def test_what_lies_beyond_a_subject_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, ROTATION_P=1, SCALING_P=1)
+    full = np.ones((1, 20, 20, 20), np.float32)
+    corners = [
+        augment(patch_of(full, np.ones((20, 20, 20), np.uint8)), (True,), np.random.default_rng(seed))
+        for seed in range(20)
+    ]
+    assert any((image == 0).any() for image, _ in corners)
+    assert all(((image[0] >= 0.5) == mask).mean() > 0.99 for image, mask in corners)
 
 
 def test_scaling_shrinks_and_enlarges_within_nnunets_range(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, SCALING_P=1)
     target = ball((30, 30, 30), 9)
     sizes = [
-        augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))[1].sum()
+        augment(patch_of(target[None].astype(np.float32), target), (True,), np.random.default_rng(seed))[
+            1
+        ].sum()
         for seed in range(40)
     ]
     lengths = (np.array(sizes) / target.sum()) ** (1 / 3)
@@ -153,11 +189,9 @@ def test_effects_come_as_often_as_in_nnunet(monkeypatch: pytest.MonkeyPatch) -> 
     def watched(effect: module.Effect) -> module.Effect:
         name = effect.change.__name__
 
-        def change(
-            channel: Array, inside: NDArray[np.bool_], amount: float, rng: np.random.Generator
-        ) -> None:
+        def change(channel: Array, inside: NDArray[np.bool_], amount: Any, rng: np.random.Generator) -> None:
             counts[name] += 1
-            amounts[name].append(amount)
+            amounts[name] += np.atleast_1d(amount).tolist()
 
         return replace(effect, change=change)
 
@@ -187,7 +221,9 @@ def test_effects_come_as_often_as_in_nnunet(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_noise_is_as_strong_in_all_channels_but_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, EFFECTS=(replace(EFFECT["_noise"], p=1),))
     image = np.full((2, 20, 20, 20), 5, np.float32)
-    result, _ = augment(patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0))
+    result, _ = augment(
+        patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0)
+    )
     noise = result - image
     assert noise[0].std() == pytest.approx(noise[1].std(), rel=0.05)
     assert abs(np.corrcoef(noise.reshape(2, -1))[0, 1]) < 0.05

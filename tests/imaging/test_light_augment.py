@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from study.imaging import light_augment as module
 from study.imaging.light_augment import flip_noise, rotate90
-from study.testing.parts import patch_of
+from study.testing.patches import patch_of
 
 Array = NDArray[np.float32]
 Target = NDArray[np.uint8]
@@ -35,7 +35,7 @@ def test_types_and_shapes_stay_and_the_input_is_left_alone(augment: Augmentation
     image.setflags(write=False)
     target.setflags(write=False)
     for seed in range(40):
-        result, mask = augment(image, target, (True, True), np.random.default_rng(seed))
+        result, mask = augment(patch_of(image, target), (True, True), np.random.default_rng(seed))
         assert (result.shape, result.dtype) == (image.shape, np.float32)
         assert (mask.shape, mask.dtype) == (target.shape, np.uint8)
         for array in (result, mask):
@@ -52,7 +52,7 @@ def test_absent_modalities_and_voxels_outside_the_brain_stay_exactly_zero(augmen
     image[:, :, :, 4:] = 0
     target = np.zeros((2, 6, 6), np.uint8)
     for seed in range(60):
-        result, _ = augment(image, target, (True, False, True), np.random.default_rng(seed))
+        result, _ = augment(patch_of(image, target), (True, False, True), np.random.default_rng(seed))
         assert not result[1].any()
         assert np.count_nonzero(result[0]) == np.count_nonzero(result[2]) == 2 * 6 * 4
 
@@ -62,10 +62,12 @@ def test_the_generator_decides_everything_and_the_global_one_is_not_touched(augm
     image, target = numbered(4, 4)
     np.random.seed(1)  # noqa: NPY002
     state = np.random.get_state()[1].tolist()  # noqa: NPY002
-    first = [augment(image, target, (True, True), np.random.default_rng(seed)) for seed in range(60)]
+    first = [
+        augment(patch_of(image, target), (True, True), np.random.default_rng(seed)) for seed in range(60)
+    ]
     assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
     for seed, (result, mask) in enumerate(first):
-        again, same = augment(image, target, (True, True), np.random.default_rng(seed))
+        again, same = augment(patch_of(image, target), (True, True), np.random.default_rng(seed))
         np.testing.assert_array_equal(result, again)
         np.testing.assert_array_equal(mask, same)
     assert len({result.tobytes() for result, _ in first}) > 1
@@ -77,7 +79,7 @@ def test_the_target_follows_the_image(augment: Augmentation, monkeypatch: pytest
     monkeypatch.setattr(module, "NOISE_P", 0.0)
     image, target = numbered(4, 4)
     for seed in range(20):
-        result, mask = augment(image, target, (True, True), np.random.default_rng(seed))
+        result, mask = augment(patch_of(image, target), (True, True), np.random.default_rng(seed))
         np.testing.assert_array_equal(mask, result[0] % 2)
         np.testing.assert_array_equal(result[1], -result[0])
 
@@ -147,7 +149,9 @@ def test_noise_has_its_deviation_no_offset_and_is_drawn_for_each_modality(
 ) -> None:
     monkeypatch.setattr(module, "NOISE_P", 1.0)
     image = np.full((2, 20, 20, 20), 5, np.float32)
-    result, _ = flip_noise(patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0))
+    result, _ = flip_noise(
+        patch_of(image, np.zeros((20, 20, 20), np.uint8)), (True, True), np.random.default_rng(0)
+    )
     noise = (result - image).reshape(2, -1)
     assert noise.std(1) == pytest.approx([0.1, 0.1], rel=0.03)
     assert noise.mean(1) == pytest.approx([0, 0], abs=0.004)
@@ -159,8 +163,9 @@ def test_neither_torchio_nor_torch_is_needed() -> None:
         "import sys; sys.modules['torchio'] = sys.modules['torch'] = None\n"
         "import numpy as np\n"
         "from study.imaging.light_augment import flip_noise, rotate90\n"
+        "from study.testing.patches import patch_of\n"
         "image, target = np.ones((1, 2, 4, 4), np.float32), np.zeros((2, 4, 4), np.uint8)\n"
         "for each in (rotate90, flip_noise):\n"
-        "    each(image, target, (True,), np.random.default_rng(0))\n"
+        "    each(patch_of(image, target), (True,), np.random.default_rng(0))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -62,7 +62,7 @@ def test_a_patch_is_a_contiguous_box_of_image_and_target_alike() -> None:
 def test_unforced_patches_lie_everywhere_equally_often() -> None:
     subject = numbered((1, 1, 6), [])
     rng = np.random.default_rng(1)
-    starts = [sample_patch(subject, (1, 1, 4), False, rng)[0][0, 0, 0, 0] for _ in range(900)]
+    starts = [sample_patch(subject, (1, 1, 4), False, rng).cut()[0][0, 0, 0, 0] for _ in range(900)]
     values, counts = np.unique(starts, return_counts=True)
     assert values.tolist() == [1, 2, 3]
     assert sum((count - 300) ** 2 / 300 for count in counts) < 13.82  # chi-square, 2 degrees, 0.001
@@ -77,7 +77,9 @@ def test_a_forced_patch_is_centred_on_its_voxel_where_there_is_room() -> None:
 
 def test_a_forced_patch_at_the_border_stays_inside_the_volume() -> None:
     for corner in ((0, 0, 0), (5, 5, 5)):
-        image, target = sample_patch(numbered((6, 6, 6), [corner]), (4, 4, 4), True, np.random.default_rng(0)).cut()
+        image, target = sample_patch(
+            numbered((6, 6, 6), [corner]), (4, 4, 4), True, np.random.default_rng(0)
+        ).cut()
         assert target.sum() == 1
         assert (image[0] > 0).all()
 
@@ -85,14 +87,14 @@ def test_a_forced_patch_at_the_border_stays_inside_the_volume() -> None:
 def test_forced_patches_choose_among_all_foreground_voxels() -> None:
     subject = numbered((1, 1, 9), [(0, 0, 1), (0, 0, 4), (0, 0, 7)])
     rng = np.random.default_rng(2)
-    centres = {float(sample_patch(subject, (1, 1, 3), True, rng)[0][0, 0, 0, 1]) for _ in range(100)}
+    centres = {float(sample_patch(subject, (1, 1, 3), True, rng).cut()[0][0, 0, 0, 1]) for _ in range(100)}
     assert centres == {2, 5, 8}
 
 
 def test_without_foreground_a_forced_patch_lies_anywhere() -> None:
     subject = numbered((1, 1, 6), [])
     rng = np.random.default_rng(0)
-    starts = {float(sample_patch(subject, (1, 1, 4), True, rng)[0][0, 0, 0, 0]) for _ in range(60)}
+    starts = {float(sample_patch(subject, (1, 1, 4), True, rng).cut()[0][0, 0, 0, 0]) for _ in range(60)}
     assert starts == {1, 2, 3}
 
 
@@ -129,7 +131,7 @@ def test_only_the_patch_is_read() -> None:
     grid = Grid((20, 20, 20), np.eye(4))
     foreground = np.array([[3, 3, 3]], np.int16)
     subject = Prepared(SubjectFacts("key"), image, (True,) * 3, target, foreground, grid, grid, None)  # type: ignore[arg-type]
-    sample_patch(subject, (4, 5, 6), True, np.random.default_rng(0))
+    sample_patch(subject, (4, 5, 6), True, np.random.default_rng(0)).cut()
     assert image.read == 3 * 120
     assert target.read == 120
 
@@ -147,7 +149,7 @@ def test_patches_of_memory_mapped_arrays_are_writable_copies(tmp_path: Any) -> N
 
 def test_the_same_generator_gives_the_same_patch() -> None:
     subject = numbered((9, 9, 9), [(4, 4, 4), (7, 1, 2)])
-    first, second = (sample_patch(subject, (3, 3, 3), True, np.random.default_rng(5)) for _ in range(2))
+    first, second = (sample_patch(subject, (3, 3, 3), True, np.random.default_rng(5)).cut() for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
 
 
@@ -243,3 +245,18 @@ def test_own_slices_are_sampled_around_the_patch() -> None:
     patch, shown = sample_patch(subject, (3, 2, 2), True, np.random.default_rng(0)).cut()
     assert patch[:, :, 0, 0].tolist() == [[10, 13, 16], [3, 4, 5]]
     assert shown[:, 0, 0].tolist() == [0, 1, 0]
+
+
+def test_what_lies_around_a_patch_can_be_cut_with_it() -> None:
+    subject = numbered((6, 7, 8), [(0, 6, 3)])
+    patch = sample_patch(subject, (2, 3, 4), True, np.random.default_rng(0))
+    image, target = patch.cut()
+    more, shown = patch.cut((1, 2, 3))
+    assert more.shape == (2, 4, 7, 10)
+    np.testing.assert_array_equal(more[:, 1:-1, 2:-2, 3:-3], image)
+    np.testing.assert_array_equal(shown[1:-1, 2:-2, 3:-3], target)
+    assert subject.target is not None
+    whole = np.pad(subject.image[0], 3)
+    start = [3 + first - extra for first, extra in zip(patch.start, (1, 2, 3), strict=True)]
+    box = tuple(slice(first, first + size) for first, size in zip(start, more.shape[1:], strict=True))
+    np.testing.assert_array_equal(more[0], whole[box])

@@ -36,11 +36,15 @@ def numbers(candidates, most, settings, rng): return np.ones(candidates)
 def own_dice(candidates, most, settings, rng): return np.array([random.random() < .5 for _ in range(candidates)], bool)
 def summed(margin, truth, trainer): return (margin - truth).abs().sum()
 def infinite(margin, truth, trainer): return margin.exp().mean()
-def cropped(image, target, present, rng): return image[..., 1:], target
-def revived(image, target, present, rng): return image + np.float32(1), target
-def in_place(image, target, present, rng):
-    image[present] += 1
-    return image, target
+def cropped(patch, present, rng):
+    image, target = patch.cut()
+    return image[..., 1:], target
+def revived(patch, present, rng):
+    image, target = patch.cut()
+    return image + np.float32(1), target
+def in_place(patch, present, rng):
+    patch.prepared.image[present] += 1
+    return patch.cut()
 def nothing(cohort): return Listing(())
 def bare(cohort): return []
 class Flip:
