@@ -117,6 +117,6 @@ def _named(dataset: Path) -> Path:
     for path in sorted((dataset / "imagesTs").glob("*.nii.gz")):
         case, number = path.name[:-7].rsplit("_", 1)
         link = folder / f"{case}_{CHANNELS[int(number)]}.nii.gz"
-        link.unlink(missing_ok=True)
-        link.symlink_to(path.absolute())
+        if not link.is_symlink():
+            link.symlink_to(path.absolute())
     return folder
