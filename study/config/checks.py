@@ -12,7 +12,6 @@ from study.config.model import Model
 from study.config.nearest import did_you_mean
 from study.config.objective import Objective
 from study.config.study import Study
-from study.config.technique import Cotraining
 from study.config.trainer import Trainer
 
 
@@ -68,21 +67,31 @@ def check_pairs(trainer: Trainer) -> None:
         )
 
 
-def check_criterion(trainer: Trainer, model: Model, cotraining: Cotraining) -> None:
-    """A criterion that belongs to a network or to a technique goes with that alone; any other one replaces it."""
+def check_criterion(trainer: Trainer, model: Model, in_pairs: bool) -> None:
+    """A criterion that belongs to a network or to techniques goes with these alone; any other one replaces it."""
     if trainer.criterion is None:
         return
     needed = find_model(model.name).criterion or "supervised"
-    if cotraining.enabled and trainer.criterion != "cotraining":
+    techniques = "cotraining.enabled=true, distillation.enabled=true or ranking.enabled=true"
+    if in_pairs and trainer.criterion != "paired":
         raise ValueError(
-            f"trainer.criterion: must be cotraining with cotraining.enabled=true, got {trainer.criterion}; "
+            f"trainer.criterion: must be paired with {techniques}, got {trainer.criterion}; "
             "leave one of them out"
         )
-    tied = {"supervised", "cotraining", *(spec.criterion for spec in MODELS.values())}
-    if not cotraining.enabled and trainer.criterion != needed and trainer.criterion in tied:
-        hint = "set cotraining.enabled=true" if trainer.criterion == "cotraining" else "leave it out"
+    tied = {"supervised", "paired", *(spec.criterion for spec in MODELS.values())}
+    if not in_pairs and trainer.criterion != needed and trainer.criterion in tied:
+        hint = f"set {techniques}" if trainer.criterion == "paired" else "leave it out"
         raise ValueError(
             f"trainer.criterion: {model.name} is trained with {needed}, got {trainer.criterion}; {hint}"
+        )
+
+
+def check_pairing(in_pairs: bool, model: Model, dropout: ModalityDropout) -> None:
+    """A full and a reduced image differ only where something is dropped."""
+    if in_pairs and model.inputs is None and not dropout.droppable:
+        raise ValueError(
+            "modality_dropout.droppable: cotraining, distillation and ranking compare a subject with what is left of "
+            "it when a modality is dropped, and none may be; name some, or disable them"
         )
 
 

@@ -1,4 +1,4 @@
-"""Sections `head`, `cotraining` and `transfer`: what a technique adds to the network and the training."""
+"""Sections of techniques: what each adds to the network and the training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from study.config.section import LocalPath, NotNegative, Section
+from study.config.section import LocalPath, NotNegative, Positive, Section
 
 
 class Head(Section):
@@ -31,6 +31,32 @@ class Cotraining(Section):
     reduced_weight: NotNegative = Field(1.0, description="β, of the loss of the reduced image")
     similarity_weight: NotNegative = Field(
         0.05, description="γ, of the similarity of both images' features; 0.02 in the published code"
+    )
+
+
+class Distillation(Section):
+    """The full input of a subject teaches the reduced one (after PASSION, arXiv:2407.14796)."""
+
+    enabled: bool = Field(False, description="train the reduced image to be segmented as the full one is")
+    weight: NotNegative = Field(
+        1.0, description="of the Kullback-Leibler divergence from the full image's logits"
+    )
+    temperature: Positive = Field(
+        4.0, description="T, which logits are divided by; 4 in PASSION's published code"
+    )
+
+
+class Ranking(Section):
+    """More modalities must not do worse than fewer (after SimMLM, arXiv:2507.19264)."""
+
+    enabled: bool = Field(
+        False, description="punish a full image that is segmented worse than its reduced one"
+    )
+    weight: NotNegative = Field(1.0, description="of the ranking")
+    margin: NotNegative = Field(0.0, description="by how much the full image's loss must be lower")
+    gradient: Literal["full", "both"] = Field(
+        "full",
+        description="what it changes: the full image's loss, or the reduced image's, too, which it raises",
     )
 
 

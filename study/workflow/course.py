@@ -39,4 +39,6 @@ def network_recipe(config: Config, course: Course, network: nn.Module) -> Recipe
     """
     from study.training.criteria import training_recipe
 
-    return training_recipe(course, config.model, config.cotraining, network)
+    return training_recipe(
+        course, config.model, network, config.cotraining, config.distillation, config.ranking
+    )

@@ -28,8 +28,8 @@ def plan_network(
     Raises:
         ConfigError: the settings do not fit the scans.
     """
-    # Co-training sends the full and the reduced input through the network together.
-    together = config.trainer.batch_size * (2 if config.cotraining.enabled else 1)
+    # Pairs send the full and the reduced input through the network together.
+    together = config.trainer.batch_size * (2 if config.in_pairs else 1)
     scans = Scans(config.inputs, median_shape, spacing_mm, together)
     try:
         return plan_model(config.model.name, config.model.model_dump(), scans)
@@ -69,7 +69,7 @@ def build_network(config: Config, plan: Plan) -> nn.Module:
 
 def check_network(config: Config, plan: Plan) -> None:
     """Raise ConfigError if the network cannot take the dynamic head, or its criterion does not fit."""
-    if config.head.kind == "dynamic" or config.cotraining.enabled or config.trainer.criterion is not None:
+    if config.head.kind == "dynamic" or config.in_pairs or config.trainer.criterion is not None:
         from study.workflow.course import network_recipe, training_course
 
         network_recipe(config, training_course(config), build_network(config, plan))
