@@ -22,7 +22,7 @@ from study.config.section import Count, Fraction, Positive, Section
 from study.config.sources import Phantom
 from study.config.splits import SplitsConfig
 from study.config.study import Study, StudyPlace
-from study.config.technique import Cotraining, Distillation, Head, Ranking, Transfer
+from study.config.technique import Cotraining, Distillation, Head, Imputation, Ranking, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
@@ -41,6 +41,7 @@ __all__ = [
     "Grow",
     "Head",
     "Imaging",
+    "Imputation",
     "KeepBiggest",
     "Lesion",
     "ModalityDropout",

@@ -12,6 +12,7 @@ from study.config.model import Model
 from study.config.nearest import did_you_mean
 from study.config.objective import Objective
 from study.config.study import Study
+from study.config.technique import Imputation
 from study.config.trainer import Trainer
 
 
@@ -46,6 +47,22 @@ def check_imaging(imaging: Imaging, cohort: CohortConfig) -> None:
         raise ValueError(
             f"imaging.own_slices: {imaging.reference} is imaging.reference, whose slices are predicted "
             "on; take it out, or choose another reference"
+        )
+
+
+def check_imputation(imputation: Imputation, model: Model, cohort: CohortConfig) -> None:
+    """What is computed, and what it is computed from, are inputs of one network for all subsets."""
+    if imputation.kind == "none":
+        return
+    if absent := [name for name in ("DWI", "ADC", "B0") if name not in cohort.modalities]:
+        raise ValueError(
+            f"imputation.kind: physics computes one of DWI, ADC and B0 from the other two, and {', '.join(absent)} is "
+            f"not among cohort.modalities ({', '.join(cohort.modalities)}); add it, or set imputation.kind=none"
+        )
+    if model.inputs is not None:
+        raise ValueError(
+            "model.inputs: an independent model learns from subjects that have all its modalities, so that nothing is "
+            "computed for it; set imputation.kind=none"
         )
 
 

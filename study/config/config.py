@@ -23,7 +23,7 @@ from study.config.postprocessing import Postprocessing
 from study.config.schedule import Schedule
 from study.config.section import Section
 from study.config.study import Study
-from study.config.technique import Cotraining, Distillation, Head, Ranking, Transfer
+from study.config.technique import Cotraining, Distillation, Head, Imputation, Ranking, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
@@ -50,6 +50,7 @@ class Config(Section):
     cohort: CohortConfig = Field(default_factory=CohortConfig)
     imaging: Imaging = Field(default_factory=Imaging)
     lesion: Lesion = Field(default_factory=Lesion)
+    imputation: Imputation = Field(default_factory=Imputation)
     modality_dropout: ModalityDropout = Field(default_factory=ModalityDropout)
     schedule: Schedule = Field(default_factory=Schedule)
     model: Model = Field(default_factory=Model)
@@ -78,6 +79,7 @@ class Config(Section):
     def _consistent(self) -> Config:
         checks.check_droppable(self.modality_dropout, self.cohort)
         checks.check_imaging(self.imaging, self.cohort)
+        checks.check_imputation(self.imputation, self.model, self.cohort)
         checks.check_pseudonym_key(self.cohort, self.study)
         checks.check_pairs(self.trainer)
         checks.check_criterion(self.trainer, self.model, self.in_pairs)
@@ -104,6 +106,15 @@ class Config(Section):
         needed, chosen = find_model(self.model.name).criterion, self.trainer.criterion
         unified = needed == "unified" and (self.in_pairs or chosen in (None, needed))
         return self.model.unified.pretraining_epochs if unified else 0
+
+    @property
+    def computing_b_s_mm2(self) -> float | None:
+        """The b-value with which images are computed for some trial; None if no trial computes any."""
+        searched = self.search_space.get("imputation")
+        kind = searched.get("kind") if isinstance(searched, Mapping) else None
+        kinds = kind.get("choices", ()) if isinstance(kind, Mapping) else (kind,)
+        imputes = "physics" in (self.imputation.kind, *kinds)
+        return self.imputation.b_value_s_mm2 if imputes else None
 
     @property
     def in_pairs(self) -> bool:

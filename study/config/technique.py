@@ -34,6 +34,17 @@ class Cotraining(Section):
     )
 
 
+class Imputation(Section):
+    """What can be computed is not missing: any two of DWI, ADC and B0 give the third (Stejskal and Tanner 1965)."""
+
+    kind: Literal["none", "physics"] = Field(
+        "none", description="physics: one of DWI, ADC and B0 that is not given is computed from the other two"
+    )
+    b_value_s_mm2: Annotated[float, Field(ge=50, le=20_000)] = Field(
+        1000.0, description="b, of the DWI, in s/mm²"
+    )
+
+
 class Distillation(Section):
     """The full input of a subject teaches the reduced one (after PASSION, arXiv:2407.14796)."""
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from study.config.parts import find_part
 from study.errors import LoaderError
+from study.imaging.computed import Computed
 from study.imaging.prepared import Prepared
 from study.imaging.sample import sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
@@ -20,6 +21,7 @@ from study.training.course import Course
 from study.training.dropout import sample_dropout
 from study.training.fading import fade, progress
 from study.training.ranks import Ranks
+from study.training.shown import shown
 
 __all__ = ["Batch", "Samples", "batches"]
 
@@ -36,13 +38,17 @@ class Batch:
     """Samples of one iteration in one process.
 
     Attributes:
-        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0.
+        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0, or computed from
+            others (`imputation.kind`).
         target: uint8 `[B, D, H, W]`.
-        present: float32 `[B, M]`, 1 where the subject has a modality.
+        present: float32 `[B, M]`, 1 where the subject has a modality, or its image is computed.
         factors: float32 `[B, M]`, what modality dropout multiplies a modality by.
         code: float32 `[B, M]`, 0 where nothing of a modality is left to see; else 1, or with
             `head.code=gradual` the g(t) of a fading one.
         dropped: float32 `[B, M]`, 1 where a modality was drawn to be dropped.
+        computed: float32 `[B, M, D, H, W]`, what takes the place of a dropped modality, augmented; None if nothing is
+            computed.
+        shares: float32 `[B, M]`, what the computed images are multiplied by; None likewise.
     """
 
     image: torch.Tensor
@@ -51,6 +57,8 @@ class Batch:
     factors: torch.Tensor
     code: torch.Tensor
     dropped: torch.Tensor
+    computed: torch.Tensor | None = None
+    shares: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -58,17 +66,25 @@ class Batch:
 
     def split(self, parts: int) -> list[Batch]:
         """The batch in parts whose sizes differ by one at most; in single samples if more parts are asked for."""
-        columns = [getattr(self, field.name).tensor_split(min(parts, len(self))) for field in fields(self)]
+        columns = [column.tensor_split(min(parts, len(self))) for column in self._columns()]
         return [Batch(*part) for part in zip(*columns, strict=True)]
 
     @property
     def reduced(self) -> torch.Tensor:
         """The image after modality dropout, `[B, M, D, H, W]`."""
-        return self.image * self.factors[:, :, None, None, None]
+        left = self.image * self.factors[:, :, None, None, None]
+        if self.computed is None or self.shares is None:
+            return left
+        return left + self.computed * self.shares[:, :, None, None, None]
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        return Batch(*(column.to(device, non_blocking=True) for column in self._columns()))
+
+    def _columns(self) -> list[torch.Tensor]:
+        """All that the batch holds, in order."""
+        columns = (getattr(self, field.name) for field in fields(self))
+        return [column for column in columns if column is not None]
 
 
 class Samples(Dataset[tuple[np.ndarray, ...]]):
@@ -116,12 +132,15 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         prepared, image, target = self._draw(number, rng)
         present = np.asarray(prepared.present, bool)
         augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
-        image, target = augment(image, target, present, rng)
+        there = np.append(present, np.ones(len(image) - len(present), bool))
+        image, target = augment(image, target, there, rng)
         g = self.fade_at(number // self.per_epoch)
         draw = sample_dropout(present, self.course.droppable, self.course.dropout, g, rng)
-        code = np.where(draw.dropped, self._fading(g), present)
-        rest = (present, draw.factors, code, draw.dropped)
-        return image, target, *(flags.astype(np.float32) for flags in rest)
+        *flags, shares = shown(present, draw, g, self._fading(g), prepared.computed)
+        if not self.course.imputes:
+            return image, target, *flags
+        image, computed = _with_computed(image, present, prepared.computed)
+        return image, target, *flags, computed, shares
 
     def _draw(self, number: int, rng: Generator) -> tuple[Prepared, np.ndarray, np.ndarray]:
         """A subject, and a patch of it: image and target."""
@@ -146,6 +165,24 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
     def _fading(self, g: float) -> float:
         """The code of a dropped modality."""
         return g if self.course.code == "gradual" else float(g > 0)
+
+
+def _with_computed(
+    channels: np.ndarray, present: np.ndarray, computed: Computed | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The image [M, D, H, W], absent modalities computed, and all computed images at the places of their modalities.
+
+    Args:
+        channels: [M + N, D, H, W], the image and the N computed images.
+        present: bool [M].
+        computed: what the N are.
+    """
+    image, placed = channels[: len(present)].copy(), np.zeros_like(channels[: len(present)])
+    if computed is not None:
+        placed[list(computed.channels)] = channels[len(present) :]
+        before = computed.replaced(present)
+        image[before] = placed[before]
+    return image, placed
 
 
 def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:

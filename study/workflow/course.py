@@ -28,6 +28,7 @@ def training_course(config: Config) -> Course:
         schedule=config.schedule,
         code=config.head.code,
         rungs=study_rungs(config.trainer, config.tuning),
+        imputes=config.imputation.kind == "physics",
     )
 
 

@@ -97,6 +97,9 @@ def _manifest(
             in_plane_crop=config.imaging.in_plane_crop,
             own_slices=config.imaging.own_slices if network.sees_stacks else (),
             landmarks=prepared.landmarks,
+            computing_b_s_mm2=config.imputation.b_value_s_mm2
+            if config.imputation.kind == "physics"
+            else None,
         ),
         inference=Inference(
             overlap=config.evaluation.overlap,
