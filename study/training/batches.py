@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from study.imaging.prepared import Prepared
 from study.imaging.sample import sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
 from study.training.course import Course
-from study.training.dropout import sample_dropout
+from study.training.dropout import Draw, sample_dropout
 from study.training.fading import fade, progress
 from study.training.ranks import Ranks
-from study.training.shown import shown
+from study.training.shown import Shown, shown
 
 __all__ = ["Batch", "Samples", "batches"]
 
@@ -30,6 +30,8 @@ PATIENCE_S = 300.0  # how long to wait for a batch
 SILENCE = "DataLoader timed out"  # this and the following: torch.utils.data.dataloader's words
 LOADER_FAILURES = (SILENCE, "DataLoader worker (pid", "Pin memory thread exited")
 OF_A_PAIR = 1  # distinguishes the generator of a pair from that of the sample with the same number
+OF_A_SUBSET = 2  # likewise the one that draws the dropout again
+Choose = Callable[[Callable[[], Draw], Generator], Draw]
 Augmentation = Callable[[np.ndarray, np.ndarray, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -76,6 +78,16 @@ class Batch:
         if self.computed is None or self.shares is None:
             return left
         return left + self.computed * self.shares[:, :, None, None, None]
+
+    def showing(self, samples: Sequence[Shown]) -> Batch:
+        """The same images with another modality dropout."""
+        columns = {
+            name: torch.from_numpy(np.stack([getattr(one, name) for one in samples]))
+            for name in Shown._fields
+        }
+        if self.shares is None:
+            del columns["shares"]
+        return replace(self, **columns)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
@@ -134,13 +146,32 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
         there = np.append(present, np.ones(len(image) - len(present), bool))
         image, target = augment(image, target, there, rng)
-        g = self.fade_at(number // self.per_epoch)
-        draw = sample_dropout(present, self.course.droppable, self.course.dropout, g, rng)
-        *flags, shares = shown(present, draw, g, self._fading(g), prepared.computed)
+        *flags, shares = self._shown(number, prepared, self._drawing(number, prepared, rng)())
         if not self.course.imputes:
             return image, target, *flags
         image, computed = _with_computed(image, present, prepared.computed)
         return image, target, *flags, computed, shares
+
+    def drawn_again(self, number: int, choose: Choose) -> Shown:
+        """The modality dropout of a sample, drawn anew: one of the draws of the policy, which `choose` takes."""
+        rng = np.random.default_rng((self.course.seed, number, OF_A_SUBSET))
+        prepared = self._draw_subject(self._generator(number))
+        return self._shown(number, prepared, choose(self._drawing(number, prepared, rng), rng))
+
+    def _drawing(self, number: int, prepared: Prepared, rng: Generator) -> Callable[[], Draw]:
+        g = self.fade_at(number // self.per_epoch)
+        course = self.course
+        return lambda: sample_dropout(prepared.present, course.droppable, course.dropout, g, rng)
+
+    def _shown(self, number: int, prepared: Prepared, draw: Draw) -> Shown:
+        g = self.fade_at(number // self.per_epoch)
+        return shown(np.asarray(prepared.present, bool), draw, g, self._fading(g), prepared.computed)
+
+    def _generator(self, number: int) -> Generator:
+        """What a sample's subject is drawn from first: its own generator, or that of its pair."""
+        if self.course.trainer.sampling == "patches":
+            return np.random.default_rng((self.course.seed, number))
+        return np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
 
     def _draw(self, number: int, rng: Generator) -> tuple[Prepared, np.ndarray, np.ndarray]:
         """A subject, and a patch of it: image and target."""
@@ -148,8 +179,7 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
             prepared = self._draw_subject(rng)
             forced = number % self.per_iteration >= self.forced_from
             return prepared, *sample_patch(prepared, self.patch_size, forced, rng)
-        shared = np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
-        prepared = self._draw_subject(shared)
+        prepared = self._draw_subject(self._generator(number))
         if number % 2:
             return prepared, *sample_empty_patch(prepared, self.patch_size, rng)
         return prepared, *sample_patch(prepared, self.patch_size, True, rng)
@@ -185,8 +215,13 @@ def _with_computed(
     return image, placed
 
 
-def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:
+def batches(
+    samples: Samples, first_epoch: int, ranks: Ranks, choose: Choose | None = None
+) -> Iterator[Batch]:
     """The batches of this process, from an epoch (0-based) to the end of the training.
+
+    Samples may have been drawn ahead, in other processes. With `choose`, their modality dropout is drawn anew here,
+    when the batch is asked for.
 
     Raises:
         LoaderError: a process of `trainer.loader_workers` died, or has given nothing for PATIENCE_S.
@@ -207,8 +242,15 @@ def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]
         timeout=LOOK_S if trainer.loader_workers else 0,
     )
     drawn = iter(loader)
-    while (arrays := _next(drawn, trainer.loader_workers)) is not None:
-        yield Batch(*arrays)
+    for own_numbers in numbers:
+        arrays = _next(drawn, trainer.loader_workers)
+        if arrays is None:
+            return
+        batch = Batch(*arrays)
+        if choose is None:
+            yield batch
+        else:
+            yield batch.showing([samples.drawn_again(number, choose) for number in own_numbers])
 
 
 def _next(drawn: Iterator[list[torch.Tensor]], workers: int) -> list[torch.Tensor] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import nn
 
@@ -10,9 +11,10 @@ from models import find_model
 from study.config import Cotraining, Distillation, Model, Ranking
 from study.config.parts import find_part
 from study.errors import ConfigError
+from study.training.by_loss import SubsetScores
 from study.training.course import Course
 from study.training.losses import segmentation_loss
-from study.training.recipe import Ingredients, Recipe
+from study.training.recipe import Ingredients, Recipe, unwatched
 
 __all__ = ["training_recipe"]
 
@@ -41,7 +43,13 @@ def training_recipe(
     name = course.trainer.criterion or needed
     loss = segmentation_loss(course.trainer)
     criterion: Callable[[Ingredients], Recipe] = find_part("criteria", name)
+    by_loss = course.dropout.subset_sampling == "by_loss"
+    subsets = SubsetScores(course.modalities, course.dropout) if by_loss else None
+    watch = unwatched if subsets is None else subsets.watching(loss)
     try:
-        return criterion(Ingredients(network, loss, course, model, cotraining, distillation, ranking))
+        recipe = criterion(
+            Ingredients(network, loss, course, model, cotraining, distillation, ranking, watch)
+        )
     except ValueError as error:
         raise ConfigError([str(error)]) from None
+    return replace(recipe, subsets=subsets)

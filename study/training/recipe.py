@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 from study.config import Cotraining, Distillation, Model, Ranking
 from study.training.batches import Batch
 from study.training.course import Course
+
+if TYPE_CHECKING:
+    from study.training.by_loss import SubsetScores
 
 __all__ = [
     "Criterion",
@@ -99,7 +103,9 @@ class Recipe:
     Attributes:
         criterion: what the training minimises: a scalar, differentiable in the network's parameters.
         pretraining: what comes before; None where nothing does.
+        subsets: learns from the criterion which subsets lose most; None unless these are drawn more often.
     """
 
     criterion: Criterion
     pretraining: Stage | None = None
+    subsets: SubsetScores | None = None

@@ -89,6 +89,7 @@ def _synthesis_course(course: Course, settings: Settings, fewest: int) -> Course
         "policy": "truncated_geometric",
         "settings": {},  # of another policy
         "theta": settings.pretraining_theta,
+        "subset_sampling": "policy",
         "droppable": course.modalities,
         "keep_at_least": fewest,
     }
