@@ -112,6 +112,15 @@ def check_pairing(in_pairs: bool, model: Model, dropout: ModalityDropout) -> Non
         )
 
 
+def check_subset_sampling(model: Model, dropout: ModalityDropout) -> None:
+    """Subsets can be drawn by their losses where there are several."""
+    if dropout.subset_sampling == "by_loss" and model.inputs is None and not dropout.droppable:
+        raise ValueError(
+            "modality_dropout.subset_sampling: by_loss chooses among what may be dropped, and nothing may; name some in "
+            "modality_dropout.droppable, or set modality_dropout.subset_sampling=policy"
+        )
+
+
 def check_lesion(lesion: Lesion, cohort: CohortConfig) -> None:
     """A model of lesions is named where one is used, and only there."""
     source, path = lesion.source, lesion.path

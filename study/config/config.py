@@ -23,7 +23,7 @@ from study.config.postprocessing import Postprocessing
 from study.config.schedule import Schedule
 from study.config.section import Section
 from study.config.study import Study
-from study.config.technique import Cotraining, Distillation, Head, Imputation, Ranking, Transfer
+from study.config.technique import Cotraining, Distillation, Filler, Head, Imputation, Ranking, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
@@ -55,6 +55,7 @@ class Config(Section):
     schedule: Schedule = Field(default_factory=Schedule)
     model: Model = Field(default_factory=Model)
     head: Head = Field(default_factory=Head)
+    filler: Filler = Field(default_factory=Filler)
     cotraining: Cotraining = Field(default_factory=Cotraining)
     distillation: Distillation = Field(default_factory=Distillation)
     ranking: Ranking = Field(default_factory=Ranking)
@@ -84,6 +85,7 @@ class Config(Section):
         checks.check_pairs(self.trainer)
         checks.check_criterion(self.trainer, self.model, self.in_pairs)
         checks.check_pairing(self.in_pairs, self.model, self.modality_dropout)
+        checks.check_subset_sampling(self.model, self.modality_dropout)
         checks.check_lesion(self.lesion, self.cohort)
         checks.check_fewest_modalities(self.inputs, self.model, self.modality_dropout)
         checks.check_inputs(self.model, self.cohort)

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from study.config.section import LocalPath, NotNegative, Positive, Section
 
+Cells = Annotated[int, Field(ge=1, le=32)]
+
 
 class Head(Section):
     """ModDrop+'s dynamic head: scales of the first convolution's filters (Liu 2022, section 2.2)."""
@@ -20,6 +22,18 @@ class Head(Section):
     )
     init: Literal["identity", "paper"] = Field(
         "identity", description="the head begins as no head at all, or as in the paper"
+    )
+
+
+class Filler(Section):
+    """What the network sees in the place of a modality that is not given; our own."""
+
+    kind: Literal["none", "learned"] = Field(
+        "none", description="learned: a learned value or map instead of 0"
+    )
+    cells: tuple[Cells, Cells, Cells] = Field(
+        (1, 1, 1),
+        description="of the map of each modality, over slices, rows and columns of the window; [1,1,1]: one value",
     )
 
 

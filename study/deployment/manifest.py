@@ -27,6 +27,7 @@ READABLE: Final = (
 )  # 3 had neither subsets nor fingerprint, 4 neither b-value nor filler
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
+Cells = Annotated[int, Field(ge=1, le=32)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -74,6 +75,9 @@ class Manifest(Section):
     network: dict[str, Any] = Field(description="the plan that the network is built from")
     head: Literal["identity", "paper"] | None = Field(
         description="initialisation of a dynamic head; none without one"
+    )
+    filler: tuple[Cells, Cells, Cells] | None = Field(
+        None, description="cells of a learned filler of modalities that are not given; none without one"
     )
     preparation: Preparation
     inference: Inference

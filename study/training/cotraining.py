@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from models.parts.filler import LearnedFiller
 from models.parts.first_convolution import find_first_convolution
 from models.parts.head import DynamicHead
 from models.plan import Plan
@@ -74,6 +75,8 @@ def _first_convolution(network: nn.Module, name: str) -> nn.Module:
     try:
         if plan.n_inputs < 2:
             raise ValueError("it has one modality, which cannot be dropped")
+        if isinstance(network, LearnedFiller):
+            network = network.network
         if isinstance(network, DynamicHead):
             return network.convolution
         return find_first_convolution(network, plan)[1]

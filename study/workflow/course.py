@@ -26,7 +26,7 @@ def training_course(config: Config) -> Course:
         trainer=config.trainer,
         dropout=config.modality_dropout,
         schedule=config.schedule,
-        code=config.head.code,
+        code="gradual" if config.filler.kind == "learned" else config.head.code,  # what fades in is 1 - g
         rungs=study_rungs(config.trainer, config.tuning),
         imputes=config.imputation.kind == "physics",
     )

@@ -194,6 +194,10 @@ def test_pairs_need_something_to_drop() -> None:
         validate({"study": {"name": "s"}}).with_values(
             {"distillation.enabled": True, "modality_dropout.droppable": []}
         )
+    with pytest.raises(ConfigError, match=r"modality_dropout\.subset_sampling: by_loss chooses among"):
+        validate({"study": {"name": "s"}}).with_values(
+            {"modality_dropout.subset_sampling": "by_loss", "modality_dropout.droppable": []}
+        )
 
 
 def test_a_network_with_a_criterion_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
