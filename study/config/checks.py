@@ -116,8 +116,8 @@ def check_subset_sampling(model: Model, dropout: ModalityDropout) -> None:
     """Subsets can be drawn by their losses where there are several."""
     if dropout.subset_sampling == "by_loss" and model.inputs is None and not dropout.droppable:
         raise ValueError(
-            "modality_dropout.subset_sampling: by_loss chooses among what may be dropped, and nothing may; name some in "
-            "modality_dropout.droppable, or set modality_dropout.subset_sampling=policy"
+            "modality_dropout.subset_sampling: by_loss chooses among what may be dropped, and nothing may; name some "
+            "in modality_dropout.droppable, or set modality_dropout.subset_sampling=policy"
         )
 
 

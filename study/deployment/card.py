@@ -82,7 +82,7 @@ def _what(manifest: Manifest) -> str:
 def _instead(manifest: Manifest) -> str:
     b = manifest.preparation.computing_b_s_mm2
     filled = (
-        " In the place of a modality that is not given the network sees what it has learned to fill the brain with, not 0."
+        " In the place of a modality that is not given, the network sees a learned value or map in the brain, not 0."
         if manifest.filler
         else ""
     )
