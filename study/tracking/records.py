@@ -233,11 +233,7 @@ def _numbers(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _epoch_points(epoch: Epoch) -> Iterator[Point]:
-    values = {
-        key: value
-        for key, value in epoch.to_dict().items()
-        if key not in ("epoch", "time_ms", "subset_scores")
-    }
+    values = {key: value for key, value in epoch.to_dict().items() if key not in ("epoch", "time_ms")}
     for key, value in _numbers(values):
         yield Point(f"curves/{key.removeprefix('val_')}", value, epoch.time_ms, epoch.epoch)
 

@@ -33,6 +33,7 @@ from study.training.recipe import Logits, Loss, sample_losses
 __all__ = ["SubsetScores"]
 
 MEMORY = 0.9  # of a score from one epoch to the next: it knows some ten epochs
+NOTHING = "nothing"  # the name of the subset of which nothing is dropped
 DRAWS = 32  # of the policy, of which one is taken
 
 
@@ -118,4 +119,4 @@ class SubsetScores:
 
     def _name(self, dropped: Sequence[bool] | np.ndarray) -> str:
         pairs = zip(self._modalities, dropped, strict=True)
-        return join_modalities([name for name, gone in pairs if gone])
+        return join_modalities([name for name, gone in pairs if gone]) or NOTHING

@@ -47,10 +47,10 @@ def test_scores_by_hand() -> None:
     scores.keep(2)
     told(scores, [("001", 0.8), ("000", 0.0)])
     scores.keep(2)
-    assert scores.end_epoch(Ranks()) == pytest.approx({"": 0.1 - 0.4, "B0": 0.7 - 0.4})
+    assert scores.end_epoch(Ranks()) == pytest.approx({"nothing": 0.1 - 0.4, "B0": 0.7 - 0.4})
     told(scores, [("000", 0.1), ("011", 0.3)])
     scores.keep(2)
-    expected = {"": -0.27 - 0.1, "ADC+B0": 0.1, "B0": 0.27}
+    expected = {"nothing": -0.27 - 0.1, "ADC+B0": 0.1, "B0": 0.27}
     assert scores.end_epoch(Ranks()) == pytest.approx(expected)
 
 
@@ -60,7 +60,7 @@ def test_attempts_that_ran_out_of_memory_do_not_count() -> None:
     told(scores, [("001", 0.5)])
     told(scores, [("000", 0.1)])
     scores.keep(2)
-    assert scores.end_epoch(Ranks()) == pytest.approx({"B0": 0.2, "": -0.2})
+    assert scores.end_epoch(Ranks()) == pytest.approx({"B0": 0.2, "nothing": -0.2})
 
 
 def test_a_criterion_that_tells_nothing_is_named() -> None:
@@ -90,7 +90,7 @@ def shares(scores: SubsetScores, policy: dict[str, float], draws: int = 4000) ->
 
 def test_chances_follow_the_scores_whatever_the_policy() -> None:
     policy = {"000": 0.5, "001": 0.3, "011": 0.2}
-    scores = SubsetScores(MODALITIES, BY_LOSS, {"": 0.0, "B0": 0.5, "ADC+B0": 0.25})
+    scores = SubsetScores(MODALITIES, BY_LOSS, {"nothing": 0.0, "B0": 0.5, "ADC+B0": 0.25})
     weights = np.array([0.5 * 1.0, 0.3 * np.exp(1.0), 0.2 * np.exp(0.5)])
     expected = 0.1 * np.array(list(policy.values())) + 0.9 * weights / weights.sum()
     assert list(shares(scores, policy).values()) == pytest.approx(expected, abs=0.03)
@@ -105,7 +105,7 @@ def test_without_scores_chances_are_the_policys() -> None:
 
 def test_the_floor_is_kept_for_subsets_that_lose_next_to_nothing() -> None:
     policy = {"000": 0.6, "001": 0.4}
-    scores = SubsetScores(MODALITIES, BY_LOSS, {"": -500.0, "B0": 500.0})
+    scores = SubsetScores(MODALITIES, BY_LOSS, {"nothing": -500.0, "B0": 500.0})
     assert shares(scores, policy)["000"] == pytest.approx(0.1 * 0.6, abs=0.015)
 
 
@@ -143,7 +143,7 @@ def test_scores_survive_the_list_of_epochs() -> None:
 
 @pytest.mark.parametrize("sampling", ["patches", "pairs"])
 def test_processes_that_draw_ahead_change_nothing(sampling: str) -> None:
-    scores = SubsetScores(MODALITIES, BY_LOSS, {"": -1.0, "B0": 1.0})
+    scores = SubsetScores(MODALITIES, BY_LOSS, {"nothing": -1.0, "B0": 1.0})
     found = []
     for workers in (0, 1):
         course = by_loss_course(epochs=2, loader_workers=workers, sampling=sampling)
