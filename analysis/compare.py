@@ -38,6 +38,7 @@ def _compare(given: Given[Arguments]) -> None:
     if len(labels := given.own.labels) != 2:
         raise ConfigError([f"two sides are compared, each LABEL=folder; got {', '.join(labels) or 'none'}"])
     from analysis.comparison import compare, comparison_table, figure_of
+    from analysis.computed import computed_notes, with_notes
     from analysis.method import Method
     from analysis.rendering import to_markdown
     from study.records import Ranking
@@ -45,10 +46,11 @@ def _compare(given: Given[Arguments]) -> None:
     studies = given.own.studies()
     config = studies[labels[0]][0].config.read()
     method = Method.of(config.evaluation, config.study.seed)
-    contrasts = compare(
-        {name: [Ranking(folder).winning_rows() for folder in runs] for name, runs in studies.items()}, method
-    )
-    say(to_markdown(comparison_table(contrasts, labels, method)))
+    rows = {name: [Ranking(folder).winning_rows() for folder in runs] for name, runs in studies.items()}
+    contrasts = compare(rows, method)
+    notes = [note for name, runs in rows.items() for note in computed_notes(runs[0], name)]
+    [table] = with_notes([comparison_table(contrasts, labels, method)], tuple(notes))
+    say(to_markdown(table))
     if given.own.out is not None:
         figure_of(contrasts, labels).savefig(given.own.out, dpi=150)
 

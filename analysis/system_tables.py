@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.cases import Cases, Group
+from analysis.computed import computed_notes, with_notes
 from analysis.cross_center import CENTERS, REMOVED
 from analysis.method import Method
 from analysis.occlusions import occlusion_table
@@ -56,7 +57,9 @@ def system_tables(rows: pd.DataFrame, method: Method) -> list[Table]:
         given = stand_in.replace("+", ", ")
         title = f"{part.title}; only those with {given} (what stands in for what)"
         tables.append(replace(part, name=f"occlusions_{stand_in}", title=title))
-    return tables
+    by_system = rows.groupby(SYSTEM, sort=False)
+    notes = tuple(note for name, part in by_system for note in computed_notes(part, str(name)))
+    return with_notes(tables, notes)
 
 
 def _by_occlusion(rows: pd.DataFrame, method: Method) -> Table:

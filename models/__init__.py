@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from models.lstm import spec as lstm
 from models.multiunet.spec import SPEC as MULTIUNET
 from models.nnunet.spec import SPEC as NNUNET
-from models.plan import Plan, Scans
+from models.plan import Plan, Scans, Size
 from models.plugins import entry_points_of, load_plugin, plugin_names, plugin_package
 from models.resenc_unet.spec import SPEC as RESENC_UNET
 from models.spec import BenchmarkInput, ModelSpec, PublishedCost, Synthesiser
@@ -40,6 +40,7 @@ __all__ = [
     "Plan",
     "PublishedCost",
     "Scans",
+    "Size",
     "Synthesiser",
     "build_model",
     "entry_points_of",
@@ -106,7 +107,7 @@ def read_plan(name: str, content: Mapping[str, Any]) -> Plan:
     return find_model(name).plan_type.from_dict(content)
 
 
-def outline(name: str, plan: Plan, head: str | None = None) -> dict[str, Tensor]:
+def outline(name: str, plan: Plan, head: str | None = None, filler: Size | None = None) -> dict[str, Tensor]:
     """The state of a network on torch's meta device: names, shapes and types, which take no memory.
 
     For plans that may come from a stranger: only a network whose weights fit its outline is built.
@@ -114,30 +115,39 @@ def outline(name: str, plan: Plan, head: str | None = None) -> dict[str, Tensor]
     Args:
         name: one of `model_names()`.
         plan: of this network.
-        head: as for `build_model`.
+        head, filler: as for `build_model`.
 
     Raises:
         ValueError: the plan contradicts itself, or the network is larger than any that could be trained.
     """
     from models.parts.outline import outline
 
-    return outline(lambda: build_model(name, plan, head))
+    return outline(lambda: build_model(name, plan, head, filler))
 
 
-def build_model(name: str, plan: Plan, head: str | None = None) -> nn.Module:
+def build_model(
+    name: str, plan: Plan, head: str | None = None, filler: Size | None = None, *, gradual: bool = False
+) -> nn.Module:
     """The network called `name`, freshly initialised.
 
     Args:
         name: one of `model_names()`.
         plan: of this network.
         head: None, or the initialisation of ModDrop+'s dynamic head (`identity`, `paper`); see `models.parts.head`.
+        filler: None, or the cells of a learned filler; see `models.parts.filler`.
+        gradual: whether head and network are told how much of a modality is left, and not only that it is there;
+            matters with a filler alone, which is always told.
 
     Raises:
-        ValueError: there is no such network, or the head cannot be plugged into it.
+        ValueError: there is no such network, or the head or the filler cannot be plugged into it.
     """
     network = find_model(name).build(plan)
-    if head is None:
-        return network
-    from models.parts.head import DynamicHead
+    if head is not None:
+        from models.parts.head import DynamicHead
 
-    return DynamicHead(network, plan, head)
+        network = DynamicHead(network, plan, head)
+    if filler is not None:
+        from models.parts.filler import LearnedFiller
+
+        network = LearnedFiller(network, plan, filler, gradual=gradual)
+    return network

@@ -18,6 +18,7 @@ SHARED = (
     "cohort",
     "imaging",
     "lesion",
+    "imputation.b_value_s_mm2",
     "transfer",
     "evaluation.metrics",
     "tuning",

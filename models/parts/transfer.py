@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from models.plan import Plan
 
-HEAD = "network."  # `models.parts.head.DynamicHead` holds the network under this name
+INNER = "network."  # `DynamicHead` and `LearnedFiller` hold the network under this name
+FILLERS = "values"  # the parameter of `models.parts.filler.LearnedFiller`, [M, …]
 
 
 def carry_over(
@@ -25,38 +26,57 @@ def carry_over(
     Modalities are matched by name. A modality that the other network did not have starts with weights of zero (or,
     where each modality has an encoder of its own, as initialised), so that the network starts with the other one's
     predictions; a modality that is gone is left out. A dynamic head is taken over where both networks have one and
-    the modalities are the same; else it stays as initialised.
+    the modalities are the same; else it stays as initialised. Learned fillers are taken over by modality where both
+    networks have fillers of the same size; others begin at 0.
 
     Args:
         tensors: the other network's state.
         source: the other network's plan.
-        network: as built for `plan`, with a head or without.
-        build: gives the network of a plan, without a head.
+        network: as built for `plan`, with head and filler or without.
+        build: gives the network of a plan, without head and filler.
         plan: of the network.
 
     Raises:
-        ValueError: the networks differ in more than modalities and head; names a parameter.
+        ValueError: the networks differ in more than modalities, head and filler; names a parameter.
     """
-    own = network.state_dict()
-    known, before = _parts(tensors)
-    wanted, head = _parts(own)
+    known, before, _ = _parts(tensors)
+    wanted, added, names = _parts(network.state_dict())
     axes = _modality_axes(build, plan)
     gone = set(source.modalities) - set(plan.modalities)
     new = set(plan.modalities) - set(source.modalities)
     if strange := [key for key in known.keys() - wanted.keys() if not _belongs(key, gone)]:
         raise ValueError(f"this network has no parameter {min(strange)}")
     state = {key: _taken(key, value, known, axes, source, plan, new) for key, value in wanted.items()}
-    prefix = HEAD if head else ""
-    same_head = source.modalities == plan.modalities and head.keys() == before.keys()
-    return {f"{prefix}{key}": value for key, value in state.items()} | dict(before if same_head else head)
+    same = source.modalities == plan.modalities
+    for key, value in added.items():
+        if key == FILLERS:
+            state[key] = _fillers(value, before.get(key), source, plan)
+        else:
+            state[key] = before[key] if same and key in before else value
+    return {name: state[key] for name, key in names.items()}
 
 
-def _parts(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The parameters of the network itself, and those of its head (none without)."""
-    inside = {key.removeprefix(HEAD): value for key, value in state.items() if key.startswith(HEAD)}
-    if not inside:
-        return dict(state), {}
-    return inside, {key: value for key, value in state.items() if not key.startswith(HEAD)}
+def _parts(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, str]]:
+    """The parameters of the network itself, those of head and filler, and the short name of each."""
+    depths = {name: _depth(name) for name in state}
+    deepest = max(depths.values(), default=0)
+    short = {name: name[len(INNER) * depth :] for name, depth in depths.items()}
+    inside = {short[name]: value for name, value in state.items() if depths[name] == deepest}
+    added = {short[name]: value for name, value in state.items() if depths[name] < deepest}
+    return inside, added, short
+
+
+def _depth(name: str) -> int:
+    """How many modules hold what a parameter of this name belongs to."""
+    return 1 + _depth(name[len(INNER) :]) if name.startswith(INNER) else 0
+
+
+def _fillers(own: Tensor, before: Tensor | None, source: Plan, plan: Plan) -> Tensor:
+    if before is None or before.shape[1:] != own.shape[1:]:
+        return own
+    known = dict(zip(source.modalities, before, strict=True))
+    rows = zip(plan.modalities, own, strict=True)
+    return torch.stack([known.get(modality, row) for modality, row in rows])
 
 
 def _modality_axes(build: Callable[[Any], nn.Module], plan: Plan) -> dict[str, int]:

@@ -22,7 +22,7 @@ from study.config.section import Count, Fraction, Positive, Section
 from study.config.sources import Phantom
 from study.config.splits import SplitsConfig
 from study.config.study import Study, StudyPlace
-from study.config.technique import Cotraining, Head, Transfer
+from study.config.technique import Cotraining, Distillation, Filler, Head, Imputation, Ranking, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
@@ -35,11 +35,14 @@ __all__ = [
     "Config",
     "Cotraining",
     "Count",
+    "Distillation",
     "Evaluation",
+    "Filler",
     "Fraction",
     "Grow",
     "Head",
     "Imaging",
+    "Imputation",
     "KeepBiggest",
     "Lesion",
     "ModalityDropout",
@@ -49,6 +52,7 @@ __all__ = [
     "Phantom",
     "Positive",
     "Postprocessing",
+    "Ranking",
     "RemoveSmall",
     "Schedule",
     "Section",

@@ -12,7 +12,7 @@ from study.config.model import Model
 from study.config.nearest import did_you_mean
 from study.config.objective import Objective
 from study.config.study import Study
-from study.config.technique import Cotraining
+from study.config.technique import Imputation
 from study.config.trainer import Trainer
 
 
@@ -50,6 +50,22 @@ def check_imaging(imaging: Imaging, cohort: CohortConfig) -> None:
         )
 
 
+def check_imputation(imputation: Imputation, model: Model, cohort: CohortConfig) -> None:
+    """What is computed, and what it is computed from, are inputs of one network for all subsets."""
+    if imputation.kind == "none":
+        return
+    if absent := [name for name in ("DWI", "ADC", "B0") if name not in cohort.modalities]:
+        raise ValueError(
+            f"imputation.kind: physics computes one of DWI, ADC and B0 from the other two, and {', '.join(absent)} is "
+            f"not among cohort.modalities ({', '.join(cohort.modalities)}); add it, or set imputation.kind=none"
+        )
+    if model.inputs is not None:
+        raise ValueError(
+            "model.inputs: an independent model learns from subjects that have all its modalities, so that nothing is "
+            "computed for it; set imputation.kind=none"
+        )
+
+
 def check_pseudonym_key(cohort: CohortConfig, study: Study) -> None:
     """The key that tells who is who does not lie among the files that may be passed on."""
     if cohort.pseudonym_key is not None and cohort.pseudonym_key.is_relative_to(study.root):
@@ -68,21 +84,40 @@ def check_pairs(trainer: Trainer) -> None:
         )
 
 
-def check_criterion(trainer: Trainer, model: Model, cotraining: Cotraining) -> None:
-    """A criterion that belongs to a network or to a technique goes with that alone; any other one replaces it."""
+def check_criterion(trainer: Trainer, model: Model, in_pairs: bool) -> None:
+    """A criterion that belongs to a network or to techniques goes with these alone; any other one replaces it."""
     if trainer.criterion is None:
         return
     needed = find_model(model.name).criterion or "supervised"
-    if cotraining.enabled and trainer.criterion != "cotraining":
+    techniques = "cotraining.enabled=true, distillation.enabled=true or ranking.enabled=true"
+    if in_pairs and trainer.criterion != "paired":
         raise ValueError(
-            f"trainer.criterion: must be cotraining with cotraining.enabled=true, got {trainer.criterion}; "
+            f"trainer.criterion: must be paired with {techniques}, got {trainer.criterion}; "
             "leave one of them out"
         )
-    tied = {"supervised", "cotraining", *(spec.criterion for spec in MODELS.values())}
-    if not cotraining.enabled and trainer.criterion != needed and trainer.criterion in tied:
-        hint = "set cotraining.enabled=true" if trainer.criterion == "cotraining" else "leave it out"
+    tied = {"supervised", "paired", *(spec.criterion for spec in MODELS.values())}
+    if not in_pairs and trainer.criterion != needed and trainer.criterion in tied:
+        hint = f"set {techniques}" if trainer.criterion == "paired" else "leave it out"
         raise ValueError(
             f"trainer.criterion: {model.name} is trained with {needed}, got {trainer.criterion}; {hint}"
+        )
+
+
+def check_pairing(in_pairs: bool, model: Model, dropout: ModalityDropout) -> None:
+    """A full and a reduced image differ only where something is dropped."""
+    if in_pairs and model.inputs is None and not dropout.droppable:
+        raise ValueError(
+            "modality_dropout.droppable: cotraining, distillation and ranking compare a subject with what is left of "
+            "it when a modality is dropped, and none may be; name some, or disable them"
+        )
+
+
+def check_subset_sampling(model: Model, dropout: ModalityDropout) -> None:
+    """Subsets can be drawn by their losses where there are several."""
+    if dropout.subset_sampling == "by_loss" and model.inputs is None and not dropout.droppable:
+        raise ValueError(
+            "modality_dropout.subset_sampling: by_loss chooses among what may be dropped, and nothing may; name some "
+            "in modality_dropout.droppable, or set modality_dropout.subset_sampling=policy"
         )
 
 

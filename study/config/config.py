@@ -23,7 +23,7 @@ from study.config.postprocessing import Postprocessing
 from study.config.schedule import Schedule
 from study.config.section import Section
 from study.config.study import Study
-from study.config.technique import Cotraining, Head, Transfer
+from study.config.technique import Cotraining, Distillation, Filler, Head, Imputation, Ranking, Transfer
 from study.config.tracking import Tracking
 from study.config.trainer import Trainer
 from study.config.tuning import Tuning
@@ -50,11 +50,15 @@ class Config(Section):
     cohort: CohortConfig = Field(default_factory=CohortConfig)
     imaging: Imaging = Field(default_factory=Imaging)
     lesion: Lesion = Field(default_factory=Lesion)
+    imputation: Imputation = Field(default_factory=Imputation)
     modality_dropout: ModalityDropout = Field(default_factory=ModalityDropout)
     schedule: Schedule = Field(default_factory=Schedule)
     model: Model = Field(default_factory=Model)
     head: Head = Field(default_factory=Head)
+    filler: Filler = Field(default_factory=Filler)
     cotraining: Cotraining = Field(default_factory=Cotraining)
+    distillation: Distillation = Field(default_factory=Distillation)
+    ranking: Ranking = Field(default_factory=Ranking)
     transfer: Transfer = Field(default_factory=Transfer)
     trainer: Trainer = Field(default_factory=Trainer)
     postprocessing: Postprocessing = Field(default_factory=Postprocessing)
@@ -76,9 +80,12 @@ class Config(Section):
     def _consistent(self) -> Config:
         checks.check_droppable(self.modality_dropout, self.cohort)
         checks.check_imaging(self.imaging, self.cohort)
+        checks.check_imputation(self.imputation, self.model, self.cohort)
         checks.check_pseudonym_key(self.cohort, self.study)
         checks.check_pairs(self.trainer)
-        checks.check_criterion(self.trainer, self.model, self.cotraining)
+        checks.check_criterion(self.trainer, self.model, self.in_pairs)
+        checks.check_pairing(self.in_pairs, self.model, self.modality_dropout)
+        checks.check_subset_sampling(self.model, self.modality_dropout)
         checks.check_lesion(self.lesion, self.cohort)
         checks.check_fewest_modalities(self.inputs, self.model, self.modality_dropout)
         checks.check_inputs(self.model, self.cohort)
@@ -98,9 +105,23 @@ class Config(Section):
     @property
     def pretraining_epochs(self) -> int:
         """Epochs of the first of a trial's two trainings; 0 where there is one."""
-        needed = "cotraining" if self.cotraining.enabled else find_model(self.model.name).criterion
-        unified = (self.trainer.criterion or needed) == "unified"
+        needed, chosen = find_model(self.model.name).criterion, self.trainer.criterion
+        unified = needed == "unified" and (self.in_pairs or chosen in (None, needed))
         return self.model.unified.pretraining_epochs if unified else 0
+
+    @property
+    def computing_b_s_mm2(self) -> float | None:
+        """The b-value with which images are computed for some trial; None if no trial computes any."""
+        searched = self.search_space.get("imputation")
+        kind = searched.get("kind") if isinstance(searched, Mapping) else None
+        kinds = kind.get("choices", ()) if isinstance(kind, Mapping) else (kind,)
+        imputes = "physics" in (self.imputation.kind, *kinds)
+        return self.imputation.b_value_s_mm2 if imputes else None
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether the full and the reduced image of a subject are trained on together."""
+        return self.cotraining.enabled or self.distillation.enabled or self.ranking.enabled
 
     @property
     def cache_root(self) -> Path:

@@ -10,7 +10,7 @@ from pydantic import Field
 from study.config.known import known
 from study.config.own_settings import SettingsOf
 from study.config.parts import part_settings
-from study.config.section import Count, Fraction, Names, Section
+from study.config.section import Count, Fraction, Names, Positive, Section
 
 
 class ModalityDropout(Section):
@@ -29,6 +29,16 @@ class ModalityDropout(Section):
     )
     theta: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="θ, of policy=truncated_geometric")
     keep_at_least: Count = Field(1, description="modalities that are never dropped together")
+    subset_sampling: Literal["policy", "by_loss"] = Field(
+        "policy", description="by_loss: of what the policy draws, subsets that lose more are taken more often"
+    )
+    subset_rate: Positive = Field(
+        1.0, description="of subset_sampling=by_loss: how strongly a higher loss raises a subset's chance"
+    )
+    subset_floor: Fraction = Field(
+        0.2,
+        description="of subset_sampling=by_loss: share of samples whose subset the policy alone decides on",
+    )
     settings: Annotated[Any, SettingsOf("policy", partial(part_settings, "policies"))] = Field(
         {}, description="own settings of a policy of an installed package"
     )

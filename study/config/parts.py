@@ -92,7 +92,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     },
     "criteria": {
         "supervised": "study.training.supervised:supervised",
-        "cotraining": "study.training.cotraining:cotrained",
+        "paired": "study.training.pairs:paired",
         "unified": "study.training.unified:unified",
     },
     "optimizers": {

@@ -52,7 +52,8 @@ class Trainer(Section):
     loss: Annotated[str, known("losses")] = Field("dice_ce", description="of the segmentation")
     criterion: Annotated[str, known("criteria")] | None = Field(
         None,
-        description="what the training minimises; null: cotraining if that is enabled, else what the network needs",
+        description="what the training minimises; null: paired with cotraining, distillation or ranking, else what the "
+        "network needs",
     )
     focal_gamma: NotNegative = Field(2.0, description="γ, of loss=focal")
     focal_alpha: Fraction = Field(0.25, description="α of the foreground, of loss=focal")

@@ -112,7 +112,8 @@ def build_network(contents: Contents) -> nn.Module:
     header = BytesIO(contents.weights)
     try:
         _check_weights(_header(header, len(contents.weights)), manifest, contents.where)
-        network = build_model(manifest.model, read_plan(manifest.model, manifest.network), manifest.head)
+        plan = read_plan(manifest.model, manifest.network)
+        network = build_model(manifest.model, plan, manifest.head, manifest.filler)
         network.load_state_dict(load(contents.weights))
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise _unbuildable(contents.where, str(error).splitlines()[0]) from None
@@ -146,7 +147,7 @@ def _check_weights(given: Kinds, manifest: Manifest, where: str) -> None:
 
     try:
         plan = read_plan(manifest.model, manifest.network)
-        state = outline(manifest.model, plan, manifest.head)
+        state = outline(manifest.model, plan, manifest.head, manifest.filler)
     except ValueError as error:
         raise _unbuildable(where, str(error)) from None
     if plan.n_inputs != len(manifest.modalities):

@@ -74,7 +74,24 @@ def _what(manifest: Manifest) -> str:
     return (
         f"A network ({manifest.model}) that segments the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
-        f"(dropped with probability {manifest.drop_probability:.3g} in training).{_stand_ins(manifest)}"
+        f"(dropped with probability {manifest.drop_probability:.3g} in training)."
+        f"{_stand_ins(manifest)}{_instead(manifest)}"
+    )
+
+
+def _instead(manifest: Manifest) -> str:
+    b = manifest.preparation.computing_b_s_mm2
+    filled = (
+        " In the place of a modality that is not given, the network sees a learned value or map in the brain, not 0."
+        if manifest.filler
+        else ""
+    )
+    if b is None:
+        return filled
+    return filled + (
+        " Where one of DWI, ADC and B0 is not given and the other two are, the network sees it computed from these "
+        f"(Stejskal-Tanner, b = {b:g} s/mm², ADC in 10⁻³ mm²/s), in training as in use; the tables below count it as "
+        "not given."
     )
 
 

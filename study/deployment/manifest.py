@@ -19,10 +19,15 @@ from study.imaging.likeness import IntensityFingerprint
 from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 4
-READABLE: Final = (3, FORMAT_VERSION)  # 3 had neither subsets nor fingerprint
+FORMAT_VERSION: Final = 5
+READABLE: Final = (
+    3,
+    4,
+    FORMAT_VERSION,
+)  # 3 had neither subsets nor fingerprint, 4 neither b-value nor filler
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
+Cells = Annotated[int, Field(ge=1, le=32)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -37,6 +42,10 @@ class Preparation(Section):
     in_plane_crop: tuple[Count, Count] | None = None
     own_slices: tuple[str, ...] = ()
     landmarks: dict[str, tuple[float, ...]] = Field(description="per modality, for normalisation nyul")
+    computing_b_s_mm2: Annotated[float, Field(ge=50, le=20_000)] | None = Field(
+        None,
+        description="b-value with which one of DWI, ADC and B0 is computed from the other two; none: it is not",
+    )
 
 
 class Inference(Section):
@@ -52,7 +61,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[3, 4] = FORMAT_VERSION
+    format_version: Literal[3, 4, 5] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]
@@ -66,6 +75,9 @@ class Manifest(Section):
     network: dict[str, Any] = Field(description="the plan that the network is built from")
     head: Literal["identity", "paper"] | None = Field(
         description="initialisation of a dynamic head; none without one"
+    )
+    filler: tuple[Cells, Cells, Cells] | None = Field(
+        None, description="cells of a learned filler of modalities that are not given; none without one"
     )
     preparation: Preparation
     inference: Inference

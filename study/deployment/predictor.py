@@ -20,6 +20,7 @@ from study.deployment.subsets import untested
 from study.errors import CohortError, ConfigError
 from study.evaluation.components import label_components
 from study.imaging.geometry import Centroid
+from study.imaging.impute import sources_of
 from study.imaging.lesion import LesionCenter
 from study.imaging.register import require_registration
 from study.imaging.volume import Grid, Volume
@@ -44,6 +45,7 @@ class Prediction:
         grid: of mask and probability.
         reference: the input file that has this grid.
         absent: modalities of the bundle that were not given.
+        computed: those of them that were computed from others.
         substituted: modality to the sequence that was given in its place.
         volume_ml: of the mask.
         warnings: why not to rely on the prediction: implausible images, a subset that was not tested.
@@ -59,12 +61,16 @@ class Prediction:
     volume_ml: float
     lesion: Centroid | None = None
     warnings: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the mask must know about the input: "without B0", "with SWI in SWAN's place"."""
-        absent = (f"without {', '.join(self.absent)}",) if self.absent else ()
-        return (*absent, *(f"with {other} in {name}'s place" for name, other in self.substituted.items()))
+        missing = [name for name in self.absent if name not in self.computed]
+        absent = (f"without {', '.join(missing)}",) if missing else ()
+        computed = (f"with {name} computed from {' and '.join(sources_of(name))}" for name in self.computed)
+        stand_ins = (f"with {other} in {name}'s place" for name, other in self.substituted.items())
+        return (*absent, *computed, *stand_ins)
 
     @property
     def components_ml(self) -> tuple[float, ...]:
@@ -122,6 +128,7 @@ class Bundle:
             CohortError: lists every problem with the files, implausible images included.
         """
         from study.cohort.availability import Availability
+        from study.evaluation.cross_center import computed_in
         from study.evaluation.postprocessing import postprocess
         from study.evaluation.steps import StepContext
 
@@ -150,6 +157,7 @@ class Bundle:
             volume_ml=float(np.count_nonzero(mask)) * context.voxel_volume_ml,
             lesion=prepared.lesion,
             warnings=(*doubts, *untested(given, manifest.subsets)),
+            computed=computed_in(prepared, availability),
         )
 
     def _doubts(
@@ -180,6 +188,7 @@ class Bundle:
             target=self.manifest.target,
             lesion=None if isinstance(lesion, Path) else lesion,
             landmarks=preparation.landmarks or None,
+            b_s_mm2=preparation.computing_b_s_mm2,
             subject=name,
         )
 
@@ -188,10 +197,11 @@ class Bundle:
         from study.evaluation.inference import predict_probability
 
         inference = self.manifest.inference
+        windows, seen = prepared.seen(prepared.present)
         probability = predict_probability(
             self._network,
-            prepared.windows,
-            prepared.present,
+            windows,
+            seen,
             self.manifest.network["patch_size"],
             inference.overlap,
             inference.windows_per_batch,

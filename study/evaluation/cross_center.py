@@ -63,19 +63,32 @@ class Judge:
     def predictions(self, network: nn.Module, subjects: Sequence[Prepared]) -> Iterator[Predicted]:
         """Predict each subject with each of its availability subsets."""
         for prepared in subjects:
-            subsets = self.subsets(prepared)
-            probabilities = predict_subsets(
-                network,
-                prepared.windows,
-                [availability.flags for availability in subsets],
-                self.patch_size,
-                self.evaluation.overlap,
-                self.evaluation.windows_per_batch,
-                self.runtime,
-                blending=self.evaluation.blending,
-            )
-            for availability, probability in zip(subsets, probabilities, strict=True):
-                yield Predicted(prepared, availability, probability)
+            for together in self._together(prepared):
+                (windows, _), *_ = seen = [prepared.seen(availability.flags) for availability in together]
+                probabilities = predict_subsets(
+                    network,
+                    windows,
+                    [flags for _, flags in seen],
+                    self.patch_size,
+                    self.evaluation.overlap,
+                    self.evaluation.windows_per_batch,
+                    self.runtime,
+                    blending=self.evaluation.blending,
+                )
+                for availability, probability in zip(together, probabilities, strict=True):
+                    yield Predicted(prepared, availability, probability)
+
+    def _together(self, prepared: Prepared) -> Iterator[list[Availability]]:
+        """The subsets of a subject, in order, in groups of the same images: each that has a computed one is alone."""
+        shared: list[Availability] = []
+        for availability in self.subsets(prepared):
+            if computed_in(prepared, availability):
+                yield from [shared] if shared else []
+                yield [availability]
+                shared = []
+            else:
+                shared.append(availability)
+        yield from [shared] if shared else []
 
     def mask(
         self, prepared: Prepared, availability: Availability, native: NDArray[np.float32], chains: Chains
@@ -124,9 +137,18 @@ class Judge:
             removed=join_modalities(facts.withheld) or availability.removed_text,
             occlusion=facts.occlusion,
             substituted=_stand_ins(facts, availability),
+            computed=join_modalities(computed_in(prepared, availability)),
             **vars(scores),
             extra=extra_scores(*judged, self.evaluation.metrics),
         )
+
+
+def computed_in(prepared: Prepared, availability: Availability) -> tuple[str, ...]:
+    """The modalities whose images are computed from those that are given of a subject."""
+    if prepared.computed is None:
+        return ()
+    replaced = prepared.computed.replaced(availability.flags)
+    return tuple(name for name, there in zip(availability.modalities, replaced, strict=True) if there)
 
 
 def _stand_ins(facts: SubjectFacts, availability: Availability) -> str:

@@ -34,6 +34,8 @@ class ResultRow:
         false_positive_voxels, false_positive_ml: their mean size; 0 where there are none.
         false_negatives: components of the reference without a predicted voxel.
         false_negative_voxels, false_negative_ml: their mean size; 0 where there are none.
+        computed: modalities that are not given and whose images are computed from those that are, `B0`; "" where there
+            are none (`imputation.kind`).
         extra: values of metrics from other packages, by column.
     """
 
@@ -60,6 +62,7 @@ class ResultRow:
     false_negatives: int
     false_negative_voxels: float
     false_negative_ml: float
+    computed: str = ""
     extra: Mapping[str, float] = field(default_factory=dict)
 
     def cells(self) -> dict[str, Any]:

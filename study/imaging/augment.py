@@ -55,7 +55,7 @@ def augment(patch: Patch, present: Sequence[bool] | Mask, rng: Generator) -> tup
     _change_intensities(channels, inside, rng)
     channels[~inside] = 0
     axes = tuple(axis for axis in range(-3, 0) if rng.random() < MIRROR_P)
-    result = np.zeros((len(patch.prepared.image), *target.shape), np.float32)
+    result = np.zeros((len(present), *target.shape), np.float32)
     result[indices] = np.flip(channels, axes)
     return result, np.flip(target, axes).copy()  # copied: an axis of one slice would keep a negative stride
 

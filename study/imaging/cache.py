@@ -224,6 +224,7 @@ class _Builder:
             "own_slices": settings.own_slices,
             "spacing_mm": [float(value) for value in self.spacing_mm],
             "landmarks": {name: [float(value) for value in values] for name, values in landmarks},
+            **({} if self.protocol.b_s_mm2 is None else {"computed with b": float(self.protocol.b_s_mm2)}),
         }
 
 

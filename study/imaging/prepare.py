@@ -7,6 +7,7 @@ values to their units, normalise inside the brain. All problems of a subject are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from study.cohort.records import Subject, SubjectFacts
 from study.config import Imaging
 from study.errors import CohortError, Problem
+from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
+from study.imaging.impute import TRIPLE, computed_stack, sources_of
 from study.imaging.intensities import Intensities
 from study.imaging.lesion import LesionCenter
 from study.imaging.measure import measure
@@ -26,7 +29,7 @@ from study.imaging.protocol import ImagingProtocol
 from study.imaging.register import moved
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
-from study.imaging.stack import Stack, own_stack, stack
+from study.imaging.stack import Stack, on_grid, own_stack, stack
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
 
@@ -61,6 +64,7 @@ def prepare_subject(
         target=protocol.target,
         lesion=lesion,
         landmarks=landmarks,
+        b_s_mm2=protocol.b_s_mm2,
         subject=subject.label,
         facts=subject.facts,
     )
@@ -76,13 +80,15 @@ def prepare_images(
     target: str | None = None,
     lesion: LesionCenter | None = None,
     landmarks: Landmarks | None = None,
+    b_s_mm2: float | None = None,
     subject: str = "input",
     facts: SubjectFacts | None = None,
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
     `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
-    found on the grid of one of the images; it is used where there is no mask.
+    found on the grid of one of the images; it is used where there is no mask. With `b_s_mm2`, of DWI, ADC and B0 each
+    is computed whose two others are there.
 
     Raises:
         CohortError: everything that is wrong with the files.
@@ -104,7 +110,8 @@ def prepare_images(
     stacked = stack(scan, spacing_mm, settings)
     own = own_stack(scan, stacked, settings)
     intensities = measure(scan.volumes, stacked)
-    chosen = _checked_landmarks(scan, (stacked, own), settings, landmarks, intensities)
+    made = _computed(scan, stacked, own, b_s_mm2)
+    chosen = _checked_landmarks(scan, (stacked, own, *made), settings, landmarks, intensities)
     mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
         facts=facts or SubjectFacts(subject),
@@ -119,6 +126,35 @@ def prepare_images(
         outside_ml=_outside_ml(scan, stacked.grid),
         lesion=_lesion_center(scan, lesion),
         intensities=intensities,
+        computed=_normalised_computed(made, settings, modalities, chosen),
+    )
+
+
+def _computed(scan: Scan, stacked: Stack, own: Stack | None, b_s_mm2: float | None) -> list[Stack]:
+    """What is computed, on the prepared grid and, if there is one, on that of own slices; nothing without b."""
+    if b_s_mm2 is None:
+        return []
+    sources = [name for name in TRIPLE if name in stacked.images]
+    grids = [stacked, *([] if own is None else [on_grid(scan, sources, own.grid)])]
+    return [computed_stack(one, b_s_mm2, scan.subject) for one in grids]
+
+
+def _normalised_computed(
+    made: Sequence[Stack], settings: Imaging, modalities: Sequence[str], landmarks: Landmarks
+) -> Computed | None:
+    if not made or not made[0].images:
+        return None
+    names = tuple(made[0].images)
+    own = None
+    if len(made) > 1:
+        family = [name for name in names if name in settings.own_slices]
+        shown = replace(made[1], images={name: made[1].images[name] for name in family})
+        own = _normalised(shown, names, landmarks)
+    return Computed(
+        _normalised(made[0], names, landmarks),
+        tuple(modalities.index(name) for name in names),
+        tuple((modalities.index(one), modalities.index(other)) for one, other in map(sources_of, names)),
+        own,
     )
 
 

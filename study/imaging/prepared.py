@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.cohort.records import SubjectFacts
+from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
 from study.imaging.resample import resample
@@ -37,6 +38,7 @@ class Prepared:
         own: modalities that windows show in slices of their own; None if the study has none.
         outside_ml: volume of the target outside `grid`, which cannot be learnt.
         intensities: of the images before normalisation; None where they were not measured.
+        computed: images that take the place of modalities that are not given (`imputation.kind`); None without.
     """
 
     facts: SubjectFacts
@@ -51,6 +53,7 @@ class Prepared:
     own: OwnSlices | None = None
     outside_ml: float = 0.0
     intensities: Intensities | None = None
+    computed: Computed | None = None
 
     @property
     def key(self) -> str:
@@ -62,19 +65,52 @@ class Prepared:
         """The images to cut a network's windows from."""
         return Windows.of(self.image, self.grid, self.own)
 
+    def seen(self, given: Sequence[bool]) -> tuple[Windows, tuple[bool, ...]]:
+        """What a network sees if it is given some modalities [M]: their images and computed ones; and which those are.
+
+        No voxel of a modality that is not given matters.
+        """
+        rows = () if self.computed is None else self.computed.rows(given)
+        if self.computed is None or not rows:
+            return self.windows, tuple(given)
+        image, own, flags = np.array(self.image), self.own, list(given)
+        slices = None if own is None else np.array(own.image)
+        for row in rows:
+            channel = self.computed.channels[row]
+            flags[channel] = True
+            image[channel] = self.computed.image[row]
+            if own is not None and slices is not None and channel in own.channels:
+                slices[own.channels.index(channel)] = np.asarray(self.computed.own)[row]
+        replaced = None if own is None or slices is None else replace(own, image=slices)
+        return Windows.of(image, self.grid, replaced), tuple(flags)
+
     def window(self, start: Sequence[int], size: Sequence[int]) -> NDArray[np.float32]:
-        """A writable copy of the window [M, *size] that begins at index `start` of `grid`; 0 outside the volume."""
-        out = np.zeros((len(self.image), *size), np.float32)
-        self.windows.cut(start, out)
+        """A writable copy of the window [M + N, *size] that begins at index `start` of `grid`; 0 outside the volume.
+
+        Behind the M modalities come the N computed images.
+        """
+        made = self.computed
+        out = np.zeros((len(self.image) + (0 if made is None else len(made.channels)), *size), np.float32)
+        self.windows.cut(start, out[: len(self.image)])
+        if made is not None:
+            self._windows_of_computed(made).cut(start, out[len(self.image) :])
         return out
 
+    def _windows_of_computed(self, made: Computed) -> Windows:
+        own = None
+        if self.own is not None and made.own is not None:
+            rows = [row for row, channel in enumerate(made.channels) if channel in self.own.channels]
+            own = OwnSlices(made.own[rows], tuple(rows), self.own.grid) if rows else None
+        return Windows.of(made.image, self.grid, own)
+
     def select(self, modalities: Sequence[int]) -> Prepared:
-        """The subject with only these modalities, by index, in this order, on the same grid."""
+        """The subject with only these modalities, by index, in this order, on the same grid; nothing is computed."""
         return replace(
             self,
             image=self.image[list(modalities)],
             present=tuple(self.present[index] for index in modalities),
             own=None if self.own is None else self.own.select(modalities),
+            computed=None,
         )
 
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:

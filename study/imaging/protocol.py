@@ -17,12 +17,14 @@ class ImagingProtocol:
         target: the mask that is segmented.
         lesion_source: where the lesion comes from that a thrombus is near; `none` where lesions are the target.
         settings: the section `imaging`.
+        b_s_mm2: of the DWI, to compute one of DWI, ADC and B0 from the other two; None: none is computed.
     """
 
     modalities: tuple[str, ...]
     target: str
     lesion_source: Literal["none", "file", "model"]
     settings: Imaging
+    b_s_mm2: float | None = None
 
     @property
     def masks(self) -> tuple[str, ...]:

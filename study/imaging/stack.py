@@ -47,7 +47,7 @@ def stack(scan: Scan, spacing_mm: Sequence[float] | None, settings: Imaging) -> 
     """
     grid = scan.prepared_grid(spacing_mm, settings.crop_margin_mm, settings.in_plane_crop)
     _check_size(scan, grid, settings.most_voxels)
-    return _on_grid(scan, tuple(scan.volumes), grid)
+    return on_grid(scan, tuple(scan.volumes), grid)
 
 
 def own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
@@ -61,7 +61,7 @@ def own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
         return None
     grid = own_grid(scan.volumes[family[0]].grid, stacked.grid)
     _check_size(scan, grid, settings.most_voxels)
-    return _on_grid(scan, family, grid)
+    return on_grid(scan, family, grid)
 
 
 def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
@@ -86,7 +86,7 @@ def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
     )
 
 
-def _on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
+def on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
     """Some of the modalities on a grid; those with unusable values become problems."""
     brain = resample(scan.brain.astype(np.uint8), scan.native, grid, order=0).astype(bool)
     images: dict[str, NDArray[np.float32]] = {}

@@ -3,6 +3,7 @@
 ::
 
     <address>/  image.npy  own.npy  target.npy  native_target.npy  foreground.npy  grid.json
+                computed.npy  computed_own.npy  where images are computed
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from study.cohort.records import SubjectFacts
 from study.errors import CacheError, Problem
+from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
 from study.imaging.prepared import Prepared
@@ -29,6 +31,7 @@ from study.machine.untrusted import LARGEST_JSON, UnreadableError, open_regular,
 
 ARRAYS = ("image", "target", "foreground", "native_target")
 OWN, GRID = "own.npy", "grid.json"
+COMPUTED, COMPUTED_OWN = "computed.npy", "computed_own.npy"
 PATTERNS = ("*.npy", GRID)  # the files of an entry
 DAMAGE = (*arrays.DAMAGE, KeyError)
 
@@ -63,16 +66,19 @@ def _opened(folder: Path, facts: SubjectFacts) -> Prepared:
     present = tuple(bool(there) for there in content["present"])
     target = _array(folder / "target.npy", np.uint8, grid.shape)
     native_target = _array(folder / "native_target.npy", np.uint8, native.shape)
+    own = _open_own(folder, content["own"]) if content["own"] else None
+    made = content.get("computed")
     return Prepared(
         facts=facts,
         present=present,
         grid=grid,
+        computed=_open_computed(folder, made, len(present), grid, own) if made else None,
         native=native,
         image=_required(_array(folder / "image.npy", np.float32, (len(present), *grid.shape))),
         target=target,
         foreground=_required(_array(folder / "foreground.npy", np.int16, (None, 3))),
         native_target=native_target,
-        own=_open_own(folder, content["own"]) if content["own"] else None,
+        own=own,
         outside_ml=float(content["outside_ml"]),
         lesion=_centroid(content["lesion"]) if content["lesion"] else None,
         intensities=_intensities(content["intensities"]) if content["intensities"] else None,
@@ -83,6 +89,21 @@ def _open_own(folder: Path, content: dict[str, Any]) -> OwnSlices:
     grid, channels = _grid(content["grid"]), tuple(int(index) for index in content["channels"])
     image = _array(folder / OWN, np.float32, (len(channels), *grid.shape))
     return OwnSlices(_required(image), channels, grid)
+
+
+def _open_computed(
+    folder: Path, content: dict[str, Any], modalities: int, grid: Grid, own: OwnSlices | None
+) -> Computed:
+    channels = tuple(int(index) for index in content["channels"])
+    sources = tuple((int(one), int(other)) for one, other in content["sources"])
+    named = [*channels, *(index for pair in sources for index in pair)]
+    if len(sources) != len(channels) or any(not 0 <= index < modalities for index in named):
+        raise UnreadableError(f"{GRID} tells of computed images that are none")
+    image = _required(_array(folder / COMPUTED, np.float32, (len(channels), *grid.shape)))
+    if own is None:
+        return Computed(image, channels, sources)
+    slices = _required(_array(folder / COMPUTED_OWN, np.float32, (len(channels), *own.grid.shape)))
+    return Computed(image, channels, sources, slices)
 
 
 def _grid(content: dict[str, Any]) -> Grid:
@@ -155,6 +176,11 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
     own = prepared.own
     if own is not None:
         _save(folder / OWN, own.image)
+    made = prepared.computed
+    if made is not None:
+        _save(folder / COMPUTED, made.image)
+        if made.own is not None:
+            _save(folder / COMPUTED_OWN, made.own)
     content = {
         "present": prepared.present,
         "grid": prepared.grid.to_dict(),
@@ -163,6 +189,7 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "outside_ml": prepared.outside_ml,
         "lesion": prepared.lesion,
         "intensities": prepared.intensities and prepared.intensities.model_dump(mode="json"),
+        "computed": made and {"channels": made.channels, "sources": made.sources},
     }
     write_json(folder / GRID, content)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -13,13 +13,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from study.config.parts import find_part
 from study.errors import LoaderError
+from study.imaging.computed import Computed
 from study.imaging.prepared import Prepared
 from study.imaging.sample import Patch, sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
 from study.training.course import Course
-from study.training.dropout import sample_dropout
+from study.training.dropout import Draw, sample_dropout
 from study.training.fading import fade, progress
 from study.training.ranks import Ranks
+from study.training.shown import Shown, shown
 
 __all__ = ["Batch", "Samples", "batches"]
 
@@ -28,6 +30,8 @@ PATIENCE_S = 300.0  # how long to wait for a batch
 SILENCE = "DataLoader timed out"  # this and the following: torch.utils.data.dataloader's words
 LOADER_FAILURES = (SILENCE, "DataLoader worker (pid", "Pin memory thread exited")
 OF_A_PAIR = 1  # distinguishes the generator of a pair from that of the sample with the same number
+OF_A_SUBSET = 2  # likewise the one that draws the dropout again
+Choose = Callable[[Callable[[], Draw], Generator], Draw]
 Augmentation = Callable[[Patch, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -36,13 +40,17 @@ class Batch:
     """Samples of one iteration in one process.
 
     Attributes:
-        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0.
+        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0, or computed from
+            others (`imputation.kind`).
         target: uint8 `[B, D, H, W]`.
-        present: float32 `[B, M]`, 1 where the subject has a modality.
+        present: float32 `[B, M]`, 1 where the subject has a modality, or its image is computed.
         factors: float32 `[B, M]`, what modality dropout multiplies a modality by.
         code: float32 `[B, M]`, 0 where nothing of a modality is left to see; else 1, or with
             `head.code=gradual` the g(t) of a fading one.
         dropped: float32 `[B, M]`, 1 where a modality was drawn to be dropped.
+        computed: float32 `[B, M, D, H, W]`, what takes the place of a dropped modality, augmented; None if nothing is
+            computed.
+        shares: float32 `[B, M]`, what the computed images are multiplied by; None likewise.
     """
 
     image: torch.Tensor
@@ -51,6 +59,8 @@ class Batch:
     factors: torch.Tensor
     code: torch.Tensor
     dropped: torch.Tensor
+    computed: torch.Tensor | None = None
+    shares: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -58,17 +68,35 @@ class Batch:
 
     def split(self, parts: int) -> list[Batch]:
         """The batch in parts whose sizes differ by one at most; in single samples if more parts are asked for."""
-        columns = [getattr(self, field.name).tensor_split(min(parts, len(self))) for field in fields(self)]
+        columns = [column.tensor_split(min(parts, len(self))) for column in self._columns()]
         return [Batch(*part) for part in zip(*columns, strict=True)]
 
     @property
     def reduced(self) -> torch.Tensor:
         """The image after modality dropout, `[B, M, D, H, W]`."""
-        return self.image * self.factors[:, :, None, None, None]
+        left = self.image * self.factors[:, :, None, None, None]
+        if self.computed is None or self.shares is None:
+            return left
+        return left + self.computed * self.shares[:, :, None, None, None]
+
+    def showing(self, samples: Sequence[Shown]) -> Batch:
+        """The same images with another modality dropout."""
+        columns = {
+            name: torch.from_numpy(np.stack([getattr(one, name) for one in samples]))
+            for name in Shown._fields
+        }
+        if self.shares is None:
+            del columns["shares"]
+        return replace(self, **columns)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        return Batch(*(column.to(device, non_blocking=True) for column in self._columns()))
+
+    def _columns(self) -> list[torch.Tensor]:
+        """All that the batch holds, in order."""
+        columns = (getattr(self, field.name) for field in fields(self))
+        return [column for column in columns if column is not None]
 
 
 class Samples(Dataset[tuple[np.ndarray, ...]]):
@@ -116,12 +144,35 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         patch = self._draw(number, rng)
         present = np.asarray(patch.prepared.present, bool)
         augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
-        image, target = augment(patch, present, rng)
+        prepared = patch.prepared
+        computed = () if prepared.computed is None else prepared.computed.channels
+        image, target = augment(patch, np.append(present, np.ones(len(computed), bool)), rng)
+        *flags, shares = self._shown(number, prepared, self._drawing(number, prepared, rng)())
+        if not self.course.imputes:
+            return image, target, *flags
+        image, made = _with_computed(image, present, prepared.computed)
+        return image, target, *flags, made, shares
+
+    def drawn_again(self, number: int, choose: Choose) -> Shown:
+        """The modality dropout of a sample, drawn anew: one of the draws of the policy, which `choose` takes."""
+        rng = np.random.default_rng((self.course.seed, number, OF_A_SUBSET))
+        prepared = self._draw_subject(self._generator(number))
+        return self._shown(number, prepared, choose(self._drawing(number, prepared, rng), rng))
+
+    def _drawing(self, number: int, prepared: Prepared, rng: Generator) -> Callable[[], Draw]:
         g = self.fade_at(number // self.per_epoch)
-        draw = sample_dropout(present, self.course.droppable, self.course.dropout, g, rng)
-        code = np.where(draw.dropped, self._fading(g), present)
-        rest = (present, draw.factors, code, draw.dropped)
-        return image, target, *(flags.astype(np.float32) for flags in rest)
+        course = self.course
+        return lambda: sample_dropout(prepared.present, course.droppable, course.dropout, g, rng)
+
+    def _shown(self, number: int, prepared: Prepared, draw: Draw) -> Shown:
+        g = self.fade_at(number // self.per_epoch)
+        return shown(np.asarray(prepared.present, bool), draw, g, self._fading(g), prepared.computed)
+
+    def _generator(self, number: int) -> Generator:
+        """What a sample's subject is drawn from first: its own generator, or that of its pair."""
+        if self.course.trainer.sampling == "patches":
+            return np.random.default_rng((self.course.seed, number))
+        return np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
 
     def _draw(self, number: int, rng: Generator) -> Patch:
         """A patch of a subject."""
@@ -129,8 +180,7 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
             prepared = self._draw_subject(rng)
             forced = number % self.per_iteration >= self.forced_from
             return sample_patch(prepared, self.patch_size, forced, rng)
-        shared = np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
-        prepared = self._draw_subject(shared)
+        prepared = self._draw_subject(self._generator(number))
         if number % 2:
             return sample_empty_patch(prepared, self.patch_size, rng)
         return sample_patch(prepared, self.patch_size, True, rng)
@@ -148,8 +198,31 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         return g if self.course.code == "gradual" else float(g > 0)
 
 
-def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]:
+def _with_computed(
+    channels: np.ndarray, present: np.ndarray, computed: Computed | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The image [M, D, H, W], absent modalities computed, and all computed images at the places of their modalities.
+
+    Args:
+        channels: [M + N, D, H, W], the image and the N computed images.
+        present: bool [M].
+        computed: what the N are.
+    """
+    image, placed = channels[: len(present)].copy(), np.zeros_like(channels[: len(present)])
+    if computed is not None:
+        placed[list(computed.channels)] = channels[len(present) :]
+        before = computed.replaced(present)
+        image[before] = placed[before]
+    return image, placed
+
+
+def batches(
+    samples: Samples, first_epoch: int, ranks: Ranks, choose: Choose | None = None
+) -> Iterator[Batch]:
     """The batches of this process, from an epoch (0-based) to the end of the training.
+
+    Samples may have been drawn ahead, in other processes. With `choose`, their modality dropout is drawn anew here,
+    when the batch is asked for.
 
     Raises:
         LoaderError: a process of `trainer.loader_workers` died, or has given nothing for PATIENCE_S.
@@ -170,8 +243,15 @@ def batches(samples: Samples, first_epoch: int, ranks: Ranks) -> Iterator[Batch]
         timeout=LOOK_S if trainer.loader_workers else 0,
     )
     drawn = iter(loader)
-    while (arrays := _next(drawn, trainer.loader_workers)) is not None:
-        yield Batch(*arrays)
+    for own_numbers in numbers:
+        arrays = _next(drawn, trainer.loader_workers)
+        if arrays is None:
+            return
+        batch = Batch(*arrays)
+        if choose is None:
+            yield batch
+        else:
+            yield batch.showing([samples.drawn_again(number, choose) for number in own_numbers])
 
 
 def _next(drawn: Iterator[list[torch.Tensor]], workers: int) -> list[torch.Tensor] | None:

@@ -1,51 +1,73 @@
-"""ModDrop++'s intra-subject co-training (Liu et al., MICCAI 2022, section 2.3)."""
+"""ModDrop++'s intra-subject co-training (Liu et al., MICCAI 2022, section 2.3): both inputs' features are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
+from models.parts.filler import LearnedFiller
 from models.parts.first_convolution import find_first_convolution
 from models.parts.head import DynamicHead
 from models.plan import Plan
-from study.training.batches import Batch
-from study.training.recipe import Ingredients, Logits, Recipe
+from study.training.recipe import Ingredients
 from study.training.ssim import structural_similarity
 
-__all__ = ["cotrained"]
+__all__ = ["FirstFeatures"]
 
 
-def cotrained(ingredients: Ingredients) -> Recipe:
-    """α loss(full) + β loss(reduced) - γ SSIM(f, f_i): a subject with all it has, and with what dropout left (eq. 3).
+@dataclass(frozen=True, eq=False)
+class FirstFeatures:
+    """The term - γ SSIM(f, f_i) (eq. 3); f and f_i are the first convolution's outputs for the two inputs.
 
-    f and f_i are the first convolution's outputs for the two inputs, with or without a dynamic head. Both inputs pass
-    through the network as one batch of twice the size, because distributed training expects one forward pass for each
-    backward pass. With instance normalisation this equals two passes; batch normalisation takes its statistics over
-    both inputs. A sample of which nothing was dropped is its own pair.
+    With or without a dynamic head. Deviation: the published code compares features after a ReLU, which other networks
+    do not have there.
 
-    Deviation: the published code compares features after a ReLU, which other networks do not have there.
-
-    Raises:
-        ValueError: no convolution of the network reads all modalities together, or there is only one modality.
+    Attributes:
+        convolution: the first of the network; None without co-training.
+        weight: γ.
     """
-    weights, loss = ingredients.cotraining, ingredients.loss
-    convolution = _first_convolution(ingredients.network, ingredients.model.name)
 
-    def criterion(model: nn.Module, batch: Batch) -> Tensor:
-        with _outputs(convolution) as features:
-            logits = model(torch.cat((batch.image, batch.reduced)), torch.cat((batch.present, batch.code)))
-        full, reduced = _halves(logits)
-        return (
-            weights.full_weight * loss(full, batch.target)
-            + weights.reduced_weight * loss(reduced, batch.target)
-            - weights.similarity_weight * structural_similarity(*features[0].chunk(2))
+    convolution: nn.Module | None
+    weight: float
+
+    @classmethod
+    def of(cls, ingredients: Ingredients) -> FirstFeatures:
+        """What the settings ask for.
+
+        Raises:
+            ValueError: no convolution of the network reads all modalities together, or there is only one modality.
+        """
+        settings = ingredients.cotraining
+        network, name = ingredients.network, ingredients.model.name
+        return cls(
+            _first_convolution(network, name) if settings.enabled else None, settings.similarity_weight
         )
 
-    return Recipe(criterion)
+    @contextmanager
+    def kept(self) -> Iterator[Sequence[Tensor]]:
+        """Collect what the convolution returns at each call, before anything changes it in place."""
+        outputs: list[Tensor] = []
+        if self.convolution is None:
+            yield outputs
+            return
+
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            outputs.append(output)
+            return output.clone()
+
+        hook = self.convolution.register_forward_hook(keep)
+        try:
+            yield outputs
+        finally:
+            hook.remove()
+
+    def term(self, kept: Sequence[Tensor]) -> list[Tensor]:
+        """The term of the loss, from the features of both inputs one after the other; none without co-training."""
+        return [-self.weight * structural_similarity(*features.chunk(2)) for features in kept]
 
 
 def _first_convolution(network: nn.Module, name: str) -> nn.Module:
@@ -53,6 +75,8 @@ def _first_convolution(network: nn.Module, name: str) -> nn.Module:
     try:
         if plan.n_inputs < 2:
             raise ValueError("it has one modality, which cannot be dropped")
+        if isinstance(network, LearnedFiller):
+            network = network.network
         if isinstance(network, DynamicHead):
             return network.convolution
         return find_first_convolution(network, plan)[1]
@@ -61,28 +85,3 @@ def _first_convolution(network: nn.Module, name: str) -> nn.Module:
             f"cotraining.enabled: {name} cannot be co-trained: {error}; use cotraining.enabled=false, "
             "or a network that reads all modalities together"
         ) from None
-
-
-@contextmanager
-def _outputs(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what the module returns at each call, before anything changes it in place."""
-    outputs: list[Tensor] = []
-
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        outputs.append(output)
-        return output.clone()
-
-    hook = module.register_forward_hook(keep)
-    try:
-        yield outputs
-    finally:
-        hook.remove()
-
-
-def _halves(logits: Logits) -> Iterator[Logits]:
-    """The logits of the batch's first half, then those of its second half; per head where there are several."""
-    if isinstance(logits, Tensor):
-        yield from logits.chunk(2)
-    else:
-        pairs = [head.chunk(2) for head in logits]
-        yield from ([pair[half] for pair in pairs] for half in range(2))

@@ -22,6 +22,7 @@ class Course:
         schedule: what is left of a dropped modality at each moment.
         code: what the head's code says of a fading modality (`head.code`).
         rungs: finished epochs at which the search compares trials.
+        imputes: whether images are computed in the place of modalities that are not given (`imputation.kind`).
     """
 
     seed: int
@@ -31,6 +32,7 @@ class Course:
     schedule: Schedule
     code: Literal["binary", "gradual"] = "binary"
     rungs: tuple[int, ...] = ()
+    imputes: bool = False
 
     @property
     def droppable(self) -> tuple[bool, ...]:

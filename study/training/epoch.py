@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Epoch", "ValidationScores"]
@@ -43,6 +43,8 @@ class Epoch:
         dropped: droppable modality to the share of samples in which it was drawn to be dropped.
         validation: None where the epoch was not validated.
         micro_batches: parts in which each batch was trained at the end of the epoch.
+        subset_scores: dropped modalities, as text, to how much more samples without them lose, after this epoch
+            (`study.training.by_loss`); empty unless subsets are drawn by their losses.
     """
 
     epoch: int
@@ -54,6 +56,7 @@ class Epoch:
     dropped: Mapping[str, float]
     validation: ValidationScores | None = None
     micro_batches: int = 1
+    subset_scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def objective(self) -> float:
@@ -79,6 +82,8 @@ class Epoch:
         }
         if self.micro_batches > 1:
             content["micro_batches"] = self.micro_batches
+        if self.subset_scores:
+            content["subset_scores"] = dict(self.subset_scores)
         if (scores := self.validation) is not None:
             content[f"{DICE}full"] = scores.full
             content[f"{DICE}missing"] = scores.missing
@@ -115,4 +120,5 @@ class Epoch:
             },
             validation=scores,
             micro_batches=content.get("micro_batches", 1),
+            subset_scores=content.get("subset_scores", {}),
         )

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from study.errors import TrainingError
 from study.machine.runtime import Runtime
 from study.training.batches import Batch, Samples, batches
+from study.training.by_loss import SubsetScores
 from study.training.checkpoint import CheckpointStore, TrainingState
 from study.training.epoch import Epoch, ValidationScores
 from study.training.iteration import Iteration
@@ -48,6 +49,7 @@ def train(
     runtime: Runtime,
     validate: Validate,
     report: Report,
+    subsets: SubsetScores | None = None,
 ) -> Outcome:
     """Train a network, continuing from its checkpoint where there is one.
 
@@ -60,6 +62,7 @@ def train(
         validate: scores the network in evaluation mode; called by every process. None where nothing is validated.
         report: receives each validated epoch; True asks for an end. Called by the first process. A training that
             continues repeats its last report, whose answer may have been lost.
+        subsets: draws the modality dropout by what the criterion tells it; None leaves that to the policy.
 
     Where memory runs out and `trainer.on_out_of_memory` says so, batches are trained in more parts from then on, also
     by a process that continues this training. Processes that train one network together cannot change that on their
@@ -91,11 +94,13 @@ def train(
         parts=max([trainer.micro_batches, *(epoch.micro_batches for epoch in history[-1:])]),
         halves=trainer.on_out_of_memory == "halve" and ranks.world == 1,
     )
-    stream = batches(samples, len(history), ranks)
+    if subsets is not None and history:
+        subsets.scores = dict(history[-1].subset_scores)
+    stream = batches(samples, len(history), ranks, None if subsets is None else subsets.choose)
     if len(history) < trainer.epochs and history and _asked_to_stop(history[-1], report, ranks):
         return Outcome(tuple(history), stopped=True)
     for number in range(len(history), trainer.epochs):
-        epoch = _run_epoch(number, samples, stream, iteration, ranks)
+        epoch = _run_epoch(number, samples, stream, iteration, ranks, subsets)
         if _is_validated(number, samples):
             network.eval()
             epoch = replace(epoch, validation=validate(network))
@@ -119,7 +124,12 @@ def _is_validated(number: int, samples: Samples) -> bool:
 
 
 def _run_epoch(
-    number: int, samples: Samples, stream: Iterator[Batch], iteration: Iteration, ranks: Ranks
+    number: int,
+    samples: Samples,
+    stream: Iterator[Batch],
+    iteration: Iteration,
+    ranks: Ranks,
+    subsets: SubsetScores | None,
 ) -> Epoch:
     """Train for one epoch, 0-based; what is recorded of it but for its validation."""
     course = samples.course
@@ -132,6 +142,8 @@ def _run_epoch(
     for _ in range(course.trainer.iterations_per_epoch):
         batch = next(stream)
         losses.append(iteration(batch))
+        if subsets is not None:
+            subsets.keep(len(batch))
         dropped.append(batch.dropped.mean(0))
     loss = float(ranks.mean(torch.stack(losses).mean()))
     if not math.isfinite(loss):
@@ -150,4 +162,5 @@ def _run_epoch(
         fade=samples.fade_at(number),
         dropped={name: share for name, share, can in drawn if can},
         micro_batches=iteration.parts,
+        subset_scores={} if subsets is None else subsets.end_epoch(ranks),
     )

@@ -15,6 +15,8 @@ def supervised(ingredients: Ingredients) -> Recipe:
     loss = ingredients.loss
 
     def criterion(model: nn.Module, batch: Batch) -> Tensor:
-        return loss(model(batch.reduced, batch.code), batch.target)
+        logits = model(batch.reduced, batch.code)
+        ingredients.watch(logits, batch)
+        return loss(logits, batch.target)
 
     return Recipe(criterion)

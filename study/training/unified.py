@@ -7,6 +7,7 @@ are then frozen while the segmentation is learnt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from study.training.batches import Batch
 from study.training.course import Course
 from study.training.recipe import Criterion, Ingredients, Loss, Recipe, Stage
 
-__all__ = ["unified"]
+__all__ = ["end_to_end", "unified"]
 
 
 def unified(ingredients: Ingredients) -> Recipe:
@@ -28,16 +29,23 @@ def unified(ingredients: Ingredients) -> Recipe:
     Where the representation is frozen, only the segmentation is left.
     """
     model = ingredients.model
-    criterion = _end_to_end(model.unified, ingredients.loss)
+    cost = end_to_end(model.unified, ingredients.loss)
+
+    def criterion(network: nn.Module, batch: Batch) -> Tensor:
+        output: Unified | Tensor = network(batch.reduced, batch.code)
+        ingredients.watch(output.logits if isinstance(output, Unified) else output, batch)
+        return cost(output, batch)
+
     if model.unified.pretraining_epochs == 0:
         return Recipe(criterion)
     course = _synthesis_course(ingredients.course, model.unified, find_model(model.name).fewest_modalities)
     return Recipe(criterion, Stage(course, _synthesis(model.unified), freeze_encoders))
 
 
-def _end_to_end(settings: Settings, loss: Loss) -> Criterion:
-    def criterion(model: nn.Module, batch: Batch) -> Tensor:
-        output: Unified | Tensor = model(batch.reduced, batch.code)
+def end_to_end(settings: Settings, loss: Loss) -> Callable[[Unified | Tensor, Batch], Tensor]:
+    """What the network's output for a reduced image costs: `(output, batch) → scalar`."""
+
+    def cost(output: Unified | Tensor, batch: Batch) -> Tensor:
         if not isinstance(output, Unified):
             return loss(output, batch.target)
         return (
@@ -46,7 +54,7 @@ def _end_to_end(settings: Settings, loss: Loss) -> Criterion:
             + settings.synthesis_weight * synthesis_error(output.syntheses, batch.image, batch.present)
         )
 
-    return criterion
+    return cost
 
 
 def _synthesis(settings: Settings) -> Criterion:
@@ -81,6 +89,7 @@ def _synthesis_course(course: Course, settings: Settings, fewest: int) -> Course
         "policy": "truncated_geometric",
         "settings": {},  # of another policy
         "theta": settings.pretraining_theta,
+        "subset_sampling": "policy",
         "droppable": course.modalities,
         "keep_at_least": fewest,
     }

@@ -26,8 +26,9 @@ def training_course(config: Config) -> Course:
         trainer=config.trainer,
         dropout=config.modality_dropout,
         schedule=config.schedule,
-        code=config.head.code,
+        code="gradual" if config.filler.kind == "learned" else config.head.code,  # what fades in is 1 - g
         rungs=study_rungs(config.trainer, config.tuning),
+        imputes=config.imputation.kind == "physics",
     )
 
 
@@ -39,4 +40,6 @@ def network_recipe(config: Config, course: Course, network: nn.Module) -> Recipe
     """
     from study.training.criteria import training_recipe
 
-    return training_recipe(course, config.model, config.cotraining, network)
+    return training_recipe(
+        course, config.model, network, config.cotraining, config.distillation, config.ranking
+    )

@@ -143,7 +143,7 @@ def _elsewhere(data: StudyData, place: Path, show: Show) -> list[Scored]:
         show.say(note)
 
     def prepared(keys: Sequence[str]) -> list[Prepared]:
-        return [as_seen(cached[key], data.plan) for key in keys if key in cached.entries]
+        return [as_seen(cached[key], data.plan, config.imputation) for key in keys if key in cached.entries]
 
     return [
         Scored("test", True, prepared(seen.test)),

@@ -18,7 +18,7 @@ from study.deployment.subsets import Subset, known_subsets
 from study.evaluation.chains import Chains
 from study.records import PreparedStudy, StudyFolder, complete_trial, find_winner
 from study.records.fits import OWN
-from study.workflow.networks import check_weights, plan_prepared
+from study.workflow.networks import additions, check_weights, plan_prepared
 from study.workflow.subsets import trained_subsets
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
@@ -77,6 +77,7 @@ def _manifest(
     subsets: tuple[Subset, ...],
 ) -> Manifest:
     fingerprint = prepared.fingerprint
+    head, filler = additions(config)
     return Manifest(
         study=config.study.name,
         trial=number,
@@ -87,7 +88,8 @@ def _manifest(
         drop_probability=config.modality_dropout.drop_probability,
         model=config.model.name,
         network=network.to_dict(),
-        head=config.head.init if config.head.kind == "dynamic" else None,
+        head=head,
+        filler=filler,
         preparation=Preparation(
             spacing_mm=prepared.spacing_mm,
             reference=config.imaging.reference,
@@ -97,6 +99,9 @@ def _manifest(
             in_plane_crop=config.imaging.in_plane_crop,
             own_slices=config.imaging.own_slices if network.sees_stacks else (),
             landmarks=prepared.landmarks,
+            computing_b_s_mm2=config.imputation.b_value_s_mm2
+            if config.imputation.kind == "physics"
+            else None,
         ),
         inference=Inference(
             overlap=config.evaluation.overlap,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from models import Plan, Scans, build_model, find_model, outline, plan_model, read_plan
+from models import Plan, Scans, Size, build_model, find_model, outline, plan_model, read_plan
 from study.config import Config
 from study.errors import ConfigError, StudyError
 from study.machine.tensors import TensorKind, differences
@@ -28,8 +28,8 @@ def plan_network(
     Raises:
         ConfigError: the settings do not fit the scans.
     """
-    # Co-training sends the full and the reduced input through the network together.
-    together = config.trainer.batch_size * (2 if config.cotraining.enabled else 1)
+    # Pairs send the full and the reduced input through the network together.
+    together = config.trainer.batch_size * (2 if config.in_pairs else 1)
     scans = Scans(config.inputs, median_shape, spacing_mm, together)
     try:
         return plan_model(config.model.name, config.model.model_dump(), scans)
@@ -55,21 +55,27 @@ def plan_prepared(config: Config, prepared: PreparedStudy) -> Plan:
 
 
 def build_network(config: Config, plan: Plan) -> nn.Module:
-    """The configured network, freshly initialised, with its dynamic head if one is configured.
+    """The configured network, freshly initialised, with dynamic head and learned filler if they are configured.
 
     Raises:
-        ConfigError: the network cannot take the head.
+        ConfigError: the network cannot take head or filler.
     """
-    head = config.head.init if config.head.kind == "dynamic" else None
+    gradual = config.head.code == "gradual"
     try:
-        return build_model(config.model.name, plan, head)
+        return build_model(config.model.name, plan, *additions(config), gradual=gradual)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
 
 
+def additions(config: Config) -> tuple[Literal["identity", "paper"] | None, Size | None]:
+    """What is added to the network, as `models.build_model` takes it: head and filler."""
+    head = config.head.init if config.head.kind == "dynamic" else None
+    return head, config.filler.cells if config.filler.kind == "learned" else None
+
+
 def check_network(config: Config, plan: Plan) -> None:
-    """Raise ConfigError if the network cannot take the dynamic head, or its criterion does not fit."""
-    if config.head.kind == "dynamic" or config.cotraining.enabled or config.trainer.criterion is not None:
+    """Raise ConfigError if the network cannot take the dynamic head or the filler, or its criterion does not fit."""
+    if any(additions(config)) or config.in_pairs or config.trainer.criterion is not None:
         from study.workflow.course import network_recipe, training_course
 
         network_recipe(config, training_course(config), build_network(config, plan))
@@ -95,9 +101,8 @@ def check_weights(config: Config, plan: Plan, trial: TrialFolder) -> None:
         StudyError: they are not, or there are none.
         ConfigError: the plan is none that a network can be built from.
     """
-    head = config.head.init if config.head.kind == "dynamic" else None
     try:
-        state = outline(config.model.name, plan, head)
+        state = outline(config.model.name, plan, *additions(config))
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     wanted = {name: TensorKind.of(tensor) for name, tensor in state.items()}
@@ -114,7 +119,7 @@ def apply_start(start: Start, network: nn.Module, config: Config, plan: Plan) ->
     """Load the weights, matched by modality (see `models.parts.transfer.carry_over`).
 
     Raises:
-        ConfigError: the networks differ in more than modalities and head.
+        ConfigError: the networks differ in more than modalities, head and filler.
     """
     from models.parts.transfer import carry_over
 

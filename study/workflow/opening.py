@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import Plan
 from study.cohort.records import Splits, SubjectFacts
-from study.config import Config
+from study.config import Config, Imputation
 from study.errors import ConfigError
 from study.imaging.cache import entry_folder
 from study.imaging.prepared import Prepared
@@ -76,13 +76,17 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
         gone = set(splits.used) - set(subjects)
         splits = without(splits, gone, f"model.inputs: {config.model.inputs}")
     plan = plan_prepared(config, prepared)
-    seen = {key: as_seen(subject, plan) for key, subject in subjects.items()}
+    seen = {key: as_seen(subject, plan, config.imputation) for key, subject in subjects.items()}
     return StudyData(config, splits, plan, prepared, seen)
 
 
-def as_seen(subject: Prepared, plan: Plan) -> Prepared:
-    """A subject as the network sees it: all modalities on one grid, unless it takes each on its own slices."""
-    return subject if plan.sees_stacks else replace(subject, own=None)
+def as_seen(subject: Prepared, plan: Plan, imputation: Imputation) -> Prepared:
+    """A subject as the network sees it.
+
+    All modalities lie on one grid, unless it takes each on its own slices; images are computed only if the trial does.
+    """
+    own = subject.own if plan.sees_stacks else None
+    return replace(subject, own=own, computed=subject.computed if imputation.kind == "physics" else None)
 
 
 def without(splits: Splits, gone: Collection[str], reason: str) -> Splits:

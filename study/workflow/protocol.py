@@ -9,4 +9,6 @@ from study.imaging.protocol import ImagingProtocol
 def imaging_protocol(config: Config) -> ImagingProtocol:
     """What is read of each subject, and how it is prepared."""
     cohort = config.cohort
-    return ImagingProtocol(cohort.modalities, cohort.target, config.lesion_source, config.imaging)
+    return ImagingProtocol(
+        cohort.modalities, cohort.target, config.lesion_source, config.imaging, config.computing_b_s_mm2
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+from numpy.random import Generator
 
 from study.config import Config
 from study.records import PreparedStudy
-from study.training.dropout import FADED_OUT, sample_dropout
+from study.training.dropout import FADED_OUT, Draw, sample_dropout
 from study.training.epoch import Epoch
 
 DRAWS = 5_000  # samples that are drawn
@@ -41,9 +43,19 @@ def trained_subsets(
     g = min(epoch.fade for epoch in epochs)
     droppable, rng = np.isin(modalities, dropout.droppable), np.random.default_rng(config.study.seed)
     counts: Counter[tuple[str, ...]] = Counter()
+    choose = _choice(config, epochs[-1])
     for number in range(DRAWS):
         there = present[number % len(present)]
-        draw = sample_dropout(there, droppable, dropout, g, rng)
+        draw = choose(partial(sample_dropout, there, droppable, dropout, g, rng), rng)
         shown = there & ~draw.dropped if g <= FADED_OUT else there
         counts[tuple(np.compress(shown, modalities).tolist())] += 1
     return {given: count / DRAWS for given, count in counts.items() if given and count >= RAREST * DRAWS}
+
+
+def _choice(config: Config, last: Epoch) -> Callable[[Callable[[], Draw], Generator], Draw]:
+    """How the training chose among the policy's draws at its end."""
+    if config.modality_dropout.subset_sampling == "policy":
+        return lambda policy, rng: policy()
+    from study.training.by_loss import SubsetScores
+
+    return SubsetScores(config.cohort.modalities, config.modality_dropout, last.subset_scores).choose

@@ -76,6 +76,7 @@ def _run_trial(config: Config, folder: TrialFolder, report: Report) -> CompleteT
         runtime,
         partial(_validate, config, judge, watched=watched, ranks=ranks),
         report,
+        recipe.subsets,
     )
     if not ranks.first:
         return None

@@ -92,6 +92,22 @@ CASES = {
     "moddrop": ["technique=moddrop", *NNUNET],
     "moddrop_plus": ["technique=moddrop_plus", *NNUNET],
     "moddrop_plus_plus": ["technique=moddrop_plus_plus", *NNUNET],
+    "distillation": ["technique=distillation", *NNUNET],
+    "ranking": ["technique=ranking", *NNUNET],
+    "by_loss": ["technique=by_loss", *NNUNET],
+    "filler": ["technique=filler", "filler.cells=[2,2,2]", *NNUNET],
+    "imputation": ["technique=imputation", *NNUNET],
+    "everything": [
+        "technique=distillation",
+        "ranking.enabled=true",
+        "cotraining.enabled=true",
+        "filler.kind=learned",
+        "imputation.kind=physics",
+        "modality_dropout.subset_sampling=by_loss",
+        "modality_dropout.droppable=[ADC,B0]",
+        "head.kind=dynamic",
+        *NNUNET,
+    ],
 }
 
 

@@ -14,12 +14,12 @@ from models import Plan, build_model
 from models.parts.head import DynamicHead
 from models.parts.unet_planning import UNetPlan
 from study.commandline.composition import compose
-from study.config import Cotraining, Model, Trainer
+from study.config import Cotraining, Distillation, Model, Ranking, Trainer
 from study.errors import ConfigError
 from study.training.batches import Batch
-from study.training.cotraining import cotrained
 from study.training.criteria import training_recipe
 from study.training.losses import segmentation_loss
+from study.training.pairs import paired
 from study.training.recipe import Criterion, Loss
 from study.training.ssim import structural_similarity
 
@@ -38,7 +38,7 @@ PLAN = UNetPlan(
 
 
 def criterion_of(network: nn.Module, loss: Loss, **weights: float) -> Criterion:
-    return cotrained(ingredients_of(network, loss, **weights)).criterion
+    return paired(ingredients_of(network, loss, cotraining=Cotraining(enabled=True, **weights))).criterion
 
 
 def small_batch() -> Batch:
@@ -198,9 +198,9 @@ def test_networks_that_cannot_be_cotrained_are_refused(plan: Plan, first: nn.Mod
     model, course = Model(name="urn"), course_of()
     message = rf"cotraining.enabled: urn cannot be co-trained: {reason}; use cotraining.enabled=false, or"
     with pytest.raises(ValueError, match=message):
-        cotrained(ingredients_of(network, total, course, model))
+        paired(ingredients_of(network, total, course, model, cotraining=Cotraining(enabled=True)))
     with pytest.raises(ConfigError, match=message):
-        training_recipe(course, model, Cotraining(enabled=True), network)
+        training_recipe(course, model, network, Cotraining(enabled=True), Distillation(), Ranking())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from training_cases import MODALITIES, course_of, ingredients_of
 
 from models import Plan
-from study.config import Cotraining, Model, validate
+from study.config import Cotraining, Distillation, Model, Ranking, validate
 from study.errors import ConfigError
 from study.training.batches import Batch
 from study.training.criteria import training_recipe
@@ -41,7 +41,8 @@ def small_batch() -> Batch:
 
 
 def recipe_of(network: nn.Module, model: Model | None = None, *, cotraining: bool = False) -> Recipe:
-    return training_recipe(course_of(), model or Model(), Cotraining(enabled=cotraining), network)
+    techniques = Cotraining(enabled=cotraining), Distillation(), Ranking()
+    return training_recipe(course_of(), model or Model(), network, *techniques)
 
 
 def test_the_supervised_criterion_is_the_loss_of_what_dropout_has_left() -> None:
@@ -80,7 +81,8 @@ def test_a_network_gets_the_criterion_that_its_spec_names() -> None:
 def test_a_criterion_that_is_chosen_by_name_replaces_the_network_s_own() -> None:
     network, batch = Recorder(), small_batch()
     course = course_of(criterion="supervised")
-    training_recipe(course, Model(name="urn"), Cotraining(), network).criterion(network, batch)
+    techniques = Cotraining(), Distillation(), Ranking()
+    training_recipe(course, Model(name="urn"), network, *techniques).criterion(network, batch)
     assert [len(x) for x, _ in network.asked] == [2]
 
 
@@ -88,10 +90,13 @@ def test_a_criterion_that_is_chosen_by_name_replaces_the_network_s_own() -> None
     ("values", "message"),
     [
         ({"trainer.criterion": "unified"}, "nnunet is trained with supervised, got unified; leave it out"),
-        ({"trainer.criterion": "cotraining"}, "got cotraining; set cotraining.enabled=true"),
+        (
+            {"trainer.criterion": "paired"},
+            "got paired; set cotraining.enabled=true, distillation.enabled=true or",
+        ),
         (
             {"trainer.criterion": "supervised", "cotraining.enabled": True},
-            "must be cotraining with cotraining.enabled=true, got supervised",
+            "must be paired with cotraining.enabled=true, .* got supervised",
         ),
         (
             {
@@ -114,7 +119,8 @@ def test_a_criterion_that_the_network_is_not_trained_with_is_refused(
     "values",
     [
         {"trainer.criterion": "supervised"},
-        {"trainer.criterion": "cotraining", "cotraining.enabled": True},
+        {"trainer.criterion": "paired", "cotraining.enabled": True},
+        {"trainer.criterion": "paired", "ranking.enabled": True},
         {"trainer.criterion": "unified", "model.name": "urn", "modality_dropout.keep_at_least": 2},
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from study.cohort.records import SubjectFacts
-from study.config import Cotraining, ModalityDropout, Model, Schedule, Trainer
+from study.config import ModalityDropout, Model, Schedule, Trainer
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.training.batches import Samples
@@ -40,12 +40,10 @@ def ingredients_of(
     loss: Callable[..., Tensor],
     course: Course | None = None,
     model: Model | None = None,
-    **cotraining: float,
+    **sections: Any,
 ) -> Ingredients:
-    """What a criterion is made of, with these weights of co-training."""
-    return Ingredients(
-        network, loss, course or course_of(), model or Model(), Cotraining.model_validate(cotraining)
-    )
+    """What a criterion is made of, with these sections of techniques."""
+    return Ingredients(network, loss, course or course_of(), model or Model(), **sections)
 
 
 def small_subjects() -> list[Prepared]:

@@ -120,6 +120,12 @@ def _data_facts(view: StudyView) -> dict[str, str]:
         if splits
         else "The scans have not been prepared yet."
     )
+    imputed = "no image is imputed"
+    if (b := config.computing_b_s_mm2) is not None:
+        imputed = (
+            "one of DWI, ADC and B0 that is not given is computed from the other two (Stejskal-Tanner, b = "
+            f"{b:g} s/mm²) where imputation.kind is physics"
+        )
     simulated = " These scans are simulated." if "phantom" in cohort.sources else ""
     return {
         "question": f"To segment the {cohort.target} from {listed(cohort.modalities)}, also where modalities "
@@ -134,8 +140,7 @@ def _data_facts(view: StudyView) -> dict[str, str]:
         "subsets": f"Availability subsets: {config.evaluation.subsets}.",
         "privacy": "Records and tables call subjects by pseudonyms; their key stays in the study's folder.",
         "missing": "An absent modality is a channel of zeros after normalisation, in training and in testing; "
-        "no image "
-        "is imputed.",
+        f"{imputed}.",
         "preparation": f"Scans were brought to the grid of one modality (registration: {imaging.registration}), "
         "cropped "
         f"to the brain, resampled to {spacing} mm and normalised ({imaging.normalisation}).",
