@@ -117,6 +117,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "metrics": {},
     "samplers": {
         "tpe": "study.tuning.samplers:tpe",
+        "nsga2": "study.tuning.samplers:nsga2",
         "random": "study.tuning.samplers:random",
     },
     "schedulers": {

@@ -9,7 +9,7 @@ from pydantic import Field
 from study.config.addresses import Address
 from study.config.known import known
 from study.config.own_settings import SettingsByName
-from study.config.section import Section
+from study.config.section import Count, Fraction, Section
 
 
 class Tuning(Section):
@@ -18,6 +18,19 @@ class Tuning(Section):
     sampler: Annotated[str, known("samplers")] = Field("tpe", description="how settings are proposed")
     startup_trials: Annotated[int, Field(ge=0)] = Field(
         5, description="trials at random before sampler=tpe learns from them"
+    )
+    candidates: Count = Field(
+        24, description="settings that sampler=tpe draws for a trial, of which it takes the most promising"
+    )
+    population: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        20, description="trials of a generation of sampler=nsga2, the first of which is random"
+    )
+    prior_share: Fraction = Field(
+        0.5,
+        description="share of the first trials that are drawn from the search space's priors, where it has any",
+    )
+    prior_trials: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="that share halves every so many trials, so that a wrong prior is overcome"
     )
     scheduler: Annotated[str, known("schedulers")] = Field(
         "asha", description="how trials that fall behind are stopped"

@@ -69,7 +69,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._database = open_database(plan.tuning.storage, plan.study.name, folder.path, folder.database)
         self._study = self._database.study
-        self._study.sampler = TrialSampler(plan.tuning, plan.study.seed)
+        self._study.sampler = TrialSampler(plan.tuning, plan.study.seed, plan.space.priors)
         self._trials: dict[int, optuna.trial.BaseTrial] = {}  # handed out and not ended
         self._reported: dict[int, set[int]] = {}  # their epochs that the database has
         try:

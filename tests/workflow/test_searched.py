@@ -64,3 +64,16 @@ def test_a_space_without_ranges_searches_nothing() -> None:
         "What the search space sets:",
         "  schedule.shape=linear",
     ]
+
+
+def test_what_is_expected_is_listed_and_tried() -> None:
+    lines = described(
+        "search_space.modality_dropout.drop_probability.prior.at=0.8",
+        "search_space.schedule.shape.prior.at=cosine",
+    )
+    listed = [" ".join(line.split()) for line in lines]
+    assert "modality_dropout.drop_probability 0.5 0.1 to 0.9, expected 0.8 ± 0.2 of the range" in listed
+    assert any(line.endswith(", expected cosine at 50 %") for line in listed)
+    assert lines[-1] == (
+        "Then what is expected (prior): modality_dropout.drop_probability=0.8, schedule.shape=cosine."
+    )
