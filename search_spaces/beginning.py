@@ -2,8 +2,8 @@
 
 The first trial has the configured settings, so that whatever is found later is a gain over something. The second one
 has the values that a paper names (`paper` in a search space), where they differ, and the next one those that the user
-expects (`prior`), where these differ from both. Parameters with `in_turn` multiply them: every combination is tried with
-the configured settings, so that combinations differ in nothing else, and only then with others.
+expects (`prior`), where these differ from both. Parameters with `in_turn` multiply them: every combination is tried
+with the configured settings, so that combinations differ in nothing else, and only then with others.
 """
 
 from __future__ import annotations

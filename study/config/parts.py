@@ -122,6 +122,8 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     },
     "schedulers": {
         "asha": "study.tuning.stopping:asha",
+        "hyperband": "study.tuning.stopping:hyperband",
+        "median": "study.tuning.stopping:median",
         "none": "study.tuning.stopping:never",
     },
     "trackers": {

@@ -39,7 +39,18 @@ class Tuning(Section):
         0.34, description="fraction of the epochs after which trials are first compared"
     )
     reduction_factor: Annotated[float, Field(gt=1)] = Field(
-        2.0, description="one in so many trials goes on at a rung, and rungs are so many times apart"
+        2.0,
+        description="one in so many trials goes on at a rung (not with scheduler=median), "
+        "and rungs are so many times apart",
+    )
+    median_trials: Count = Field(
+        5, description="other trials that must have come to a rung before scheduler=median stops one there"
+    )
+    wait_for_fade_out: bool = Field(
+        True,
+        description="compare a trial only at rungs where its dropped modalities have faded out, which with "
+        "schedule.clock=rung is all of them: before, it looks better on full data than it will be, and worse "
+        "on missing data",
     )
     storage: Address | None = Field(
         None,

@@ -114,6 +114,10 @@ class Ledger:
         """All trials of the database by number."""
         return list(self._study.get_trials(deepcopy=False))
 
+    def chosen(self, number: int) -> Mapping[str, Any]:
+        """The values that a trial was handed out with, by dotted path."""
+        return self._folder.trial(number).searched()
+
     def intermediate_values(self) -> Mapping[int, Mapping[int, float]]:
         """The objective of each trial at its validation epochs."""
         return {trial.number: dict(sorted(trial.intermediate_values.items())) for trial in self.trials()}
