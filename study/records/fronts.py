@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 __all__ = ["front_ranks"]
 
 
@@ -17,6 +15,8 @@ def front_ranks(points: Sequence[Sequence[float]]) -> list[int]:
     Args:
         points: values without nan, of which higher ones are better; all of one length.
     """
+    import numpy as np
+
     values = np.array(points, dtype=np.float64).reshape(len(points), -1)
     ranks = np.zeros(len(points), dtype=np.intp)
     remaining, rank = np.arange(len(points)), 0

@@ -12,6 +12,7 @@ from study.cohort.modalities import check_modalities
 from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
 from study.config import Config
+from study.records.goals import rule_in_words
 from study.workflow.cost import cost_lines, kept_lines
 from study.workflow.doubts import evidence_doubts, rate_doubts
 from study.workflow.feasible import obstacles
@@ -54,6 +55,9 @@ def _trials(config: Config, space: SearchSpace) -> Iterator[str]:
     yield f"Study {config.study.name}: {trials} trials, {trainer.epochs} epochs each at most"
     if tuning.scheduler != "none" and trials > 1:
         yield from (f"  {line}" for line in rung_lines(config, space))
+    if goals := config.objective.front:
+        yield f"  the search is for the Pareto front of {', '.join(goals)}; {rule_in_words(config.objective)} wins"
+        yield "  early stopping and post-processing go by the weighted mean of Dice (objective.full, missing, …)"
     if repeats := config.study.replicates:
         yield f"  {2 * repeats} trainings more: the winner and its rival, {repeats} times each with other seeds"
 

@@ -22,6 +22,7 @@ from study.records import (
     TrialFolder,
     common_reason,
 )
+from study.records.goals import GOALS, goals_of, rule_in_words
 from study.tracking import MLFLOW_DATABASE
 from study.workflow.doubts import evidence_doubts
 
@@ -67,7 +68,7 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner = folder.trial(summary.winner)
-    lines += [*_winner(winner), *doubts]
+    lines += [*_winner(winner), *_front(config, Ranking(folder)), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
@@ -95,6 +96,18 @@ def _winner(trial: TrialFolder) -> list[str]:
     for whom, steps in trial.fits.chains.in_words().items():
         lines += [f"  post-processing of {whom}:", *(f"    {step}" for step in steps)]
     return lines
+
+
+def _front(config: Config, ranking: Ranking) -> list[str]:
+    """The trials among which somebody else may choose; none with one objective."""
+    objective, lines = config.objective, []
+    for trial in ranking.front:
+        values = goals_of(ranking.result(trial), objective)
+        told = (f"{GOALS[goal]} {value:.3g}" for goal, value in zip(objective.front, values, strict=True))
+        lines.append(f"  trial {trial.number}: {', '.join(told)}")
+    if not lines:
+        return []
+    return [f"It is {rule_in_words(objective)}. Pareto front (export one with trial=…):", *lines]
 
 
 def _tables(config: Config, folder: StudyFolder) -> list[str]:
