@@ -67,12 +67,12 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     if summary.winner is None:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
-    winner = folder.trial(summary.winner)
-    lines += [*_winner(winner), *_front(config, Ranking(folder)), *doubts]
+    winner, ranking = folder.trial(summary.winner), Ranking(folder)
+    lines += [*_winner(winner), *_front(config, ranking), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
-    lines += _tables(config, folder)
+    lines += _tables(config, ranking)
     lines += _synthesis(winner)
     commands = [*_to_mlflow(config, folder), *_to_predict(config, folder)]
     return "\n".join([*lines, *_next_steps(folder, commands)])
@@ -110,9 +110,8 @@ def _front(config: Config, ranking: Ranking) -> list[str]:
     return [f"It is {rule_in_words(objective)}. Pareto front (export one with trial=…):", *lines]
 
 
-def _tables(config: Config, folder: StudyFolder) -> list[str]:
+def _tables(config: Config, ranking: Ranking) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
-    ranking = Ranking(folder)
     method = Method.of(config.evaluation, config.study.seed)
     tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
     if (gains := gain_table(ranking, method)) is not None:

@@ -32,6 +32,7 @@ def test_each_setting_is_listed_with_its_first_value_its_range_and_its_condition
         "What the search space sets:",
         "schedule.end=0",
         "The first trial has the configured settings, except for what follows; the others are compared with it.",
+        "The second one has what the paper has: modality_dropout.drop_probability=0.8.",
         "schedule.exponent: is not searched, since it counts with schedule.shape=polynomial only",
     ]
 
@@ -39,7 +40,11 @@ def test_each_setting_is_listed_with_its_first_value_its_range_and_its_condition
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "The first trial has the configured settings; the others are compared with it."),
+        (
+            ["search_space=models"],
+            "The first trial has the configured settings; the others are compared with it.",
+        ),
+        ([], "The second one has what the paper has: modality_dropout.drop_probability=0.8."),
         (
             ["study.trials=1"],
             "The only trial has the configured settings: just its post-processing is searched.",
