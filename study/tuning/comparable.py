@@ -7,10 +7,10 @@ from typing import Any
 
 from study.config import Schedule
 from study.config.values import with_values
-from study.training.fading import has_faded_out
+from study.training.rungs import comparable_rungs
 from study.tuning.search_plan import SearchPlan
 
-__all__ = ["Comparable", "comparable_rungs"]
+__all__ = ["Comparable"]
 
 SCHEDULE, DROPPABLE = "schedule.", "modality_dropout.droppable"
 
@@ -54,10 +54,3 @@ class Comparable:
         schedule = Schedule.model_validate(with_values(self._plan.schedule.model_dump(), own))
         droppable = values.get(DROPPABLE, self._plan.dropout.droppable)
         return frozenset(comparable_rungs(schedule, droppable, self._plan.trainer.epochs, self._rungs))
-
-
-def comparable_rungs(
-    schedule: Schedule, droppable: Sequence[str], epochs: int, rungs: Sequence[int]
-) -> list[int]:
-    """The rungs at which a trial has lived through its fade-out; all where nothing can be dropped."""
-    return [rung for rung in rungs if not droppable or has_faded_out(schedule, rung, epochs, rungs)]

@@ -83,7 +83,7 @@ def _no_winner(folder: StudyFolder, summary: Summary) -> list[str]:
     lines = [f"No winner can be named, because {summary.no_winner}."]
     if ranked := Ranking(folder).by_objective:
         listed = ", ".join(f"{trial.number} ({value:.3f})" for value, trial in ranked[:5])
-        lines.append(f"Complete trials, highest objective first: {listed}")
+        lines.append(f"Complete trials, best first: {listed}")
         lines.append("study.evaluate and study.export take one of them with trial=…")
     return lines
 

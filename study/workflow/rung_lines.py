@@ -8,8 +8,7 @@ from itertools import product
 from search_spaces import SearchSpace
 from study.config import Config, Schedule
 from study.config.values import with_values
-from study.training.rungs import study_rungs
-from study.tuning.comparable import comparable_rungs
+from study.training.rungs import comparable_rungs, study_rungs
 
 __all__ = ["rung_lines"]
 
