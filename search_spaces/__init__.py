@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search_spaces.beginning import first_setting, paper_setting, planned_trials
+from search_spaces.beginning import expected_setting, first_setting, paper_setting, planned_trials
 from search_spaces.parameter import Parameter
 from search_spaces.repair import repaired
 from search_spaces.space import SearchSpace
@@ -15,6 +15,7 @@ __all__ = [
     "Parameter",
     "SearchSpace",
     "availability_subsets",
+    "expected_setting",
     "first_setting",
     "paper_setting",
     "planned_trials",

@@ -1,9 +1,9 @@
 """The trials that a search begins with, before anything is drawn.
 
 The first trial has the configured settings, so that whatever is found later is a gain over something. The second one
-has the values that a paper names (`paper` in a search space), where they differ. Parameters with `in_turn` multiply
-both: every combination is tried with the configured settings, so that combinations differ in nothing else, and only
-then with others.
+has the values that a paper names (`paper` in a search space), where they differ, and the next one those that the user
+expects (`prior`), where these differ from both. Parameters with `in_turn` multiply them: every combination is tried
+with the configured settings, so that combinations differ in nothing else, and only then with others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from search_spaces.space import SearchSpace
 from search_spaces.words import condition_text, range_text, value_text
 
-__all__ = ["first_setting", "paper_setting", "planned_trials", "remarks"]
+__all__ = ["expected_setting", "first_setting", "paper_setting", "planned_trials", "remarks"]
 
 Setting = dict[str, Any]  # values by dotted path
 
@@ -32,6 +32,7 @@ def planned_trials(space: SearchSpace, trials: int) -> list[dict[str, Any]]:
     turns: tuple[Setting, ...] = space.turns or ({},)
     settings = [_setting(space, turn) for turn in turns]
     settings += [paper for turn in turns if (paper := paper_setting(space, turn)) is not None]
+    settings += [wanted for turn in turns if (wanted := expected_setting(space, turn)) is not None]
     if space.turns:
         settings += [turns[number % len(turns)] for number in range(trials - len(settings))]
     return [
@@ -67,6 +68,21 @@ def paper_setting(space: SearchSpace, turn: Mapping[str, Any] | None = None) -> 
     ):
         return None
     return setting
+
+
+def expected_setting(space: SearchSpace, turn: Mapping[str, Any] | None = None) -> Setting | None:
+    """The first trial's values with those that the space's priors lie at.
+
+    None if nothing is expected, or if an earlier trial has these values.
+
+    Args:
+        space: that is searched.
+        turn: values of the parameters in turn; None takes the first combination.
+    """
+    turn = next(iter(space.turns), {}) if turn is None else turn
+    expected = {p.path: p.prior.at for p in space.parameters if p.prior is not None}
+    setting = _setting(space, turn, expected)
+    return None if setting in (_setting(space, turn), paper_setting(space, turn)) else setting
 
 
 def remarks(space: SearchSpace) -> list[str]:

@@ -198,6 +198,12 @@ def _turn_problems(by_path: Mapping[str, Parameter]) -> list[str]:
         for parameter in in_turn
         if is_postprocessing(parameter.path)
     ]
+    problems += [
+        f"search_space.{parameter.path}.prior: post-processing is searched thoroughly on kept probabilities, without "
+        "expectations; leave it out"
+        for parameter in by_path.values()
+        if parameter.prior is not None and is_postprocessing(parameter.path)
+    ]
     return problems
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    import optuna
+from search_spaces.prior import Prior, draw_expected
 
+if TYPE_CHECKING:
+    import numpy as np
+    import optuna
 
 ROUNDING = 1e-8  # of a number of steps, as Optuna has it
 
@@ -31,6 +33,7 @@ class Parameter:
         size: None, or the length of a list of so many independent entries, which then is the value.
         in_turn: whether the choices are tried one trial after the other.
         paper: the value that the paper of a technique has, tried in the second trial; None where none is named.
+        prior: what the user expects; None without an expectation.
         when: for the parameter to count, the setting at each of these paths must have one of these values.
     """
 
@@ -46,6 +49,7 @@ class Parameter:
     size: int | None = None
     in_turn: bool = False
     paper: Any = None
+    prior: Prior | None = None
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Any:
@@ -54,7 +58,7 @@ class Parameter:
             return self.value
         if self.size is None:
             return self._draw(trial, self.path)
-        return [self._draw(trial, f"{self.path}.{index}") for index in range(self.size)]
+        return [self._draw(trial, name) for name in self.names]
 
     def probes(self) -> list[tuple[str, Any]]:
         """Ends and choices, as pairs of the key in the file and the value; if these are legal, all values are."""
@@ -108,7 +112,22 @@ class Parameter:
         """A value as Optuna is given it, under the names that `suggest` asks for."""
         if self.size is None:
             return {self.path: encode(value)}
-        return {f"{self.path}.{index}": encode(entry) for index, entry in enumerate(value)}
+        return {name: encode(entry) for name, entry in zip(self.names, value, strict=True)}
+
+    def expected(self, name: str, rng: np.random.Generator) -> bool | int | float | str | None:
+        """A value drawn from the prior, as Optuna is given it.
+
+        Args:
+            name: that `suggest` asks for: the path, or that of an entry of a list.
+            rng: draws.
+        """
+        entry = 0 if self.size is None else int(name.rpartition(".")[2])
+        return encode(draw_expected(self, entry, rng))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `suggest` asks the trial for."""
+        return (self.path,) if self.size is None else tuple(f"{self.path}.{n}" for n in range(self.size))
 
     def _holds(self, value: Any) -> bool:
         """Whether a value is one of the choices, or a number of the range and on its steps."""

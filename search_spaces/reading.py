@@ -8,6 +8,7 @@ from typing import Any
 
 from search_spaces.around import around_problems, lies_around, with_ends
 from search_spaces.parameter import Parameter
+from search_spaces.prior import prior_problems, read_prior
 from study.config import is_own, is_setting, legal_keys
 from study.config.nearest import no_such_key
 
@@ -33,9 +34,9 @@ SHARED = (
     "trainer.device",
 )
 _KEYS = {
-    "float": ("low", "high", "around", "step", "log", "paper"),
-    "int": ("low", "high", "around", "step", "log", "paper"),
-    "categorical": ("choices", "in_turn", "paper"),
+    "float": ("low", "high", "around", "step", "log", "paper", "prior"),
+    "int": ("low", "high", "around", "step", "log", "paper", "prior"),
+    "categorical": ("choices", "in_turn", "paper", "prior"),
     "subsets": (),
     "fixed": ("value",),
 }
@@ -108,10 +109,12 @@ def _leaf_problems(path: str, leaf: Mapping[str, Any], configured: Any) -> list[
     if found:
         return found
     if kind == "categorical":
-        return _choice_problems(leaf)
+        found = _choice_problems(leaf) or prior_problems(kind, leaf)
     if kind in ("float", "int"):
-        return around_problems(leaf, configured) or _range_problems(kind, with_ends(leaf, configured))
-    return []
+        found = around_problems(leaf, configured)
+        leaf = leaf if found else with_ends(leaf, configured)
+        found = found or _range_problems(kind, leaf) or prior_problems(kind, leaf)
+    return found
 
 
 def _read_leaf(path: str, leaf: Any, subsets: Sequence[str], configured: Any) -> Parameter:
@@ -122,6 +125,7 @@ def _read_leaf(path: str, leaf: Any, subsets: Sequence[str], configured: Any) ->
     if kind == "subsets":
         return Parameter(path, "categorical", choices=tuple(subsets), in_turn=True)
     fields = {key: leaf[key] for key in (*_KEYS[kind], "size") if key in leaf}
+    fields["prior"] = read_prior(leaf)
     if kind == "categorical":
         fields["choices"] = tuple(leaf["choices"])
     if kind in ("float", "int"):

@@ -9,6 +9,7 @@
       drops: {type: float, low: 0.1, high: 1.0, size: 3}  # a list of three
     trainer:
       learning_rate: {type: float, around: 3, log: true}  # from a third of the configured value to three times as much
+      momentum: {type: float, low: 0.5, high: 0.95, prior: {at: 0.9, width: 0.1}}  # expected near 0.9
     model:
       inputs: {type: subsets}                             # every availability subset, one trial after the other
       slices: {type: categorical, choices: [10, 12, 14], in_turn: true}   # likewise; with several, every combination
@@ -144,6 +145,11 @@ class SearchSpace:
             return ()
         combinations = SearchSpace(in_turn, {**self.given, **self.fixed}).enumerate(MOST_TURNS) or ()
         return tuple(sorted(combinations, key=lambda turn: not turn.items() <= self.given.items()))
+
+    @property
+    def priors(self) -> dict[str, Parameter]:
+        """The parameters that something is expected of, by the names that Optuna knows them by."""
+        return {name: p for p in self.parameters if p.prior is not None for name in p.names}
 
     @property
     def outer(self) -> SearchSpace:

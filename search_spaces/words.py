@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from search_spaces.parameter import Parameter
+if TYPE_CHECKING:
+    from search_spaces.parameter import Parameter
 
-__all__ = ["condition_text", "range_text", "value_text"]
+__all__ = ["condition_text", "prior_text", "range_text", "value_text"]
 
 AS_WORDS = {None: "null", True: "true", False: "false"}
 
@@ -36,6 +37,17 @@ def range_text(parameter: Parameter) -> str:
             text += ", whole numbers"
         text += ", logarithmic" if parameter.log else ""
     return text if parameter.size is None else f"{parameter.size} × ({text})"
+
+
+def prior_text(parameter: Parameter) -> str:
+    """What is expected of a parameter: `0.5 ± 0.2 of the range`, `cosine at 50 %`; empty without a prior."""
+    prior = parameter.prior
+    if prior is None:
+        return ""
+    at = value_text(prior.at)
+    if parameter.kind == "categorical":
+        return f"{at} at {100 * prior.chance:.0f} %"
+    return f"{at} ± {value_text(prior.width)} of the {'logarithmic ' if parameter.log else ''}range"
 
 
 def condition_text(parameter: Parameter) -> str:

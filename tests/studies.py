@@ -57,6 +57,8 @@ def fit(**changes: Any) -> PostprocessingFit:
         "crossfit_score": 0.5,
         "fitted_score": 0.55,
         "default_score": 0.4,
+        "crossfit_parts": (0.6, 0.4, 0.3),
+        "default_parts": (0.5, 0.3, 0.2),
         "gain": 0.1,
         "gain_low": -0.1,
         "gain_high": 0.3,

@@ -15,7 +15,7 @@ from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
 from study.config.modality_dropout import ModalityDropout
 from study.config.model import Model
-from study.config.objective import Objective
+from study.config.objective import Goal, Objective
 from study.config.postprocessing import Grow, KeepBiggest, NearLesion, Postprocessing, RemoveSmall, Step
 from study.config.schedule import Schedule
 from study.config.section import Count, Fraction, Positive, Section
@@ -39,6 +39,7 @@ __all__ = [
     "Evaluation",
     "Filler",
     "Fraction",
+    "Goal",
     "Grow",
     "Head",
     "Imaging",

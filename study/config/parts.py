@@ -117,10 +117,13 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "metrics": {},
     "samplers": {
         "tpe": "study.tuning.samplers:tpe",
+        "nsga2": "study.tuning.samplers:nsga2",
         "random": "study.tuning.samplers:random",
     },
     "schedulers": {
         "asha": "study.tuning.stopping:asha",
+        "hyperband": "study.tuning.stopping:hyperband",
+        "median": "study.tuning.stopping:median",
         "none": "study.tuning.stopping:never",
     },
     "trackers": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
@@ -18,6 +19,17 @@ class Point(NamedTuple):
 
     value: SettingValue
     score: float
+
+
+class Parts(NamedTuple):
+    """What the objective is the weighted mean of; nan where it is not defined."""
+
+    full: float
+    missing: float
+    worst_center: float
+
+
+NOTHING = Parts(math.nan, math.nan, math.nan)
 
 
 class Curve(Section):
@@ -44,6 +56,7 @@ class PostprocessingFit(Section):
             default where nothing is searched (no trials, an empty space, fewer than 2 subjects).
         fitted_score: objective of all subjects under `fitted`; too high, because it was fitted on them.
         default_score: objective of all subjects under the default.
+        crossfit_parts, default_parts: what these two are the weighted means of.
         gain: crossfit_score - default_score.
         gain_low, gain_high: 95 % bootstrap percentile interval of the gain, over subjects within centers (over those
             that are alone in their center together); None for fewer than 5 subjects.
@@ -62,6 +75,8 @@ class PostprocessingFit(Section):
     crossfit_score: float
     fitted_score: float
     default_score: float
+    crossfit_parts: Parts = NOTHING
+    default_parts: Parts = NOTHING
     gain: float = 0.0
     gain_low: float | None = None
     gain_high: float | None = None
@@ -88,3 +103,8 @@ class PostprocessingFit(Section):
     def value(self) -> float:
         """The score that trials are compared by: the cross-fitted one, or the default's where that is kept."""
         return self.crossfit_score if self.gain > 0 else self.default_score
+
+    @property
+    def parts(self) -> Parts:
+        """What `value` is the weighted mean of."""
+        return self.crossfit_parts if self.gain > 0 else self.default_parts

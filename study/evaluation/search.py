@@ -26,7 +26,7 @@ from study.evaluation.chains import Chains
 from study.evaluation.components import Values
 from study.evaluation.curves import climb, score_curves
 from study.evaluation.fast_chain import FastChain
-from study.evaluation.fit import Cases, Curve, PostprocessingFit
+from study.evaluation.fit import Cases, Curve, Parts, PostprocessingFit
 from study.evaluation.kept import KeptCase
 from study.evaluation.objective import Panel
 from study.evaluation.proposals import best_proposal, highest
@@ -52,7 +52,10 @@ def search_postprocessing(
     subjects, everyone = len(panel.subjects), np.ones(len(panel.subjects))
     default = Chains(full=space.default)
     default_dice = fitting.dice(default)
-    default_score = fitting.value(default_dice, everyone)
+    default_score, default_parts = (
+        fitting.value(default_dice, everyone),
+        fitting.parts(default_dice, everyone),
+    )
     if not space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
             default=default,
@@ -60,6 +63,8 @@ def search_postprocessing(
             crossfit_score=default_score,
             fitted_score=default_score,
             default_score=default_score,
+            crossfit_parts=default_parts,
+            default_parts=default_parts,
             subjects=subjects,
         )
     crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
@@ -73,6 +78,8 @@ def search_postprocessing(
         crossfit_score=crossfit_score,
         fitted_score=fitted_score,
         default_score=default_score,
+        crossfit_parts=fitting.parts(crossfit, everyone),
+        default_parts=default_parts,
         gain=crossfit_score - default_score,
         gain_low=low,
         gain_high=high,
@@ -122,6 +129,10 @@ class _Fitting:
     def value(self, dice: Values, counts: Values) -> float:
         """The objective of a part."""
         return float(self.panel.parts(dice, counts)[-1])
+
+    def parts(self, dice: Values, counts: Values) -> Parts:
+        """What the objective of a part is the weighted mean of."""
+        return Parts(*map(float, self.panel.parts(dice, counts)[:-1]))
 
     def crossfit(self, first: Flags, seed: int) -> Values:
         """The Dice of all cases [C], each under the settings fitted on the half that it is not in."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
 
+from study.config import Objective
+from study.records.goals import best_first, pareto_front
 from study.records.pace import Ended, epoch_seconds
 from study.records.results import CompleteTrial, FailedTrial, TrialResult
 from study.records.status import BestTrial, FailureStatus
@@ -33,18 +34,19 @@ class EndedTrials:
     Attributes:
         states: number of complete, pruned and failed trials.
         lengths: how long they were.
-        best: the complete trial with the highest objective; ties go to the lower number.
         epochs_s: seconds of an epoch of the last ones.
         judgings_s: seconds from the last epoch to the result of the last complete ones.
 
     Args:
         window: the number of last epochs to look at.
+        objective: names the best trial.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, objective: Objective) -> None:
         self.states: Counter[str] = Counter()
         self.lengths = Ended()
-        self.best: BestTrial | None = None
+        self._objective = objective
+        self._complete: list[CompleteTrial] = []  # with one objective, only the best of them
         self.epochs_s: deque[float] = deque(maxlen=RECENT)
         self.judgings_s: deque[float] = deque(maxlen=RECENT)
         self._window = window
@@ -59,6 +61,16 @@ class EndedTrials:
             self._measure(end)
 
     @property
+    def best(self) -> BestTrial | None:
+        """The complete trial that wins so far; None if the objective of none is defined."""
+        ranked = best_first(self._complete, self._objective)
+        if not ranked:
+            return None
+        front = pareto_front(self._complete, self._objective) if self._objective.front else []
+        numbers = tuple(trial.trial for trial in front)
+        return BestTrial(trial=ranked[0].trial, objective=ranked[0].value, front=numbers)
+
+    @property
     def failures(self) -> tuple[FailureStatus, ...]:
         """Why trials have failed, the most frequent reason first."""
         return tuple(sorted(self._failures.values(), key=lambda failure: (-failure.count, failure.trials)))
@@ -68,10 +80,10 @@ class EndedTrials:
         self.lengths.add(result.epochs, complete=isinstance(result, CompleteTrial))
         if isinstance(result, FailedTrial):
             self._add_failure(number, result.error)
-        elif isinstance(result, CompleteTrial) and math.isfinite(result.value):
-            rank = (result.value, -number)
-            if self.best is None or rank > (self.best.objective, -self.best.trial):
-                self.best = BestTrial(trial=number, objective=result.value)
+        elif isinstance(result, CompleteTrial):
+            self._complete.append(result)
+            if not self._objective.front:
+                self._complete = best_first(self._complete, self._objective)[:1]
 
     def _add_failure(self, number: int, reason: str) -> None:
         alike = NUMBER.sub("0", reason)

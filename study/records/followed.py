@@ -30,7 +30,7 @@ class FollowedTrials:
         self._again = False
         self._open: dict[int, FollowedTrial] = {}
         self._running: list[FollowedTrial] = []
-        self.ended = EndedTrials(settings.window)
+        self.ended = EndedTrials(settings.window, settings.objective)
 
     def look(self, since_ms: int | None) -> None:
         """Read what has changed.

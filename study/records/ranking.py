@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import SearchSpace
+from study.config import Objective
 from study.errors import StudyError
 from study.records.folders import StudyFolder
+from study.records.goals import best_first, nearly_best, pareto_front
 from study.records.results import CompleteTrial, FailedTrial
 from study.records.trial import TrialFolder
 
@@ -30,8 +31,9 @@ class Ranking:
         states: number of complete, pruned and failed trials.
         complete: the folders of all complete trials, by number.
         errors: of the failed trials.
-        by_objective: objective and folder of the complete trials whose objective is defined, the highest first; ties
-            go to the lower number.
+        by_objective: objective and folder of the complete trials whose objective is defined, the best first by the
+            rule of `objective.winner`: by default, the highest objective. Ties go to the lower number.
+        front: the complete trials that no other one beats in all goals of `objective.front`; empty without a front.
     """
 
     def __init__(self, folder: StudyFolder) -> None:
@@ -43,10 +45,15 @@ class Ranking:
         complete = [(trial, result) for trial, result in results if isinstance(result, CompleteTrial)]
         self.complete = [trial for trial, _ in complete]
         self.errors = [result.error for _, result in results if isinstance(result, FailedTrial)]
-        defined = [(result.value, trial) for trial, result in complete if math.isfinite(result.value)]
-        self.by_objective: Sequence[tuple[float, TrialFolder]] = sorted(
-            defined, key=lambda pair: (-pair[0], pair[1].number)
-        )
+        self._config = folder.config.read_if_there()  # None for replicates, which nothing is searched by
+        objective = self._objective = self._config.objective if self._config else Objective.model_validate({})
+        self._judged = [result for _, result in complete]
+        folders = {trial.number: trial for trial in self.complete}
+        self.by_objective: Sequence[tuple[float, TrialFolder]] = [
+            (result.value, folders[result.trial]) for result in best_first(self._judged, objective)
+        ]
+        front = pareto_front(self._judged, objective) if objective.front else []
+        self.front = [folders[result.trial] for result in front]
 
     @cached_property
     def no_winner(self) -> str | None:
@@ -55,16 +62,21 @@ class Ranking:
             return self._why_none_is_complete()
         if not self.by_objective:
             return "the objective of no complete trial is defined: no reference of a validation subject has a target"
-        value, best = self.by_objective[0]
-        if value <= 0:
+        best = self.by_objective[0][1]
+        if max(value for value, _ in self.by_objective) <= 0:
             return "the highest objective is 0: no trial finds the target in a validation subject"
+        if not nearly_best(self._judged, self._objective):
+            return (
+                f"no trial is within {self._objective.within:g} of the best in {' and '.join(self._objective.others)}; "
+                "objective.within is too small for objective.winner"
+            )
         if best.fits.own.exists and best.fits.own.read().subjects == 1:
             return "all trials are judged by a single validation subject"
         return None
 
     @property
     def winner(self) -> TrialFolder:
-        """The complete trial with the highest objective; ties go to the lower number.
+        """The complete trial with the highest objective, or the one that `objective.winner` names.
 
         Raises:
             StudyError: no winner can be named; says why.
@@ -79,7 +91,7 @@ class Ranking:
 
         The default settings are the study's configuration with what its search space fixes.
         """
-        config = self.folder.config.read()
+        config = self._config or self.folder.config.read()
         settings = config.with_values(SearchSpace.parse(config.search_space, config).outer.fixed)
         for trial in self._trials:
             ended = not isinstance(self._results[trial.number], FailedTrial | None)
@@ -104,6 +116,13 @@ class Ranking:
         """The objective of a complete trial; None for another one."""
         result = self._results[trial.number]
         return result.value if isinstance(result, CompleteTrial) else None
+
+    def result(self, trial: TrialFolder) -> CompleteTrial:
+        """How a complete trial ended; raises StudyError for another one."""
+        result = self._results[trial.number]
+        if not isinstance(result, CompleteTrial):
+            raise StudyError(f"trial: {trial.number} is not complete")
+        return result
 
     def _why_none_is_complete(self) -> str:
         if self.states and set(self.states) == {"failed"}:

@@ -25,6 +25,22 @@ class SynthesisMean(Record):
     psnr_db: float
 
 
+class Goals(Record):
+    """What a complete trial reaches in each goal that a front may have (`objective.front`).
+
+    Attributes:
+        full, missing, worst_center: Dice of validation subjects, post-processed as for the objective; nan if undefined.
+        train_s: seconds of all iterations of the training.
+        predict_s: seconds of one prediction of a validation subject, the mean.
+    """
+
+    full: float
+    missing: float
+    worst_center: float
+    train_s: float
+    predict_s: float
+
+
 class _Ended(Record):
     """Fields of every result.
 
@@ -43,14 +59,16 @@ class CompleteTrial(_Ended):
     """A trial that finished its training and was judged.
 
     Attributes:
-        value: the objective; nan if it is undefined.
+        value: the objective, the weighted mean of Dice; nan if it is undefined.
         device: product name of the GPU, or cpu.
+        goals: what the trial reaches in each goal.
         synthesis: empty for networks that synthesise no modality.
     """
 
     state: Literal["complete"] = "complete"
     value: float
     device: str
+    goals: Goals | None = None
     synthesis: tuple[SynthesisMean, ...] = ()
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from study.config import Config
+from study.config import Config, Objective
 from study.records.pace import epoch_seconds
 from study.records.training import EpochsFile
 from study.records.trial import TrialFolder
@@ -25,12 +25,14 @@ class TrainingSettings:
         pretraining: epochs of the first of two trainings; 0 where there is one.
         rungs: epochs at which trials are compared.
         window: the number of last epochs to look at; a validated one is among them.
+        objective: what trials are compared by.
     """
 
     epochs: int
     pretraining: int
     rungs: tuple[int, ...]
     window: int
+    objective: Objective
 
     @classmethod
     def of(cls, config: Config) -> TrainingSettings:
@@ -41,6 +43,7 @@ class TrainingSettings:
             config.pretraining_epochs,
             study_rungs(trainer, config.tuning) if config.tuning.scheduler != "none" else (),
             max(FEWEST, 2 * trainer.validate_every + 1),
+            config.objective,
         )
 
 

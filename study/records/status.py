@@ -94,10 +94,17 @@ class RunningTrial(Record):
 
 
 class BestTrial(Record):
-    """The complete trial with the highest objective so far."""
+    """The complete trial that wins so far.
+
+    Attributes:
+        trial: number.
+        objective: the weighted mean of Dice that it reaches.
+        front: numbers of the trials on the Pareto front (`objective.front`); empty without one.
+    """
 
     trial: int
     objective: float
+    front: tuple[int, ...] = ()
 
 
 class FailureStatus(Record):

@@ -13,16 +13,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config, validate
-from study.records import FailedTrial, Finished, StudyFolder, Summary, TrialFolder, TrialResult
+from study.records import FailedTrial, Finished, Ranking, StudyFolder, Summary, TrialFolder
 from study.records.files import to_plain
 from study.records.fits import Fits
 from study.tracking.redaction import flatten, redact, redact_value, shown
 from study.tracking.results import (
     METRICS_OF,
-    OBJECTIVE,
     gains_of,
     metric_name,
     metrics_of,
+    result_metrics,
     study_note,
     trial_note,
 )
@@ -134,7 +134,9 @@ def trial_record(
     if not isinstance(result, FailedTrial):
         record.tags["fadeout.device"] = result.device
     step, time_ms = result.epochs, finished.time_ms
-    record.points += [Point(key, value, time_ms, step) for key, value in _result_metrics(result)]
+    record.points += [
+        Point(key, value, time_ms, step) for key, value in _numbers(result_metrics(result, config.objective))
+    ]
     record.documents["parameters.json"] = redact(searched)
     record.documents["config.json"] = redact(_with_values(config, searched))
     _add_tables(record, config, trial, step, finished.time_ms)
@@ -183,7 +185,10 @@ def _add_winner(
     if not running:  # it reads every trial
         record.tables += gains_of(config, folder)
     if record.tables:
-        record.tags["mlflow.note.content"] = study_note(summary.winner, record.tables)
+        front = Ranking(folder).front if config.objective.front and not running else ()
+        record.tags["mlflow.note.content"] = study_note(
+            summary.winner, record.tables, config.objective, front
+        )
     _add_overlays(record, trial)
 
 
@@ -236,11 +241,6 @@ def _epoch_points(epoch: Epoch) -> Iterator[Point]:
     values = {key: value for key, value in epoch.to_dict().items() if key not in ("epoch", "time_ms")}
     for key, value in _numbers(values):
         yield Point(f"curves/{key.removeprefix('val_')}", value, epoch.time_ms, epoch.epoch)
-
-
-def _result_metrics(result: TrialResult) -> Iterator[tuple[str, float]]:
-    value = None if isinstance(result, FailedTrial) else result.value
-    yield from _numbers({OBJECTIVE: value, "seconds": result.seconds, "epochs": result.epochs})
 
 
 def _fit_metrics(found: PostprocessingFit) -> Iterator[tuple[str, float]]:

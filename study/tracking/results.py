@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.config import Config
-from study.records import Ranking, StudyFolder
+from study.config import Config, Objective
+from study.records import CompleteTrial, FailedTrial, Ranking, StudyFolder, TrialFolder, TrialResult
+from study.records.goals import goals_of, rule_in_words
 
 if TYPE_CHECKING:
     from analysis.tables import Table
@@ -91,9 +92,29 @@ def _without(removed: str) -> list[str]:
     return [f"without_{removed.replace('+', '_')}"] if removed else []
 
 
-def study_note(winner: int, tables: Sequence[Table]) -> str:
+def result_metrics(result: TrialResult, objective: Objective) -> dict[str, float | None]:
+    """How a trial ended: its objective, how long it was, and what a complete one reaches in the goals of a front."""
+    value = None if isinstance(result, FailedTrial) else result.value
+    goals = goals_of(result, objective) if isinstance(result, CompleteTrial) and objective.front else ()
+    reached = dict(zip(goal_columns(objective), goals, strict=True)) if goals else {}
+    return {OBJECTIVE: value, "seconds": result.seconds, "epochs": result.epochs, **reached}
+
+
+def goal_columns(objective: Objective) -> list[str]:
+    """The metrics of a front's goals."""
+    return [f"goals/{goal}" for goal in objective.front]
+
+
+def study_note(
+    winner: int, tables: Sequence[Table], objective: Objective, front: Sequence[TrialFolder]
+) -> str:
     """What MLflow shows of a study: the winner, what not to choose by, the tables."""
     chosen = f"Winner: trial {winner}, by its objective on validation subjects (`objective`)."
+    if front:
+        named = ", ".join(str(trial.number) for trial in front)
+        chosen = (
+            f"Winner: trial {winner}, {rule_in_words(objective)}. Pareto front (`goals/…`): trials {named}."
+        )
     return "\n\n".join([chosen, trial_note(tables)])
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from search_spaces import SearchSpace
 from study.config import Config
 from study.records import StudyFolder
-from study.tracking.results import FULL, MISSING, OBJECTIVE, dice_metric, metric_name
+from study.tracking.results import FULL, MISSING, OBJECTIVE, dice_metric, goal_columns, metric_name
 
 VIEW = "mlflow.sharedViewState."  # tag of an experiment, before the key of a view; "Share" in MLflow's pages writes it
 MOST_COLUMNS = 60
@@ -30,6 +30,7 @@ def view_state(config: Config, folder: StudyFolder, run: str) -> str:
     objective = _column("metrics", OBJECTIVE)
     columns = [
         objective,
+        *(_column("metrics", name) for name in goal_columns(config.objective)),
         *(_column("params", path) for path in _searched(config)),
         *(_column("metrics", name) for name in _dice(config, folder)),
     ][:MOST_COLUMNS]

@@ -17,9 +17,10 @@ from typing import Literal
 from study.config import Schedule
 from study.config.parts import find_part
 
-__all__ = ["fade", "falling", "progress"]
+__all__ = ["fade", "falling", "has_faded_out", "progress"]
 
 EXPONENTIAL_RATE = 5.0  # time constants between hold and finish
+FADED_OUT = 0.05  # of the way down that may be left where modalities count as faded out
 ROUNDING = 1e-9  # a quarter that was computed as 0.24999999999 is a quarter
 
 Shape = Callable[[Schedule, float], float]
@@ -66,6 +67,25 @@ def progress(epoch: int, epochs: int, clock: Literal["trial", "rung"], rungs: Se
     after = bisect_right(bounds, epoch)
     first, last = bounds[after - 1], bounds[after] - 1
     return (epoch - first) / (last - first) if last > first else 1.0
+
+
+def has_faded_out(schedule: Schedule, finished: int, epochs: int, rungs: Sequence[int]) -> bool:
+    """Whether a training has come to the end of its schedule, but for 5 % of the way, after so many epochs.
+
+    A shape that does not fall has no way to go.
+
+    Args:
+        schedule: of the training.
+        finished: epochs, at least 1.
+        epochs: of the whole training.
+        rungs: finished epochs at which trials are compared.
+    """
+
+    def left(epoch: int) -> float:
+        return fade(schedule, progress(epoch, epochs, schedule.clock, rungs))
+
+    first, last = left(0), left(epochs - 1)
+    return left(finished - 1) - last <= FADED_OUT * (first - last) + ROUNDING
 
 
 def falling(remaining: Shape) -> Shape:

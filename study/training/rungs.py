@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from study.config import Trainer, Tuning
+from study.config import Schedule, Trainer, Tuning
+from study.training.fading import has_faded_out
 
 
 def rung_epochs(epochs: int, first_rung: float, reduction_factor: float, validate_every: int) -> list[int]:
@@ -33,6 +35,13 @@ def study_rungs(trainer: Trainer, tuning: Tuning) -> tuple[int, ...]:
     return tuple(
         rung_epochs(trainer.epochs, tuning.first_rung, tuning.reduction_factor, trainer.validate_every)
     )
+
+
+def comparable_rungs(
+    schedule: Schedule, droppable: Sequence[str], epochs: int, rungs: Sequence[int]
+) -> list[int]:
+    """The rungs at which a trial has lived through its fade-out; all where nothing can be dropped."""
+    return [rung for rung in rungs if not droppable or has_faded_out(schedule, rung, epochs, rungs)]
 
 
 def _ceil(value: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,9 @@ class Database:
         self.storage.close()
 
 
-def open_database(address: str | None, name: str, folder: Path, default: Path) -> Database:
+def open_database(
+    address: str | None, name: str, folder: Path, default: Path, higher: Sequence[bool] = (True,)
+) -> Database:
     """Open the database of a study and take its lease.
 
     A database that goes away later is waited for (`Patience`); one that cannot be opened is not.
@@ -63,6 +66,7 @@ def open_database(address: str | None, name: str, folder: Path, default: Path) -
         name: of the study.
         folder: of the study; the caller holds its lock.
         default: SQLite file that is used without an address.
+        higher: for each number that trials end with, whether more is better.
 
     Raises:
         StudyError: the database cannot be opened, or another driver runs the study.
@@ -73,7 +77,9 @@ def open_database(address: str | None, name: str, folder: Path, default: Path) -
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return _open(with_password(address) if address else f"sqlite:///{default.absolute()}", name, folder)
+        return _open(
+            with_password(address) if address else f"sqlite:///{default.absolute()}", name, folder, higher
+        )
     except (
         SQLAlchemyError,
         StorageInternalError,
@@ -86,7 +92,7 @@ def open_database(address: str | None, name: str, folder: Path, default: Path) -
         raise (_damaged(default, reason) if address is None else _cannot_be_opened(reason)) from None
 
 
-def _open(address: str, name: str, folder: Path) -> Database:
+def _open(address: str, name: str, folder: Path, higher: Sequence[bool]) -> Database:
     import optuna
 
     from study.tuning.lease import Lease
@@ -102,7 +108,10 @@ def _open(address: str, name: str, folder: Path) -> Database:
         lease.guard(backend.scoped_session)
         storage = WaitingStorage(backend, patience, lease.token)
         study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+            storage=storage,
+            study_name=name,
+            directions=["maximize" if one else "minimize" for one in higher],
+            load_if_exists=True,
         )
         undo.pop_all()
     return Database(study, storage, lease)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from study.config.parts import find_part
 from study.training.rungs import study_rungs
+from study.tuning.comparable import Comparable
 from study.tuning.ledger import Ledger
 from study.tuning.messages import Report
 from study.tuning.search_plan import SearchPlan
@@ -39,6 +40,7 @@ class Judgement:
         self._rule: StoppingRule | None = (
             find_part("schedulers", plan.tuning.scheduler)(rungs, plan.tuning) if rungs else None
         )
+        self._comparable = Comparable(plan, rungs, ledger.chosen)
         for number, values in ledger.intermediate_values().items():
             for epoch, value in sorted(values.items()):
                 self._judge(number, epoch, value)
@@ -55,4 +57,8 @@ class Judgement:
         return self._ledger.is_stopped(number)
 
     def _judge(self, number: int, epoch: int, value: float) -> bool:
-        return self._rule is not None and self._rule.judge(number, epoch, value)
+        return (
+            self._rule is not None
+            and self._comparable.at(number, epoch)
+            and self._rule.judge(number, epoch, value)
+        )

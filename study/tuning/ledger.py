@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from study.errors import StudyError
 from study.records import CompleteTrial, PrunedTrial, StudyFolder, TrialFolder
+from study.records.goals import goals_of, is_higher_better
 from study.tuning.database import open_database
 from study.tuning.outcome import write_failure
 from study.tuning.search_plan import SearchPlan
@@ -67,9 +68,15 @@ class Ledger:
         self._plan = plan
         self._folder = folder
         self._lock = threading.RLock()
-        self._database = open_database(plan.tuning.storage, plan.study.name, folder.path, folder.database)
+        self._database = open_database(
+            plan.tuning.storage,
+            plan.study.name,
+            folder.path,
+            folder.database,
+            is_higher_better(plan.objective),
+        )
         self._study = self._database.study
-        self._study.sampler = TrialSampler(plan.tuning, plan.study.seed)
+        self._study.sampler = TrialSampler(plan.tuning, plan.study.seed, plan.space.priors)
         self._trials: dict[int, optuna.trial.BaseTrial] = {}  # handed out and not ended
         self._reported: dict[int, set[int]] = {}  # their epochs that the database has
         try:
@@ -114,6 +121,10 @@ class Ledger:
         """All trials of the database by number."""
         return list(self._study.get_trials(deepcopy=False))
 
+    def chosen(self, number: int) -> Mapping[str, Any]:
+        """The values that a trial was handed out with, by dotted path."""
+        return self._folder.trial(number).searched()
+
     def intermediate_values(self) -> Mapping[int, Mapping[int, float]]:
         """The objective of each trial at its validation epochs."""
         return {trial.number: dict(sorted(trial.intermediate_values.items())) for trial in self.trials()}
@@ -150,7 +161,7 @@ class Ledger:
         """Store the objective at a validated epoch; False if it was stored before, and is not overwritten."""
         if epoch in self._reported[number]:
             return False
-        self._trials[number].report(value, epoch)
+        self._store(self._trials[number], epoch, value)
         self._reported[number].add(epoch)
         return True
 
@@ -176,6 +187,13 @@ class Ledger:
             self._tell(trial, self._folder.trial(number), self._reported[number])
         self._lost.discard(number)
         del self._trials[number], self._reported[number]
+
+    def _store(self, trial: optuna.trial.BaseTrial, epoch: int, value: float) -> None:
+        """Store a report of a trial that has not ended; Optuna's own method refuses several objectives."""
+        import optuna
+
+        if isinstance(trial, optuna.Trial):
+            self._database.storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
 
     def _to_hand_out(self) -> list[optuna.trial.FrozenTrial]:
         """Trials that have begun and have no result."""
@@ -225,12 +243,14 @@ class Ledger:
         states = optuna.trial.TrialState
         for epoch in folder.training.epochs.read():  # a driver that was killed has lost the last report
             if epoch.validation is not None and epoch.epoch not in reported:
-                trial.report(epoch.objective, epoch.epoch)
+                self._store(trial, epoch.epoch, epoch.objective)
         result = folder.result.read()
         if isinstance(result, PrunedTrial):
             self._study.tell(trial, state=states.PRUNED, skip_if_finished=True)
-        elif isinstance(result, CompleteTrial) and math.isfinite(result.value):
-            self._study.tell(trial, result.value, state=states.COMPLETE, skip_if_finished=True)
+        elif isinstance(result, CompleteTrial) and all(
+            map(math.isfinite, values := goals_of(result, self._plan.objective))
+        ):
+            self._study.tell(trial, values, state=states.COMPLETE, skip_if_finished=True)
         else:
             self._study.tell(trial, state=states.FAIL, skip_if_finished=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace, planned_trials
-from study.config import Study, Trainer, Tuning
+from study.config import ModalityDropout, Objective, Schedule, Study, Trainer, Tuning
 
 if TYPE_CHECKING:
     import optuna
@@ -22,6 +22,9 @@ class SearchPlan:
         study: name, seed, number of trials and how many run at a time.
         trainer: epochs, validation and the resources of one trial.
         tuning: sampler, scheduler, database.
+        objective: what trials are compared by.
+        schedule: of a training that does not search its own.
+        dropout: likewise.
         space: what is sampled for each trial; post-processing settings are excluded.
         cluster: local, auto, or the address of a cluster.
         cache: folder of the prepared subjects on the driver's machine.
@@ -32,6 +35,9 @@ class SearchPlan:
     study: Study
     trainer: Trainer
     tuning: Tuning
+    objective: Objective
+    schedule: Schedule
+    dropout: ModalityDropout
     space: SearchSpace
     cluster: str
     cache: Path

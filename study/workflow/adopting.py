@@ -129,7 +129,7 @@ def _judge(config: Config, folder: StudyFolder, found: ForeignWeights) -> None:
     data = open_study(folder, config.narrowed())
     runtime = Runtime.choose(config.trainer.device, config.trainer.precision)
     network = _load(data.plan, config, found).to(runtime.device)
-    synthesis = judge_trial(trial, data, data.judge(runtime), network)
+    judged = judge_trial(trial, data, data.judge(runtime), network, train_s=0.0)
     trial.result.write(
         CompleteTrial(
             trial=0,
@@ -137,7 +137,7 @@ def _judge(config: Config, folder: StudyFolder, found: ForeignWeights) -> None:
             seconds=time.perf_counter() - began,
             value=trial.fits.own.read().value,
             device=runtime.name,
-            synthesis=synthesis,
+            **judged._asdict(),
         )
     )
 

@@ -12,10 +12,11 @@ from study.cohort.modalities import check_modalities
 from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
 from study.config import Config
-from study.training.rungs import study_rungs
+from study.records.goals import rule_in_words
 from study.workflow.cost import cost_lines, kept_lines
 from study.workflow.doubts import evidence_doubts, rate_doubts
 from study.workflow.feasible import obstacles
+from study.workflow.rung_lines import rung_lines
 from study.workflow.searched import describe_search
 
 
@@ -38,7 +39,8 @@ def forecast(config: Config, *, searches: bool = True) -> str:
     splits = split_cohort(cohort, config.cohort, config.objective.centers)
     space = SearchSpace.parse(config.search_space, config)
     searched = describe_search(space if searches else space.postprocessing, config.study.trials)
-    lines = [*_trials(config), *cost_lines(config), *kept_lines(config, len(splits.validation))]
+    lines = [*_trials(config, space), *cost_lines(config)]
+    lines += kept_lines(config, len(splits.validation))
     lines += ["", *searched, "", *_subjects(cohort, splits, config)]
     centers = {subject.key: subject.center for subject in cohort.subjects}
     if doubts := [*evidence_doubts(config, splits, centers), *rate_doubts(config.trainer)]:
@@ -48,12 +50,14 @@ def forecast(config: Config, *, searches: bool = True) -> str:
     return "\n".join(lines)
 
 
-def _trials(config: Config) -> Iterator[str]:
+def _trials(config: Config, space: SearchSpace) -> Iterator[str]:
     trainer, tuning, trials = config.trainer, config.tuning, config.study.trials
     yield f"Study {config.study.name}: {trials} trials, {trainer.epochs} epochs each at most"
     if tuning.scheduler != "none" and trials > 1:
-        rungs = ", ".join(map(str, study_rungs(trainer, tuning))) or "none"
-        yield f"  {tuning.scheduler} compares trials at epochs {rungs}"
+        yield from (f"  {line}" for line in rung_lines(config, space))
+    if goals := config.objective.front:
+        yield f"  the search is for the Pareto front of {', '.join(goals)}; {rule_in_words(config.objective)} wins"
+        yield "  early stopping and post-processing go by the weighted mean of Dice (objective.full, missing, …)"
     if repeats := config.study.replicates:
         yield f"  {2 * repeats} trainings more: the winner and its rival, {repeats} times each with other seeds"
 

@@ -18,12 +18,25 @@ from study.evaluation.kept import KeptCase, keep
 from study.evaluation.rows import ResultRow
 from study.evaluation.synthesis import synthesis_psnr
 from study.imaging.prepared import Prepared
+from study.machine.stopwatch import Stopwatch
 from study.records import TrialFolder
 from study.records.overlays import Overlay
-from study.records.results import SynthesisMean
+from study.records.results import Goals, SynthesisMean
 from study.workflow.examples import ExamplePicker
 from study.workflow.opening import StudyData
 from study.workflow.postprocessing import fit_postprocessing
+
+
+class Judged(NamedTuple):
+    """What is found out about a trained network besides the files that its trial keeps.
+
+    Attributes:
+        synthesis: how well it synthesises modalities; empty for networks that do not.
+        goals: what it reaches in each goal, after so many seconds of training.
+    """
+
+    synthesis: tuple[SynthesisMean, ...]
+    goals: Goals
 
 
 class Scored(NamedTuple):
@@ -41,21 +54,27 @@ class Scored(NamedTuple):
 
 
 def judge_trial(
-    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
-) -> tuple[SynthesisMean, ...]:
+    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module, train_s: float
+) -> Judged:
     """Judge a trained network; writes its weights, kept probabilities, fit, rows and overlays to the trial's folder.
 
     The post-processing is fitted on validation subjects; test subjects are scored once, after all choices are made.
 
-    Returns:
-        How well the network synthesises modalities; empty for networks that do not.
+    Args:
+        folder: of the trial.
+        data: the prepared study.
+        judge: predicts and scores.
+        network: in evaluation mode.
+        train_s: seconds of the iterations that it was trained with.
     """
-    fit = fit_postprocessing(_keep_validation(folder, data, judge, network), data.config)
+    kept, predict_s = _keep_validation(folder, data, judge, network)
+    fit = fit_postprocessing(kept, data.config)
     folder.fits.own.write(fit)
     rows = _test(folder, data, judge, network, fit.best)
     folder.weights.save(network.state_dict())
     folder.rows.write(rows)
-    return _synthesis(data, judge, network)
+    goals = Goals(**fit.parts._asdict(), train_s=train_s, predict_s=predict_s)
+    return Judged(_synthesis(data, judge, network), goals)
 
 
 def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
@@ -73,12 +92,18 @@ def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
 
 def _keep_validation(
     folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
-) -> list[KeptCase]:
-    """Predict the validation subjects on their native grids, and keep the probabilities."""
+) -> tuple[list[KeptCase], float]:
+    """Predict the validation subjects on their native grids, and keep the probabilities.
+
+    Returns:
+        The cases, and the seconds that the network took for one of them, the mean.
+    """
     folder.forget_kept()
+    clock = Stopwatch()
     kept = []
     references: dict[str, NDArray[np.bool_]] = {}  # shared by all subsets of a subject
-    for prepared, availability, probability in judge.predictions(network, data.of(data.splits.validation)):
+    predictions = judge.predictions(network, data.of(data.splits.validation))
+    for prepared, availability, probability in clock.timed(predictions):
         case = keep(
             prepared.to_native(probability),
             references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
@@ -90,7 +115,7 @@ def _keep_validation(
         )
         folder.kept.write(case)
         kept.append(case)
-    return kept
+    return kept, clock.seconds / max(len(kept), 1)
 
 
 def _test(

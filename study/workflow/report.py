@@ -22,6 +22,7 @@ from study.records import (
     TrialFolder,
     common_reason,
 )
+from study.records.goals import GOALS, goals_of, rule_in_words
 from study.tracking import MLFLOW_DATABASE
 from study.workflow.doubts import evidence_doubts
 
@@ -66,12 +67,12 @@ def final_report(config: Config, folder: StudyFolder) -> str:
     if summary.winner is None:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
-    winner = folder.trial(summary.winner)
-    lines += [*_winner(winner), *doubts]
+    winner, ranking = folder.trial(summary.winner), Ranking(folder)
+    lines += [*_winner(winner), *_front(config, ranking), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
-    lines += _tables(config, folder)
+    lines += _tables(config, ranking)
     lines += _synthesis(winner)
     commands = [*_to_mlflow(config, folder), *_to_predict(config, folder)]
     return "\n".join([*lines, *_next_steps(folder, commands)])
@@ -82,7 +83,7 @@ def _no_winner(folder: StudyFolder, summary: Summary) -> list[str]:
     lines = [f"No winner can be named, because {summary.no_winner}."]
     if ranked := Ranking(folder).by_objective:
         listed = ", ".join(f"{trial.number} ({value:.3f})" for value, trial in ranked[:5])
-        lines.append(f"Complete trials, highest objective first: {listed}")
+        lines.append(f"Complete trials, best first: {listed}")
         lines.append("study.evaluate and study.export take one of them with trial=…")
     return lines
 
@@ -97,9 +98,20 @@ def _winner(trial: TrialFolder) -> list[str]:
     return lines
 
 
-def _tables(config: Config, folder: StudyFolder) -> list[str]:
+def _front(config: Config, ranking: Ranking) -> list[str]:
+    """The trials among which somebody else may choose; none with one objective."""
+    objective, lines = config.objective, []
+    for trial in ranking.front:
+        values = goals_of(ranking.result(trial), objective)
+        told = (f"{GOALS[goal]} {value:.3g}" for goal, value in zip(objective.front, values, strict=True))
+        lines.append(f"  trial {trial.number}: {', '.join(told)}")
+    if not lines:
+        return []
+    return [f"It is {rule_in_words(objective)}. Pareto front (export one with trial=…):", *lines]
+
+
+def _tables(config: Config, ranking: Ranking) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
-    ranking = Ranking(folder)
     method = Method.of(config.evaluation, config.study.seed)
     tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
     if (gains := gain_table(ranking, method)) is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search_spaces import Parameter, SearchSpace, first_setting, paper_setting
+from search_spaces import Parameter, SearchSpace, expected_setting, first_setting, paper_setting
 from search_spaces.beginning import remarks
-from search_spaces.words import condition_text, range_text, value_text
+from search_spaces.words import condition_text, prior_text, range_text, value_text
 
 __all__ = ["describe_search"]
 
@@ -40,7 +40,7 @@ def _table(parameters: Sequence[Parameter], values: Mapping[str, Any], heading: 
         (
             parameter.path,
             value_text(values[parameter.path]) if parameter.path in values else "–",
-            range_text(parameter) + _condition(parameter),
+            range_text(parameter) + _expectation(parameter) + _condition(parameter),
         )
         for parameter in sorted(parameters, key=lambda parameter: parameter.path)
     ]
@@ -52,9 +52,14 @@ def _condition(parameter: Parameter) -> str:
     return f" (with {condition_text(parameter)})" if parameter.when else ""
 
 
+def _expectation(parameter: Parameter) -> str:
+    return f", expected {prior_text(parameter)}" if parameter.prior is not None else ""
+
+
 def _beginning(space: SearchSpace, trials: int) -> list[str]:
     """What the trials before the drawn ones are for, and what is not as one may expect."""
-    turns, said = len(space.turns), remarks(space)
+    turns, said, paper = len(space.turns), remarks(space), paper_setting(space)
+    once = max(turns, 1)
     configured = "the configured settings" + (", except for what follows" if said else "")
     if turns:
         lines = [f"The first {turns} trials go through what is tried in turn, with {configured}."]
@@ -62,10 +67,14 @@ def _beginning(space: SearchSpace, trials: int) -> list[str]:
         lines = [f"The only trial has {configured}: just its post-processing is searched."]
     else:
         lines = [f"The first trial has {configured}; the others are compared with it."]
-    if (paper := paper_setting(space)) is not None and trials > max(turns, 1):
-        first = first_setting(space)
-        changed = ", ".join(
-            f"{path}={value_text(value)}" for path, value in paper.items() if first.get(path) != value
-        )
-        lines.append(f"The {'next ones have' if turns else 'second one has'} what the paper has: {changed}.")
+    if paper is not None and trials > once:
+        changed = _changes(first_setting(space), paper)
+        lines.append(f"The {'next ones have' if turns else 'second one has'} what the paper has: {changed}")
+    if (wanted := expected_setting(space)) is not None and trials > once * len(lines):
+        lines.append(f"Then what is expected (prior): {_changes(first_setting(space), wanted)}")
     return [*lines, *(f"  {remark}" for remark in said)]
+
+
+def _changes(first: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    changed = (f"{path}={value_text(value)}" for path, value in other.items() if first.get(path) != value)
+    return f"{', '.join(changed)}."

@@ -74,6 +74,11 @@ def remarks(status: StudyStatus) -> Iterator[str]:
     """The best trial, how the time left is estimated, what MLflow has, and failures."""
     if status.best is not None:
         yield f"best so far: trial {status.best.trial}, objective {status.best.objective:.3f}"
+        if front := status.best.front:
+            named = ", ".join(map(str, front[:FEW])) + (
+                f" and {len(front) - FEW} more" if len(front) > FEW else ""
+            )
+            yield f"Pareto front: {'trials' if len(front) > 1 else 'trial'} {named}"
     if (time := status.left) is not None:
         judging = f" and {duration(time.judging_s)} of judging" if time.judging_s >= 1 else ""
         yield (

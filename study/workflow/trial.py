@@ -80,14 +80,15 @@ def _run_trial(config: Config, folder: TrialFolder, report: Report) -> CompleteT
     )
     if not ranks.first:
         return None
-    synthesis = () if outcome.stopped else judge_trial(folder, data, judge, network)
+    train_s = sum(epoch.seconds for epoch in (*folder.pretraining.epochs.read(), *outcome.history))
+    judged = None if outcome.stopped else judge_trial(folder, data, judge, network, train_s)
     seconds, epochs = time.perf_counter() - began, len(outcome.history)
     ended = {"trial": folder.number, "epochs": epochs, "seconds": seconds, "device": runtime.name}
     result: CompleteTrial | PrunedTrial
-    if outcome.stopped:
+    if judged is None:
         result = PrunedTrial(**ended, value=outcome.history[-1].objective)
     else:
-        result = CompleteTrial(**ended, value=folder.fits.own.read().value, synthesis=synthesis)
+        result = CompleteTrial(**ended, value=folder.fits.own.read().value, **judged._asdict())
     folder.result.write(result)
     return result
 

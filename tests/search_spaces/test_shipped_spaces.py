@@ -86,7 +86,9 @@ def test_what_goes_together_needs_no_remark(arguments: list[str]) -> None:
         (["technique=moddrop_plus_plus"], {}),  # its file in conf/technique has the paper's values
         (["search_space=urn", "model=urn", "trainer=urn", "schedule=abrupt"], {}),
         (["search_space=upattllstm", "model=upattllstm", "trainer=thrombus"], {}),
-        (["search_space=schedules"], {}),  # schedule=paper is the default
+        ([], {"modality_dropout.drop_probability": 0.8}),  # schedule=paper is the default
+        (["schedule=linear"], {"schedule.shape": "step", "modality_dropout.drop_probability": 0.8}),
+        (["search_space=schedules"], {"modality_dropout.drop_probability": 0.8}),
         (
             ["search_space=multiunet", "model=multiunet", "trainer=multiunet"],
             {"schedule.shape": "abrupt", "modality_dropout.policy": "uniform_subset"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from study.config import Schedule
 from study.config.parts import PARTS
-from study.training.fading import fade, progress
+from study.training.fading import fade, has_faded_out, progress
 
 FALLING = sorted(set(PARTS["schedules"]) - {"none", "abrupt"})
 unit = st.floats(0, 1)
@@ -143,3 +143,30 @@ def test_both_clocks_stay_within_0_and_1_and_step_back_only_after_a_rung(
 def test_an_epoch_outside_the_training_is_refused(epoch: int) -> None:
     with pytest.raises(ValueError, match=rf"\[0, 10\), got {epoch}"):
         progress(epoch, 10, "trial", [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"shape": "step"}, 76),  # the last quarter is at 0
+        ({"shape": "linear"}, 96),  # 5 % of the way are left after 95 of 99 epochs
+        ({"shape": "linear", "finish": 0.5}, 49),
+        ({"shape": "exponential"}, 59),  # exp(-5 x) is 5 % of the way at 0.59
+        ({"shape": "linear", "start": 0.8, "end": 0.3, "hold": 0.2, "finish": 0.6}, 59),
+        ({"shape": "abrupt"}, 1),
+        ({"shape": "none"}, 1),
+    ],
+)
+def test_a_schedule_has_faded_out_where_little_of_the_way_is_left(
+    settings: dict[str, object], first: int
+) -> None:
+    schedule = Schedule.model_validate(settings)
+    faded = [finished for finished in range(1, 101) if has_faded_out(schedule, finished, 100, ())]
+    assert faded == list(range(first, 101))
+
+
+def test_with_the_clock_of_rungs_every_rung_is_the_end_of_a_schedule() -> None:
+    schedule = Schedule(shape="linear", clock="rung")
+    faded = [finished for finished in range(1, 101) if has_faded_out(schedule, finished, 100, (30, 60))]
+    assert {30, 60, 100} <= set(faded)
+    assert not {15, 45, 80} & set(faded)

@@ -60,7 +60,12 @@ class Search:
     def __init__(self, root: Path) -> None:
         trainer = {"epochs": 8, "validate_every": 1}
         self.config = validate(
-            {"study": {"name": "s", "root": str(root)}, "trainer": trainer, "tuning": {"first_rung": 0.25}}
+            {
+                "study": {"name": "s", "root": str(root)},
+                "trainer": trainer,
+                "tuning": {"first_rung": 0.25},
+                "schedule": {"clock": "rung"},
+            }
         )
         self.folder = StudyFolder(root, "s")
         self.folder.path.mkdir()

@@ -33,6 +33,7 @@ def make_config(root: Path, **sections: Any) -> Config:
         "study": {"name": "s", "root": str(root), "trials": 6, "concurrency": 2},
         "trainer": {"epochs": 4, "validate_every": 1},
         "tuning": {"first_rung": 0.25},
+        "schedule": {"clock": "rung"},
         "search_space": {"trainer": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1}}},
     }
     for name, section in sections.items():

@@ -133,7 +133,7 @@ def test_a_winner_that_finds_nothing_is_not_crowned_and_not_exported(tmp_path: P
     assert "Winner" not in said
     assert (
         "No winner can be named, because the highest objective is 0: no trial finds the target in a validation "
-        "subject.\nComplete trials, highest objective first: 0 (0.000)\n"
+        "subject.\nComplete trials, best first: 0 (0.000)\n"
     ) in said
     with pytest.raises(StudyError, match="no winner can be named, because the highest objective is 0"):
         export_bundle(folder, tmp_path / "bundle")

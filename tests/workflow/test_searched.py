@@ -32,6 +32,7 @@ def test_each_setting_is_listed_with_its_first_value_its_range_and_its_condition
         "What the search space sets:",
         "schedule.end=0",
         "The first trial has the configured settings, except for what follows; the others are compared with it.",
+        "The second one has what the paper has: modality_dropout.drop_probability=0.8.",
         "schedule.exponent: is not searched, since it counts with schedule.shape=polynomial only",
     ]
 
@@ -39,7 +40,11 @@ def test_each_setting_is_listed_with_its_first_value_its_range_and_its_condition
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "The first trial has the configured settings; the others are compared with it."),
+        (
+            ["search_space=models"],
+            "The first trial has the configured settings; the others are compared with it.",
+        ),
+        ([], "The second one has what the paper has: modality_dropout.drop_probability=0.8."),
         (
             ["study.trials=1"],
             "The only trial has the configured settings: just its post-processing is searched.",
@@ -64,3 +69,16 @@ def test_a_space_without_ranges_searches_nothing() -> None:
         "What the search space sets:",
         "  schedule.shape=linear",
     ]
+
+
+def test_what_is_expected_is_listed_and_tried() -> None:
+    lines = described(
+        "search_space.modality_dropout.drop_probability.prior.at=0.8",
+        "search_space.schedule.shape.prior.at=cosine",
+    )
+    listed = [" ".join(line.split()) for line in lines]
+    assert "modality_dropout.drop_probability 0.5 0.1 to 0.9, expected 0.8 ± 0.2 of the range" in listed
+    assert any(line.endswith(", expected cosine at 50 %") for line in listed)
+    assert lines[-1] == (
+        "Then what is expected (prior): modality_dropout.drop_probability=0.8, schedule.shape=cosine."
+    )

@@ -11,6 +11,7 @@ from analysis.report.content import Section
 from analysis.report.sections.answer import answer
 from analysis.report.sections.centers import centers
 from analysis.report.sections.failures import failures
+from analysis.report.sections.goals import goals
 from analysis.report.sections.hygiene import hygiene
 from analysis.report.sections.mattered import mattered
 from analysis.report.sections.methods import methods
@@ -26,6 +27,7 @@ __all__ = ["SECTIONS"]
 SECTIONS: tuple[Callable[[StudyView], Section | None], ...] = (
     answer,
     centers,
+    goals,
     mattered,
     tradeoff,
     training,

@@ -9,7 +9,9 @@ from analysis.report.view import StudyView
 from analysis.report.words import counted, listed
 from analysis.tables import Column, Table
 from study.config import Config
+from study.config.objective import DICE
 from study.records import PreparedStudy
+from study.records.goals import GOALS, rule_in_words
 
 USES = {
     "train": "trained on",
@@ -48,7 +50,7 @@ def _choices(view: StudyView) -> Table:
         (listed(searched) or "settings", _sampler(config, bool(searched)), validation),
         ("stopping of trials", _stopping(config), validation),
         ("post-processing", "search, each half scored under what fits the other", validation),
-        ("the winner", "highest objective of all complete trials", validation),
+        ("the winner", rule_in_words(config.objective), validation),
         ("the tables of this page", "no choice", "test subjects of seen and unseen centers"),
     ]
     if config.imaging.normalisation != "nyul":
@@ -78,11 +80,7 @@ def _stopping(config: Config) -> str:
 def objective_in_words(config: Config) -> str:
     """The weights of the objective, in words."""
     weights = config.objective
-    parts = {
-        "Dice with all modalities": weights.full,
-        "Dice with modalities removed": weights.missing,
-        "Dice of the worst center": weights.worst_center,
-    }
+    parts = {GOALS[goal]: float(getattr(weights, goal)) for goal in DICE}
     return listed([f"{weight:g} × {name}" for name, weight in parts.items() if weight])
 
 

@@ -10,6 +10,8 @@ from analysis.report.sections.hygiene import objective_in_words
 from analysis.report.view import StudyView
 from analysis.report.words import counted, listed, setting
 from analysis.tables import Column, Table
+from study.config import Config
+from study.records.goals import GOALS, rule_in_words
 
 YOURS = "to be written by you"
 
@@ -170,8 +172,7 @@ def _training_facts(view: StudyView) -> dict[str, str]:
         else "No setting was searched."
     )
     chosen = (
-        f"The trial with the highest objective won, {objective_in_words(config)} on validation subjects of seen "
-        "centers, "
+        f"{_winner(config)}, {objective_in_words(config)}, on validation subjects of seen centers, "
         "with post-processing that was cross-fitted on them."
     )
     return {
@@ -192,6 +193,16 @@ def _training_facts(view: StudyView) -> dict[str, str]:
         "output": "A probability for each voxel, and a mask after post-processing"
         + (f": {_chains(view)}." if winner else "."),
     }
+
+
+def _winner(config: Config) -> str:
+    if not config.objective.front:
+        return "The trial with the highest objective won"
+    goals = listed([GOALS[goal] for goal in config.objective.front])
+    return (
+        f"Several goals were searched for ({goals}), and {rule_in_words(config.objective)} won; "
+        "the objective for stopping and post-processing was"
+    )
 
 
 def _testing_facts(view: StudyView) -> dict[str, str]:
