@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,24 @@ ALONE = (
 )
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The trainings that are compared.
+
+    Attributes:
+        rival: the winner's.
+        is_default: whether that has the default settings; otherwise it is the second best.
+        first, second: that stand for the winner and for the rival; none for a rival that is not complete.
+        repeated: whether these are replicates.
+    """
+
+    rival: TrialFolder
+    is_default: bool
+    first: list[TrialFolder]
+    second: list[TrialFolder]
+    repeated: bool
+
+
 def gain_table(ranking: Ranking, method: Method) -> Table | None:
     """The winner against its rival on test subjects; None without a rival that was tested.
 
@@ -36,12 +54,10 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     Raises:
         StudyError: no trial is complete.
     """
-    winner, rival = ranking.winner, ranking.rival
-    if rival is None or len(ranking.winners()) > 1:
+    if (runs := compared_runs(ranking)) is None:
         return None
-    runs = [replicates_of(ranking.folder, trial.number) for trial in (winner, rival)]
-    repeated = all(runs)
-    tested = runs if repeated else [[winner], [rival] if rival in ranking.complete else []]
+    winner, rival = ranking.winner, runs.rival
+    tested = (runs.first, runs.second)
     first, second = ([dict(Cases.of(run.rows.read()).groups()) for run in of_trial] for of_trial in tested)
     contrasts = [
         contrast(
@@ -59,18 +75,35 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     names = f"trial {winner.number}", f"trial {rival.number}"
     title = f"The winner ({names[0]}) against {rival_kind(ranking)} ({names[1]}), on the same test subjects"
     table = difference_table("gains", title, names, (CENTERS, REMOVED), shown, method)
-    notes = [
-        _objective(ranking, trial, of_trial)
-        for trial, of_trial in zip((winner, rival), runs, strict=True)
-        if of_trial
-    ]
-    return replace(table, notes=(*table.notes, *notes, *([] if repeated else [ALONE])))
+    again = [(trial, replicates_of(ranking.folder, trial.number)) for trial in (winner, rival)]
+    notes = [_objective(ranking, trial, repetitions) for trial, repetitions in again if repetitions]
+    return replace(table, notes=(*table.notes, *notes, *([] if runs.repeated else [ALONE])))
+
+
+def compared_runs(ranking: Ranking) -> Compared | None:
+    """The trainings that stand for the winner and its rival; None without a rival, or with independent models.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    winner, rival = ranking.winner, ranking.rival
+    if rival is None or len(ranking.winners()) > 1:
+        return None
+    is_default = ranking.default is not None and ranking.default.number == rival.number
+    first, second = (replicates_of(ranking.folder, trial.number) for trial in (winner, rival))
+    if first and second:
+        return Compared(rival, is_default, first, second, repeated=True)
+    return Compared(rival, is_default, [winner], [rival] if rival in ranking.complete else [], repeated=False)
 
 
 def rival_kind(ranking: Ranking) -> str:
     """What the winner's rival is, in words; raises StudyError if no trial is complete."""
     default = ranking.default
-    is_default = default is not None and default.number != ranking.winner.number
+    return kind_in_words(is_default=default is not None and default.number != ranking.winner.number)
+
+
+def kind_in_words(*, is_default: bool) -> str:
+    """What a rival is, in words: it has the default settings, or is the second best."""
     return "the default settings" if is_default else "the second best"
 
 

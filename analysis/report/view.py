@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from analysis.certainty import Certainty, certainty
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.trial_tables import trial_tables
@@ -144,6 +145,11 @@ class StudyView:
             return {}
         found = trial_tables(self.rows, self.method, self.config.cohort.target)
         return {table.name: table for table in found}
+
+    @cached_property
+    def certainty(self) -> Certainty | None:
+        """Whether validation tells the winner from its rival; None without a rival that was validated."""
+        return None if self.winner is None else certainty(self.ranking, self.config.objective, self.method)
 
     @cached_property
     def gains(self) -> Table | None:

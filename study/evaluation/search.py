@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.config import Evaluation, Objective, Postprocessing
-from study.evaluation.averages import FEWEST
 from study.evaluation.chains import Chains
 from study.evaluation.components import Values
 from study.evaluation.curves import climb, score_curves
@@ -30,6 +29,7 @@ from study.evaluation.fit import Cases, Curve, PostprocessingFit
 from study.evaluation.kept import KeptCase
 from study.evaluation.objective import Panel
 from study.evaluation.proposals import best_proposal, highest
+from study.evaluation.resamples import objective_interval
 from study.evaluation.settings_space import SettingsSpace
 
 Flags = NDArray[np.bool_]
@@ -61,11 +61,13 @@ def search_postprocessing(
             fitted_score=default_score,
             default_score=default_score,
             subjects=subjects,
+            scores=panel.scores(default_dice),
         )
     crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
     fitted = fitting.best(everyone, seed + 2)
     crossfit_score = fitting.value(crossfit, everyone)
-    low, high = _interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
+    low, high = objective_interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
+    gain = crossfit_score - default_score
     fitted_score, curves = fitting.value(fitting.dice(fitted), everyone), fitting.curves(fitted)
     return PostprocessingFit(
         default=default,
@@ -73,7 +75,7 @@ def search_postprocessing(
         crossfit_score=crossfit_score,
         fitted_score=fitted_score,
         default_score=default_score,
-        gain=crossfit_score - default_score,
+        gain=gain,
         gain_low=low,
         gain_high=high,
         within_noise=low is None or high is None or low <= 0 <= high,
@@ -81,6 +83,7 @@ def search_postprocessing(
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
         tried=fitting.tried,
+        scores=panel.scores(crossfit if gain > 0 else default_dice),
         curves=curves,
     )
 
@@ -173,33 +176,6 @@ class _Fitting:
     def _objective(self, dice: Values, counts: Values, cases: Flags) -> Values:
         """The objective [S] of some of the cases, from the Dice [S, C] of all."""
         return self.panel.parts(np.where(cases, dice, np.nan), counts)[..., -1]
-
-
-def _interval(
-    panel: Panel, one: Values, other: Values, resamples: int, seed: int
-) -> tuple[float, float] | tuple[None, None]:
-    """95 % bootstrap interval of the difference of two objectives.
-
-    Subjects are resampled within centers; those that are alone in their center are resampled together. None for fewer
-    than 5 subjects.
-    """
-    if len(panel.subjects) < FEWEST:
-        return None, None
-    rng = np.random.default_rng(seed)
-    alone = np.bincount(panel.centers)[panel.centers] == 1
-    groups = np.where(alone, -1, panel.centers)  # within their centers, they would always be drawn
-    counts = np.zeros((resamples, len(panel.subjects)))
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        counts[:, members] = rng.multinomial(
-            members.size, np.full(members.size, 1 / members.size), size=resamples
-        )
-    gains = panel.parts(one, counts)[:, -1] - panel.parts(other, counts)[:, -1]
-    gains = gains[~np.isnan(gains)]
-    if not gains.size:
-        return None, None
-    low, high = np.percentile(gains, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _first_half(centers: NDArray[np.intp], seed: int) -> Flags:

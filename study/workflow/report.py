@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from analysis.certainty import certainty
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
@@ -22,6 +23,7 @@ from study.records import (
     TrialFolder,
     common_reason,
 )
+from study.records.summary import Telling
 from study.tracking import MLFLOW_DATABASE
 from study.workflow.doubts import evidence_doubts
 
@@ -37,7 +39,29 @@ def summarise(config: Config, folder: StudyFolder) -> Summary:
         study=config.study.name,
         states=states,
         winner=ranking.winner.number,
+        telling=_telling(config, ranking),
         independent=independent if len(independent) > 1 else {},
+    )
+
+
+def _telling(config: Config, ranking: Ranking) -> Telling | None:
+    """Whether validation tells the winner from its rival."""
+    found = certainty(ranking, config.objective, Method.of(config.evaluation, config.study.seed))
+    if found is None:
+        return None
+    estimate = found.difference.estimate
+    low, high = estimate.interval or (None, None)
+    return Telling(
+        rival=found.rival,
+        is_default=found.is_default,
+        apart=found.apart,
+        difference=estimate.mean,
+        low=low,
+        high=high,
+        p=found.p,
+        subjects=estimate.n,
+        chosen_again=found.chosen_again,
+        detectable=found.detectable,
     )
 
 
@@ -67,7 +91,7 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner = folder.trial(summary.winner)
-    lines += [*_winner(winner), *doubts]
+    lines += [*_winner(winner), *_certainty(config, folder), *doubts]
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
@@ -95,6 +119,12 @@ def _winner(trial: TrialFolder) -> list[str]:
     for whom, steps in trial.fits.chains.in_words().items():
         lines += [f"  post-processing of {whom}:", *(f"    {step}" for step in steps)]
     return lines
+
+
+def _certainty(config: Config, folder: StudyFolder) -> list[str]:
+    """Whether validation tells the winner from its rival, in words."""
+    found = certainty(Ranking(folder), config.objective, Method.of(config.evaluation, config.study.seed))
+    return [] if found is None else [found.in_words()]
 
 
 def _tables(config: Config, folder: StudyFolder) -> list[str]:

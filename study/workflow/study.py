@@ -12,12 +12,13 @@ from study.config import Config
 from study.errors import ConfigError, StudyError, TakenOverError
 from study.machine.mirror import mirrored
 from study.machine.shell import command_line
-from study.records import FailedTrial, StudyFolder
+from study.records import CompleteTrial, FailedTrial, StudyFolder
 from study.workflow.display import StudyView
 from study.workflow.epoch_lines import EpochLines
 from study.workflow.feasible import check_feasible
 from study.workflow.logbook import Logbook, logbook
 from study.workflow.resuming import check_resumable
+from study.workflow.sight import FIRST_TRIALS, measured_sight
 
 if TYPE_CHECKING:
     from study.tracking import Tracker
@@ -172,6 +173,7 @@ def _announcing(
 ) -> Callable[[int], None]:
     """Callback for trial updates: passes each on to the tracking, announces each end once, and stores it."""
     announced: set[int] = set()
+    complete: set[int] = set()
 
     def changed(number: int) -> None:
         track(number)
@@ -187,5 +189,9 @@ def _announcing(
             f"trial {number} {result.state} after {result.epochs} epochs{how} "
             f"({len(announced)} ended in this run, {config.study.trials} requested)"
         )
+        if isinstance(result, CompleteTrial):
+            complete.add(number)
+            if len(complete) == FIRST_TRIALS:
+                say(measured_sight(config, folder))
 
     return changed

@@ -23,6 +23,8 @@ def test_control_scans_and_stand_ins_are_told_with_the_splits() -> None:
     assert lines[start + 5 :] == [
         "  no reference mask: 4 subjects (FOCH 3, MATAR2 1)",
         "  SWI stands in for SWAN (cohort.modality_aliases): 1 subject (FOCH 1)",
+        "  6 validation subjects judge the trials: a difference of 0.143 between two is told 80 times in 100 (paired t "
+        "test; it is assumed that subjects' differences vary by 0.1)",
     ]
     excluded = forecast(compose(["cohort=phantoms_thrombus", "cohort.controls=exclude"]))
     assert "control scans, not used (cohort.controls=exclude): 2 subjects (MATAR 2)" in excluded

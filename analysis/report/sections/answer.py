@@ -29,6 +29,8 @@ def answer(view: StudyView) -> Section:
             f"Provisional: {view.ended} of {asked} ended so far; the answer may change until all have."
         )
     more = [_chosen(view, view.winner)]
+    if view.certainty is not None:
+        more.append(view.certainty.in_words())
     points = tuple(_points(view, view.tables["averages"])) if "averages" in view.tables else ()
     if not points:
         prose.append(
