@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.cases import Cases
 from analysis.cross_center import CENTERS, REMOVED
+from analysis.mirrored import mirrored_name
 from analysis.pairing import contrast, difference_table
 from study.records import CompleteTrial, Ranking, TrialFolder, replicates_of
 
@@ -58,7 +59,8 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
         return None
     winner, rival = ranking.winner, runs.rival
     tested = (runs.first, runs.second)
-    first, second = ([dict(Cases.of(run.rows.read()).groups()) for run in of_trial] for of_trial in tested)
+    rows = [[run.rows.read() for run in of_trial] for of_trial in tested]
+    first, second = ([dict(Cases.of(run).groups()) for run in of_trial] for of_trial in rows)
     contrasts = [
         contrast(
             (group.centers, group.removed),
@@ -72,9 +74,12 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     shown = [one for one in contrasts if one.difference.estimate.n]
     if not shown:
         return None
-    names = f"trial {winner.number}", f"trial {rival.number}"
-    title = f"The winner ({names[0]}) against {rival_kind(ranking)} ({names[1]}), on the same test subjects"
-    table = difference_table("gains", title, names, (CENTERS, REMOVED), shown, method)
+    one, other = (
+        mirrored_name(f"trial {trial.number}", of_trial[0])
+        for trial, of_trial in zip((winner, rival), rows, strict=True)
+    )
+    title = f"The winner ({one}) against {rival_kind(ranking)} ({other}), on the same test subjects"
+    table = difference_table("gains", title, (one, other), (CENTERS, REMOVED), shown, method)
     again = [(trial, replicates_of(ranking.folder, trial.number)) for trial in (winner, rival)]
     notes = [_objective(ranking, trial, repetitions) for trial, repetitions in again if repetitions]
     return replace(table, notes=(*table.notes, *notes, *([] if runs.repeated else [ALONE])))

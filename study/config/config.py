@@ -82,6 +82,7 @@ class Config(Section):
         checks.check_lesion(self.lesion, self.cohort)
         checks.check_fewest_modalities(self.inputs, self.model, self.modality_dropout)
         checks.check_inputs(self.model, self.cohort)
+        checks.check_mirror(self.evaluation, self.model)
         checks.check_leaks(self.objective, self.cohort)
         return self
 

@@ -43,8 +43,8 @@ class NnunetRaw(Section):
     centers: CasePattern | None = Field(
         None,
         description=f"how a case's name tells its center; {PREFIX}: by what is before the first '_'; or a regular "
-        "expression of the whole name with a group center, and one called patient if it tells that: "
-        "(?P<center>[A-Z]+)_(?P<patient>[0-9]+).*",
+        "expression of the whole name, with a group center and, if the name tells it, a group patient: "
+        "(?P<center>[A-Z]+)_.*",
     )
     table: LocalPath | None = Field(
         None, description="CSV or JSON that tells centers: columns case and center, optionally patient"

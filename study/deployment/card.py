@@ -171,9 +171,11 @@ def _postprocessing(manifest: Manifest) -> str:
 def _technical(manifest: Manifest) -> str:
     spacing = " x ".join(f"{value:.3g}" for value in manifest.preparation.spacing_mm)
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    mirror = ", ".join(manifest.inference.mirror) or "none"
     requires = ", ".join(f"{name} {version}" for name, version in manifest.requires.items()) or "nothing else"
     return (
         f"- spacing {spacing} mm (slices, rows, columns)\n"
         f"- normalisation {manifest.preparation.normalisation}, registration {manifest.preparation.registration}\n"
+        f"- mirroring at test time: {mirror}\n"
         f"- bundle format {manifest.format_version}; written with {versions}; needs {requires}"
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Blending, Count, Fraction, Section
+from study.config import Blending, Count, Fraction, MirrorAxis, Section
 from study.config.explaining import explained
 from study.deployment.subsets import Subset
 from study.errors import BundleError
@@ -19,8 +19,8 @@ from study.imaging.likeness import IntensityFingerprint
 from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
-FORMAT_VERSION: Final = 4
-READABLE: Final = (3, FORMAT_VERSION)  # 3 had neither subsets nor fingerprint
+FORMAT_VERSION: Final = 5
+READABLE: Final = (3, 4, FORMAT_VERSION)  # 3 had neither subsets nor fingerprint, 4 no mirroring
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -44,6 +44,7 @@ class Inference(Section):
 
     overlap: Annotated[float, Field(ge=0, lt=1)]
     blending: Blending = "gaussian_logits"
+    mirror: tuple[MirrorAxis, ...] = ()
     windows_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -52,7 +53,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[3, 4] = FORMAT_VERSION
+    format_version: Literal[3, 4, 5] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]

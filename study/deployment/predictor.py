@@ -197,6 +197,7 @@ class Bundle:
             inference.windows_per_batch,
             self._runtime,
             blending=inference.blending,
+            mirror=inference.mirror,
         )
         return prepared.to_native(probability)
 

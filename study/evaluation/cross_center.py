@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,10 @@ class Judge:
     patch_size: tuple[int, int, int]
     runtime: Runtime
 
+    def plain(self) -> Judge:
+        """The judge of a training's epochs: without mirroring, which would multiply their time."""
+        return replace(self, evaluation=self.evaluation.model_copy(update={"mirror": ()}))
+
     def subsets(self, prepared: Prepared) -> list[Availability]:
         """The availability subsets that a subject is judged with."""
         return subsets_of(prepared.present, self.modalities, self.droppable, self.evaluation.subsets)
@@ -73,6 +77,7 @@ class Judge:
                 self.evaluation.windows_per_batch,
                 self.runtime,
                 blending=self.evaluation.blending,
+                mirror=self.evaluation.mirror,
             )
             for availability, probability in zip(subsets, probabilities, strict=True):
                 yield Predicted(prepared, availability, probability)
@@ -123,6 +128,7 @@ class Judge:
             subset=availability.given_text,
             removed=join_modalities(facts.withheld) or availability.removed_text,
             occlusion=facts.occlusion,
+            mirrored=join_modalities(self.evaluation.mirror),
             substituted=_stand_ins(facts, availability),
             **vars(scores),
             extra=extra_scores(*judged, self.evaluation.metrics),

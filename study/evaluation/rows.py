@@ -30,6 +30,7 @@ class ResultRow:
         reference_volume_ml, predicted_volume_ml: volumes of both masks.
         occlusion: proximal, distal, or "" where that is not known.
         substituted: stand-ins among the modalities given, `SWAN=SWI`; "" where there are none.
+        mirrored: axes of mirroring at test time, `left_right+head_foot`; "" without.
         false_positives: predicted components without a voxel in the reference.
         false_positive_voxels, false_positive_ml: their mean size; 0 where there are none.
         false_negatives: components of the reference without a predicted voxel.
@@ -54,6 +55,7 @@ class ResultRow:
     predicted_volume_ml: float
     occlusion: str
     substituted: str
+    mirrored: str
     false_positives: int
     false_positive_voxels: float
     false_positive_ml: float

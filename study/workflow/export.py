@@ -101,6 +101,7 @@ def _manifest(
         inference=Inference(
             overlap=config.evaluation.overlap,
             blending=config.evaluation.blending,
+            mirror=config.evaluation.mirror,
             windows_per_batch=config.evaluation.windows_per_batch,
             precision=config.trainer.precision,
         ),

@@ -81,3 +81,9 @@ def test_kept_probabilities_are_counted() -> None:
 )
 def test_a_planned_patch_is_told_at_its_largest(model: str, voxels: int) -> None:
     assert f"at most {voxels:,} voxels" in forecast(compose([f"model={model}"]))
+
+
+def test_mirroring_is_told_with_its_passes() -> None:
+    mirrored = forecast(compose(["evaluation.mirror=[left_right, front_back]"]))
+    assert "mirroring at test time (left_right, front_back): 4 passes for each prediction" in mirrored
+    assert "mirroring" not in forecast(compose([]))
