@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis.certainty import Certainty, certainty
+from analysis.ensemble import ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.trial_tables import trial_tables
@@ -155,6 +156,11 @@ class StudyView:
     def gains(self) -> Table | None:
         """What the winner gains over its rival; None without a rival that was tested."""
         return None if self.winner is None else gain_table(self.ranking, self.method)
+
+    @cached_property
+    def ensemble(self) -> list[Table]:
+        """The tables of the ensemble; none without one."""
+        return ensemble_tables(self.folder, self.method)
 
 
 def _trial(folder: TrialFolder) -> TrialView:

@@ -36,7 +36,13 @@ Flags = NDArray[np.bool_]
 
 
 def search_postprocessing(
-    kept: Sequence[KeptCase], space: SettingsSpace, objective: Objective, evaluation: Evaluation, seed: int
+    kept: Sequence[KeptCase],
+    space: SettingsSpace,
+    objective: Objective,
+    evaluation: Evaluation,
+    seed: int,
+    *,
+    by_half: tuple[Sequence[KeptCase], Sequence[KeptCase]] | None = None,
 ) -> PostprocessingFit:
     """Find the best post-processing for validation subjects, and what it gains over the default.
 
@@ -46,12 +52,19 @@ def search_postprocessing(
         objective: the score to maximise.
         evaluation: the Dice of empty masks, and how to search.
         seed: of the halves, the sampler and the bootstrap.
+        by_half: where the probabilities were chosen on validation subjects, too (an ensemble): the same cases, as
+            chosen on the first half of the subjects (`first_half`) and on the second; each half is scored with what
+            was chosen on the other.
     """
     fitting = _Fitting(kept, space, objective, evaluation)
     panel = fitting.panel
     subjects, everyone = len(panel.subjects), np.ones(len(panel.subjects))
     default = Chains(full=space.default)
+    first = first_half(panel.centers, seed)
+    halves = None if by_half is None else [_Fitting(each, space, objective, evaluation) for each in by_half]
     default_dice = fitting.dice(default)
+    if halves is not None:
+        default_dice = fitting.crossed(first, *(half.dice(default) for half in halves))
     default_score = fitting.value(default_dice, everyone)
     if not space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
@@ -63,7 +76,7 @@ def search_postprocessing(
             subjects=subjects,
             scores=panel.scores(default_dice),
         )
-    crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
+    crossfit = fitting.crossfit(first, seed, halves or (fitting, fitting))
     fitted = fitting.best(everyone, seed + 2)
     crossfit_score = fitting.value(crossfit, everyone)
     low, high = objective_interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
@@ -82,7 +95,7 @@ def search_postprocessing(
         subjects=subjects,
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
-        tried=fitting.tried,
+        tried=fitting.tried + sum(half.tried for half in halves or ()),
         scores=panel.scores(crossfit if gain > 0 else default_dice),
         curves=curves,
     )
@@ -126,12 +139,16 @@ class _Fitting:
         """The objective of a part."""
         return float(self.panel.parts(dice, counts)[-1])
 
-    def crossfit(self, first: Flags, seed: int) -> Values:
+    def crossfit(self, first: Flags, seed: int, fittings: Sequence[_Fitting]) -> Values:
         """The Dice of all cases [C], each under the settings fitted on the half that it is not in."""
         by_first, by_second = (
-            self.dice(self.best(half.astype(np.float64), seed + number))
-            for number, half in enumerate((first, ~first))
+            fitting.dice(fitting.best(half.astype(np.float64), seed + number))
+            for number, (half, fitting) in enumerate(zip((first, ~first), fittings, strict=True))
         )
+        return self.crossed(first, by_first, by_second)
+
+    def crossed(self, first: Flags, by_first: Values, by_second: Values) -> Values:
+        """The Dice of all cases [C], of each that of the half which it is not in."""
         return np.asarray(np.where(first[self._subject_of_case], by_second, by_first))
 
     def best(self, counts: Values, seed: int) -> Chains:
@@ -178,10 +195,10 @@ class _Fitting:
         return self.panel.parts(np.where(cases, dice, np.nan), counts)[..., -1]
 
 
-def _first_half(centers: NDArray[np.intp], seed: int) -> Flags:
+def first_half(centers: NDArray[np.intp], seed: int) -> Flags:
     """Whether each subject is in the first half, which has about half of each center's."""
     rng = np.random.default_rng(seed)
     order = [rng.permutation(np.flatnonzero(centers == center)) for center in np.unique(centers)]
     first = np.zeros(centers.size, dtype=np.bool_)
-    first[np.concatenate(order)[::2]] = True
+    first[np.concatenate([np.zeros(0, np.intp), *order])[::2]] = True
     return first

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.certainty import certainty
+from analysis.ensemble import ensemble_in_words, ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
@@ -92,6 +93,8 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner = folder.trial(summary.winner)
     lines += [*_winner(winner), *_certainty(config, folder), *doubts]
+    if (ensemble := ensemble_in_words(folder, config.objective)) is not None:
+        lines.append(ensemble)
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
@@ -134,6 +137,7 @@ def _tables(config: Config, folder: StudyFolder) -> list[str]:
     tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
     if (gains := gain_table(ranking, method)) is not None:
         tables.append(gains)
+    tables += ensemble_tables(folder, method)
     if paths := _paths_in_turn(config, ranking):
         systems = system_tables(rows_of_systems({"": [ranking]}, paths), method)
         compared = f"Settings compared in turn ({', '.join(paths)}), best trial of each"

@@ -74,6 +74,9 @@ def remarks(status: StudyStatus) -> Iterator[str]:
     """The best trial, how the time left is estimated, what MLflow has, and failures."""
     if status.best is not None:
         yield f"best so far: trial {status.best.trial}, objective {status.best.objective:.3f}"
+    if (ensemble := status.ensemble) is not None and ensemble.objective is not None:
+        numbers = ", ".join(map(str, ensemble.trials))
+        yield f"ensemble: trials {numbers}, objective {ensemble.objective:.3f} (cross-fitted)"
     if (time := status.left) is not None:
         judging = f" and {duration(time.judging_s)} of judging" if time.judging_s >= 1 else ""
         yield (

@@ -54,6 +54,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
     from analysis.report.report import write_report
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
+    from study.workflow.ensembling import try_ensemble
     from study.workflow.replicating import announcing_replicates, replicate_plan
     from study.workflow.report import check_any_succeeded, final_report
     from study.workflow.searching import search_plan
@@ -72,6 +73,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
         if (again := replicate_plan(config, folder)) is not None:
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
+        try_ensemble(config, folder, book.say)
         write_report(folder)
     _register(config, folder, book.say)
     book.say(final_report(config, folder))
