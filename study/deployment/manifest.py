@@ -19,8 +19,13 @@ from study.imaging.likeness import IntensityFingerprint
 from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
+MOST_NETWORKS: Final = 50
 FORMAT_VERSION: Final = 5
-READABLE: Final = (3, 4, FORMAT_VERSION)  # 3 had neither subsets nor fingerprint, 4 no mirroring
+READABLE: Final = (
+    3,
+    4,
+    FORMAT_VERSION,
+)  # 3 had neither subsets nor fingerprint, 4 neither mirroring nor ensembles
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -49,6 +54,27 @@ class Inference(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 
 
+Head = Literal["identity", "paper"]
+
+
+class Network(Section):
+    """One network of a bundle.
+
+    Attributes:
+        trial: that trained it.
+        count: how often it counts in the mean of an ensemble.
+        model: its name.
+        network: the plan that it is built from.
+        head: initialisation of a dynamic head; none without one.
+    """
+
+    trial: int
+    count: Count = 1
+    model: str
+    network: dict[str, Any]
+    head: Head | None = None
+
+
 class Manifest(Section):
     """The content of `bundle.json`."""
 
@@ -65,8 +91,10 @@ class Manifest(Section):
     drop_probability: Fraction
     model: str
     network: dict[str, Any] = Field(description="the plan that the network is built from")
-    head: Literal["identity", "paper"] | None = Field(
-        description="initialisation of a dynamic head; none without one"
+    head: Head | None = Field(description="initialisation of a dynamic head; none without one")
+    count: Count = Field(1, description="how often this network counts in an ensemble")
+    others: Annotated[tuple[Network, ...], Field(max_length=MOST_NETWORKS - 1)] = Field(
+        (), description="the other networks of an ensemble, whose probabilities are averaged"
     )
     preparation: Preparation
     inference: Inference
@@ -82,6 +110,28 @@ class Manifest(Section):
     )
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All networks, in the order of their files; one unless the bundle is an ensemble."""
+        first = Network(
+            trial=self.trial, count=self.count, model=self.model, network=self.network, head=self.head
+        )
+        return (first, *self.others)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weight of each network in the mean; they add up to 1."""
+        draws = sum(each.count for each in self.networks)
+        return tuple(each.count / draws for each in self.networks)
+
+    @property
+    def name(self) -> str:
+        """`trial 3`, or `ensemble of trials 3, 5 and 7`."""
+        numbers = [str(each.trial) for each in self.networks]
+        if len(numbers) == 1:
+            return f"trial {numbers[0]}"
+        return f"ensemble of trials {', '.join(numbers[:-1])} and {numbers[-1]}"
 
     @property
     def sequences(self) -> tuple[str, ...]:

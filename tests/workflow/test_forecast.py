@@ -87,3 +87,9 @@ def test_mirroring_is_told_with_its_passes() -> None:
     mirrored = forecast(compose(["evaluation.mirror=[left_right, front_back]"]))
     assert "mirroring at test time (left_right, front_back): 4 passes for each prediction" in mirrored
     assert "mirroring" not in forecast(compose([]))
+
+
+def test_an_ensemble_is_told_with_what_it_costs() -> None:
+    line = "an ensemble of at most 5 trials, at the end: each predicts the test subjects once more"
+    assert line in forecast(compose(["ensemble.members=5"]))
+    assert "ensemble" not in forecast(compose([]))
