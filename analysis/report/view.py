@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis.certainty import Certainty, certainty
+from analysis.certainty import certainty
 from analysis.ensemble import ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
@@ -23,6 +23,7 @@ from study.records import (
     TrialFolder,
     TrialResult,
 )
+from study.records.summary import Telling
 from study.training.epoch import Epoch, ValidationScores
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class StudyView:
         return {table.name: table for table in found}
 
     @cached_property
-    def certainty(self) -> Certainty | None:
+    def certainty(self) -> Telling | None:
         """Whether validation tells the winner from its rival; None without a rival that was validated."""
         return None if self.winner is None else certainty(self.ranking, self.config.objective, self.method)
 

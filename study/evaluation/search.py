@@ -61,10 +61,8 @@ def search_postprocessing(
     subjects, everyone = len(panel.subjects), np.ones(len(panel.subjects))
     default = Chains(full=space.default)
     first = first_half(panel.centers, seed)
-    halves = None if by_half is None else [_Fitting(each, space, objective, evaluation) for each in by_half]
-    default_dice = fitting.dice(default)
-    if halves is not None:
-        default_dice = fitting.crossed(first, *(half.dice(default) for half in halves))
+    halves = [_Fitting(each, space, objective, evaluation) for each in by_half or ()] or [fitting, fitting]
+    default_dice = fitting.crossed(first, *(half.dice(default) for half in halves))
     default_score = fitting.value(default_dice, everyone)
     if not space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
@@ -76,12 +74,12 @@ def search_postprocessing(
             subjects=subjects,
             scores=panel.scores(default_dice),
         )
-    crossfit = fitting.crossfit(first, seed, halves or (fitting, fitting))
+    crossfit = fitting.crossfit(first, seed, halves)
     fitted = fitting.best(everyone, seed + 2)
     crossfit_score = fitting.value(crossfit, everyone)
     low, high = objective_interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
     gain = crossfit_score - default_score
-    fitted_score, curves = fitting.value(fitting.dice(fitted), everyone), fitting.curves(fitted)
+    fitted_score = fitting.value(fitting.dice(fitted), everyone)
     return PostprocessingFit(
         default=default,
         fitted=fitted,
@@ -95,9 +93,9 @@ def search_postprocessing(
         subjects=subjects,
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
-        tried=fitting.tried + sum(half.tried for half in halves or ()),
+        tried=fitting.tried + sum(half.tried for half in halves if half is not fitting),
         scores=panel.scores(crossfit if gain > 0 else default_dice),
-        curves=curves,
+        curves=fitting.curves(fitted),
     )
 
 

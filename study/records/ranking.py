@@ -18,6 +18,8 @@ from study.records.trial import TrialFolder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.evaluation.fit import PostprocessingFit
+
 NO_WINNER = "no winner can be named"
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -38,6 +40,7 @@ class Ranking:
         self.folder = folder
         self._trials = folder.trials()
         results = [(trial, trial.result.read_if_there()) for trial in self._trials]
+        self._fits: dict[int, PostprocessingFit | None] = {}
         self._results = {trial.number: result for trial, result in results}
         self.states: Mapping[str, int] = Counter(result.state for _, result in results if result is not None)
         complete = [(trial, result) for trial, result in results if isinstance(result, CompleteTrial)]
@@ -58,7 +61,8 @@ class Ranking:
         value, best = self.by_objective[0]
         if value <= 0:
             return "the highest objective is 0: no trial finds the target in a validation subject"
-        if best.fits.own.exists and best.fits.own.read().subjects == 1:
+        fit = self.fit(best)
+        if fit is not None and fit.subjects == 1:
             return "all trials are judged by a single validation subject"
         return None
 
@@ -104,6 +108,12 @@ class Ranking:
         """The objective of a complete trial; None for another one."""
         result = self._results[trial.number]
         return result.value if isinstance(result, CompleteTrial) else None
+
+    def fit(self, trial: TrialFolder) -> PostprocessingFit | None:
+        """The own fit of a trial of the search; None if it has none."""
+        if trial.number not in self._fits:
+            self._fits[trial.number] = trial.fits.own.read_if_there()
+        return self._fits[trial.number]
 
     def _why_none_is_complete(self) -> str:
         if self.states and set(self.states) == {"failed"}:

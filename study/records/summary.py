@@ -11,19 +11,24 @@ class Telling(Record):
     """What validation subjects say of the winner and its rival (`analysis.certainty`).
 
     Attributes:
-        rival: number of the trial.
+        winner, rival: numbers of the trials.
         is_default: whether it has the default settings; otherwise it is the second best.
+        trials: complete ones that were compared, of which the winner is the best.
         apart: whether the winner can be told from it.
         difference: of the objectives of single subjects, winner minus rival.
         low, high: its 95 % interval; None if there is none.
-        p: adjusted for the choice among all trials, where the rival has the default settings; None if there is none.
+        p: that the best of these trials would look as much better than the rival by chance; where the rival is the
+            second best, or both were trained again, that of Wilcoxon's signed-rank test. None for too few subjects.
         subjects: number of validation subjects.
         chosen_again: share of resamples of the subjects in which the winner is the best trial.
         detectable: the smallest difference that so many subjects would show 80 times in 100; None for too few.
+        repeated: whether both are represented by their replicates.
     """
 
+    winner: int
     rival: int
     is_default: bool
+    trials: int
     apart: bool
     difference: float
     low: float | None
@@ -32,6 +37,7 @@ class Telling(Record):
     subjects: int
     chosen_again: float
     detectable: float | None
+    repeated: bool
 
 
 class Summary(Record):

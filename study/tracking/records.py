@@ -183,25 +183,9 @@ def _add_winner(
     _add_tables(record, config, trial, step=len(finished), time_ms=finished[-1].time_ms)
     if not running:  # it reads every trial
         record.tables += gains_of(config, folder)
-        _add_ensemble(record, config, folder, step=len(finished), time_ms=finished[-1].time_ms)
     if record.tables:
         record.tags["mlflow.note.content"] = study_note(summary.winner, record.tables)
     _add_overlays(record, trial)
-
-
-def _add_ensemble(record: RunRecord, config: Config, folder: StudyFolder, step: int, time_ms: int) -> None:
-    """The ensemble's objective and tables; nothing without one."""
-    result = folder.ensemble.result.read_if_there()
-    if result is None:
-        return
-    from analysis.ensemble import ensemble_tables
-    from analysis.method import Method
-
-    record.tags["fadeout.ensemble"] = result.trials
-    record.documents["ensemble.json"] = to_plain(result)
-    if result.value is not None and math.isfinite(result.value):
-        record.points.append(Point("ensemble_objective", result.value, time_ms, step))
-        record.tables += ensemble_tables(folder, Method.of(config.evaluation, config.study.seed))
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -19,7 +19,6 @@ from study.evaluation.combining import Candidates, Members, averaged_case, selec
 from study.evaluation.kept import KeptCase
 from study.evaluation.rows import ENSEMBLE
 from study.evaluation.search import first_half
-from study.machine.shell import command_line
 from study.records import Ranking, StudyFolder, TrialFolder
 from study.records.ensemble import EnsembleResult, Member
 from study.workflow.postprocessing import fit_postprocessing
@@ -46,10 +45,7 @@ def try_ensemble(config: Config, folder: StudyFolder, say: Say) -> None:
     try:
         make_ensemble(config, folder, say)
     except FadeoutError as error:
-        again = command_line("study.run", *folder.arguments, "resume=true")
-        say(
-            f"the ensemble could not be made: {error}; the same command with resume=true tries again ({again})"
-        )
+        say(f"the ensemble could not be made: {error}; the same command with resume=true tries again")
 
 
 def make_ensemble(config: Config, folder: StudyFolder, say: Say) -> None:

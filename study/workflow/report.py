@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analysis.certainty import certainty
+from analysis.certainty import certainty, certainty_in_words
 from analysis.ensemble import ensemble_in_words, ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
@@ -24,7 +24,6 @@ from study.records import (
     TrialFolder,
     common_reason,
 )
-from study.records.summary import Telling
 from study.tracking import MLFLOW_DATABASE
 from study.workflow.doubts import evidence_doubts
 
@@ -40,29 +39,8 @@ def summarise(config: Config, folder: StudyFolder) -> Summary:
         study=config.study.name,
         states=states,
         winner=ranking.winner.number,
-        telling=_telling(config, ranking),
+        telling=certainty(ranking, config.objective, Method.of(config.evaluation, config.study.seed)),
         independent=independent if len(independent) > 1 else {},
-    )
-
-
-def _telling(config: Config, ranking: Ranking) -> Telling | None:
-    """Whether validation tells the winner from its rival."""
-    found = certainty(ranking, config.objective, Method.of(config.evaluation, config.study.seed))
-    if found is None:
-        return None
-    estimate = found.difference.estimate
-    low, high = estimate.interval or (None, None)
-    return Telling(
-        rival=found.rival,
-        is_default=found.is_default,
-        apart=found.apart,
-        difference=estimate.mean,
-        low=low,
-        high=high,
-        p=found.p,
-        subjects=estimate.n,
-        chosen_again=found.chosen_again,
-        detectable=found.detectable,
     )
 
 
@@ -92,7 +70,8 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner = folder.trial(summary.winner)
-    lines += [*_winner(winner), *_certainty(config, folder), *doubts]
+    told = [certainty_in_words(summary.telling)] if summary.telling else []
+    lines += [*_winner(winner), *told, *doubts]
     if (ensemble := ensemble_in_words(folder, config.objective)) is not None:
         lines.append(ensemble)
     if summary.independent:
@@ -122,12 +101,6 @@ def _winner(trial: TrialFolder) -> list[str]:
     for whom, steps in trial.fits.chains.in_words().items():
         lines += [f"  post-processing of {whom}:", *(f"    {step}" for step in steps)]
     return lines
-
-
-def _certainty(config: Config, folder: StudyFolder) -> list[str]:
-    """Whether validation tells the winner from its rival, in words."""
-    found = certainty(Ranking(folder), config.objective, Method.of(config.evaluation, config.study.seed))
-    return [] if found is None else [found.in_words()]
 
 
 def _tables(config: Config, folder: StudyFolder) -> list[str]:

@@ -59,7 +59,8 @@ def _spread(config: Config) -> tuple[float, str]:
     if folder.config.exists:
         from analysis.certainty import trial_spread
 
-        trials = [trial for _, trial in Ranking(folder).by_objective]
-        if spread := trial_spread(trials, config.objective):
-            return spread, f"subjects' differences vary by {spread:.3f} between {len(trials)} trials so far"
+        ranking = Ranking(folder)
+        if spread := trial_spread(ranking, config.objective):
+            trials = len(ranking.by_objective)
+            return spread, f"subjects' differences vary by {spread:.3f} between {trials} trials so far"
     return ASSUMED_SPREAD, f"it is assumed that subjects' differences vary by {ASSUMED_SPREAD}"

@@ -106,6 +106,10 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
         raise ConfigError(
             ["study.replicates: repeats the winner of a search; leave it out for a single training"]
         )
+    if config.ensemble.members:
+        raise ConfigError(
+            ["ensemble.members: averages trials of a search; leave it out for a single training"]
+        )
     check_resumable(config, folder)
     check_feasible(config, searches=False)
     from analysis.report.report import write_report

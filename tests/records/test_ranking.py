@@ -65,6 +65,7 @@ def test_trials_are_ranked_by_objective_and_then_by_number(tmp_path: Path) -> No
 def test_a_report_reads_each_trial_once(tmp_path: Path, reads: Counter[str]) -> None:
     folder = study(tmp_path)
     config = folder.config.read()
+    reads.clear()
     folder.summary.write(summarise(config, folder))
     summarised = dict(reads)
     assert {name: count for name, count in summarised.items() if "result" in name} == {

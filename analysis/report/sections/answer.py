@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from analysis.cases import SEEN
+from analysis.certainty import certainty_in_words
 from analysis.ensemble import ensemble_in_words
 from analysis.gains import ALONE, rival_kind
 from analysis.rendering import shown_estimate
@@ -31,7 +32,7 @@ def answer(view: StudyView) -> Section:
         )
     more = [_chosen(view, view.winner)]
     if view.certainty is not None:
-        more.append(view.certainty.in_words())
+        more.append(certainty_in_words(view.certainty))
     if (ensemble := ensemble_in_words(view.folder, view.config.objective)) is not None:
         more.append(ensemble)
     points = tuple(_points(view, view.tables["averages"])) if "averages" in view.tables else ()
