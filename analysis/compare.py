@@ -37,22 +37,27 @@ def main(arguments: Sequence[str]) -> None:
 def _compare(given: Given[Arguments]) -> None:
     if len(labels := given.own.labels) != 2:
         raise ConfigError([f"two sides are compared, each LABEL=folder; got {', '.join(labels) or 'none'}"])
+    import pandas as pd
+
     from analysis.comparison import compare, comparison_table, figure_of
     from analysis.computed import computed_notes, with_notes
     from analysis.method import Method
+    from analysis.mirrored import mirrored_name
     from analysis.rendering import to_markdown
     from study.records import Ranking
 
     studies = given.own.studies()
     config = studies[labels[0]][0].config.read()
     method = Method.of(config.evaluation, config.study.seed)
-    rows = {name: [Ranking(folder).winning_rows() for folder in runs] for name, runs in studies.items()}
-    contrasts = compare(rows, method)
-    notes = [note for name, runs in rows.items() for note in computed_notes(runs[0], name)]
-    [table] = with_notes([comparison_table(contrasts, labels, method)], tuple(notes))
+    rows = {label: [Ranking(folder).winning_rows() for folder in runs] for label, runs in studies.items()}
+    sides = {mirrored_name(label, pd.concat(runs)): runs for label, runs in rows.items()}
+    names = tuple(sides)
+    contrasts = compare(sides, method)
+    notes = [note for name, runs in sides.items() for note in computed_notes(runs[0], name)]
+    [table] = with_notes([comparison_table(contrasts, names, method)], tuple(notes))
     say(to_markdown(table))
     if given.own.out is not None:
-        figure_of(contrasts, labels).savefig(given.own.out, dpi=150)
+        figure_of(contrasts, names).savefig(given.own.out, dpi=150)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ Values = NDArray[np.float64]
 Bounds = tuple[float, float]  # what a mean may be
 
 LEVEL = 0.975  # of the upper end of a 95 % interval
+SIGNIFICANT = 0.05  # p below tells two systems apart
 NORMAL = 1.959963984540054  # its quantile of the normal distribution
 ANYTHING: Bounds = (-math.inf, math.inf)
 _NO_SPREAD = 1e-9

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.cases import Cases
 from analysis.cross_center import CENTERS, REMOVED
+from analysis.mirrored import mirrored_name
 from analysis.pairing import contrast, difference_table
 from study.records import CompleteTrial, Ranking, TrialFolder, replicates_of
 
@@ -21,6 +22,24 @@ ALONE = (
     "The winner is the best of several by the objective, and so in part the luckiest: study.replicates=3 resume=true "
     "trains both again with other seeds."
 )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The trainings that are compared.
+
+    Attributes:
+        rival: the winner's.
+        is_default: whether that has the default settings; otherwise it is the second best.
+        first, second: that stand for the winner and for the rival; none for a rival that is not complete.
+        repeated: whether these are replicates.
+    """
+
+    rival: TrialFolder
+    is_default: bool
+    first: list[TrialFolder]
+    second: list[TrialFolder]
+    repeated: bool
 
 
 def gain_table(ranking: Ranking, method: Method) -> Table | None:
@@ -36,13 +55,12 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     Raises:
         StudyError: no trial is complete.
     """
-    winner, rival = ranking.winner, ranking.rival
-    if rival is None or len(ranking.winners()) > 1:
+    if (runs := compared_runs(ranking)) is None:
         return None
-    runs = [replicates_of(ranking.folder, trial.number) for trial in (winner, rival)]
-    repeated = all(runs)
-    tested = runs if repeated else [[winner], [rival] if rival in ranking.complete else []]
-    first, second = ([dict(Cases.of(run.rows.read()).groups()) for run in of_trial] for of_trial in tested)
+    winner, rival = ranking.winner, runs.rival
+    tested = (runs.first, runs.second)
+    rows = [[run.rows.read() for run in of_trial] for of_trial in tested]
+    first, second = ([dict(Cases.of(run).groups()) for run in of_trial] for of_trial in rows)
     contrasts = [
         contrast(
             (group.centers, group.removed),
@@ -56,21 +74,41 @@ def gain_table(ranking: Ranking, method: Method) -> Table | None:
     shown = [one for one in contrasts if one.difference.estimate.n]
     if not shown:
         return None
-    names = f"trial {winner.number}", f"trial {rival.number}"
-    title = f"The winner ({names[0]}) against {rival_kind(ranking)} ({names[1]}), on the same test subjects"
-    table = difference_table("gains", title, names, (CENTERS, REMOVED), shown, method)
-    notes = [
-        _objective(ranking, trial, of_trial)
-        for trial, of_trial in zip((winner, rival), runs, strict=True)
-        if of_trial
-    ]
-    return replace(table, notes=(*table.notes, *notes, *([] if repeated else [ALONE])))
+    one, other = (
+        mirrored_name(f"trial {trial.number}", of_trial[0])
+        for trial, of_trial in zip((winner, rival), rows, strict=True)
+    )
+    title = f"The winner ({one}) against {rival_kind(ranking)} ({other}), on the same test subjects"
+    table = difference_table("gains", title, (one, other), (CENTERS, REMOVED), shown, method)
+    again = [(trial, replicates_of(ranking.folder, trial.number)) for trial in (winner, rival)]
+    notes = [_objective(ranking, trial, repetitions) for trial, repetitions in again if repetitions]
+    return replace(table, notes=(*table.notes, *notes, *([] if runs.repeated else [ALONE])))
+
+
+def compared_runs(ranking: Ranking) -> Compared | None:
+    """The trainings that stand for the winner and its rival; None without a rival, or with independent models.
+
+    Raises:
+        StudyError: no trial is complete.
+    """
+    winner, rival = ranking.winner, ranking.rival
+    if rival is None or len(ranking.winners()) > 1:
+        return None
+    is_default = ranking.default is not None and ranking.default.number == rival.number
+    first, second = (replicates_of(ranking.folder, trial.number) for trial in (winner, rival))
+    if first and second:
+        return Compared(rival, is_default, first, second, repeated=True)
+    return Compared(rival, is_default, [winner], [rival] if rival in ranking.complete else [], repeated=False)
 
 
 def rival_kind(ranking: Ranking) -> str:
     """What the winner's rival is, in words; raises StudyError if no trial is complete."""
     default = ranking.default
-    is_default = default is not None and default.number != ranking.winner.number
+    return kind_in_words(is_default=default is not None and default.number != ranking.winner.number)
+
+
+def kind_in_words(*, is_default: bool) -> str:
+    """What a rival is, in words: it has the default settings, or is the second best."""
     return "the default settings" if is_default else "the second best"
 
 

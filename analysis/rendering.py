@@ -188,6 +188,12 @@ def shown_chance(p: float) -> str:
     return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
+def shown_p(p: float) -> str:
+    """`p = 0.043`, `p <0.001`."""
+    shown = shown_chance(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def _number(value: float, decimals: int, signed: bool) -> str:
     shown = f"{value:{'+' if signed else ''}.{decimals}f}"
     return shown if float(shown) else shown.replace("-", "+" if signed else "")

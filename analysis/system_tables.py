@@ -10,6 +10,7 @@ from analysis.cases import Cases, Group
 from analysis.computed import computed_notes, with_notes
 from analysis.cross_center import CENTERS, REMOVED
 from analysis.method import Method
+from analysis.mirrored import mirrored_name
 from analysis.occlusions import occlusion_table
 from analysis.pairing import contrast, difference_table
 from analysis.tables import Column, Table
@@ -45,7 +46,8 @@ def rows_of_systems(rankings: Mapping[str, Sequence[Ranking]], paths: Sequence[s
         for run, ranking in enumerate(runs):
             _check_searched(ranking, paths)
             for values, trial in sorted(ranking.best(paths).items(), key=lambda entry: entry[1].number):
-                tables.append(trial.rows.read().assign(system=_name(label, paths, values), run=run))
+                rows = trial.rows.read()
+                tables.append(rows.assign(system=mirrored_name(_name(label, paths, values), rows), run=run))
     return pd.concat(tables, ignore_index=True)
 
 

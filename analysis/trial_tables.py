@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.computed import computed_notes, with_notes
 from analysis.cross_center import average_table, cross_center_table, removal_table
+from analysis.mirrored import mirrored_name
 from analysis.occlusions import occlusion_table, tells_occlusions
 
 if TYPE_CHECKING:
@@ -29,4 +31,5 @@ def trial_tables(rows: pd.DataFrame, method: Method, target: str) -> list[Table]
     tables = [make(rows, method) for make in (cross_center_table, average_table, removal_table)]
     if tells_occlusions(rows, target):
         tables.append(occlusion_table(rows, method))
-    return with_notes([table for table in tables if table.rows], computed_notes(rows))
+    named = [replace(table, title=mirrored_name(table.title, rows)) for table in tables if table.rows]
+    return with_notes(named, computed_notes(rows))

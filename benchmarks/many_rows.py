@@ -187,6 +187,7 @@ def _rows(
                     reference_volume_ml=volume,
                     predicted_volume_ml=predicted,
                     occlusion="",
+                    mirrored="",
                     substituted="",
                     false_positives=int(rng.integers(0, 3)),
                     false_positive_voxels=10.0,

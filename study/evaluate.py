@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from study.commandline import Command, Given, run_command, shown
 from study.commandline.place import OfStudy, TrialNumber
-from study.config import Count, Section, Subsets
-from study.config.section import LocalPath
+from study.config import Count, MirrorAxis, Section, Subsets
+from study.config.section import LIST_OF_ONE, LocalPath
 
 if TYPE_CHECKING:
     from study.config import Config
@@ -25,6 +25,10 @@ class Evaluation(Section):
         None,
         description="droppable: each droppable modality removed in turn; all: every non-empty subset; null: as in the "
         "study",
+    )
+    mirror: Annotated[tuple[MirrorAxis, ...], LIST_OF_ONE] | None = Field(
+        None,
+        description="axes along which images are mirrored at test time; null: as in the study",
     )
 
 

@@ -15,6 +15,11 @@ class Arguments(OfStudy):
 
     out: GivenPath = Field(description="the bundle: a folder, or a zip if it ends with .zip")
     trial: TrialNumber | None = Field(None, description="which trial of the study; null: the winner")
+    ensemble: bool | None = Field(
+        None,
+        description="the ensemble, not a trial; null: if no trial is named and it is better than the winner on "
+        "validation subjects",
+    )
 
 
 COMMAND = Command(
@@ -34,10 +39,10 @@ def _export(given: Given[Arguments]) -> None:
 
     own = given.own
     with StudyFolder.opened(own.study.root, own.study.name) as folder:
-        trial = export_bundle(folder, own.out, own.trial)
+        which = export_bundle(folder, own.out, own.trial, ensemble=own.ensemble)
     files = [own.out] if own.out.is_file() else own.out.iterdir()
     size_mb = sum(path.stat().st_size for path in files) / 1e6
-    say(f"trial {trial} of {own.study.name} is in {own.out} ({size_mb:.1f} MB)")
+    say(f"{which} of {own.study.name} is in {own.out} ({size_mb:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ ROW = ResultRow(
     predicted_volume_ml=9.5,
     occlusion="",
     substituted="",
+    mirrored="",
     false_positives=1,
     false_positive_voxels=30.0,
     false_positive_ml=0.3,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from analysis.certainty import certainty
+from analysis.ensemble import ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.trial_tables import trial_tables
@@ -21,6 +23,7 @@ from study.records import (
     TrialFolder,
     TrialResult,
 )
+from study.records.summary import Telling
 from study.training.epoch import Epoch, ValidationScores
 
 if TYPE_CHECKING:
@@ -146,9 +149,19 @@ class StudyView:
         return {table.name: table for table in found}
 
     @cached_property
+    def certainty(self) -> Telling | None:
+        """Whether validation tells the winner from its rival; None without a rival that was validated."""
+        return None if self.winner is None else certainty(self.ranking, self.config.objective, self.method)
+
+    @cached_property
     def gains(self) -> Table | None:
         """What the winner gains over its rival; None without a rival that was tested."""
         return None if self.winner is None else gain_table(self.ranking, self.method)
+
+    @cached_property
+    def ensemble(self) -> list[Table]:
+        """The tables of the ensemble; none without one."""
+        return ensemble_tables(self.folder, self.method)
 
 
 def _trial(folder: TrialFolder) -> TrialView:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.cases import SEEN
-from analysis.estimates import Estimate
-from analysis.rendering import shown_chance, shown_estimate
+from analysis.estimates import SIGNIFICANT, Estimate
+from analysis.rendering import shown_estimate, shown_p
 from study.config import Config, split_modalities
-
-SIGNIFICANT = 0.05
 
 
 def listed(names: Sequence[str]) -> str:
@@ -49,8 +47,7 @@ def verdict(difference: Estimate, p: float | None, other: str) -> str:
     apart = p < SIGNIFICANT and not difference.interval.low <= 0 <= difference.interval.high
     which = "better" if difference.mean > 0 else "worse"
     said = f"{which} than {other}" if apart else f"not distinguishable from {other}"
-    chance = shown_chance(p)
-    return f"{said} ({shown}, adjusted p {chance if chance.startswith('<') else f'= {chance}'})"
+    return f"{said} ({shown}, adjusted {shown_p(p)})"
 
 
 def setting(value: object) -> str:

@@ -1,29 +1,17 @@
-"""Splits that are given in a JSON file of subject ids."""
+"""Splits that are given in a file of subject ids."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-from study.cohort.patients import USES, Patient, Use, patient_of
+from study.cohort.names import closest
+from study.cohort.patients import Patient, Use, patient_of
 from study.cohort.records import Cohort, Subject
 from study.cohort.remarks import set_apart
-from study.cohort.text import Unusable, read_json
+from study.cohort.split_files import PLACE, Listed, read_split_lists
 from study.config import CohortConfig
 from study.errors import ConfigError
-
-_PATH = "cohort.splits.path"
-_IGNORED = ("unseen", "control")  # in a study's own splits; they follow from the other lists
-
-
-class _Listed(NamedTuple):
-    """One entry of the file, and its place in its list."""
-
-    name: str
-    use: Use
-    number: int
 
 
 def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortConfig) -> Mapping[str, Use]:
@@ -33,6 +21,9 @@ def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortCo
     id, or of keys as in a study's prepared.json, which can be given itself. Subjects that are not listed are not used,
     except control scans that are evaluated separately: they follow their patients.
 
+    nnU-Net's splits_final.json is read, too. Its folds are of all cases: those of centers that are not learnt from are
+    left out of a fold, and those that the data set keeps for the test (imagesTs) are added to it.
+
     Args:
         cohort: all subjects, to tell an unknown one from one that cannot be used.
         candidates: subjects of seen centers with the target's mask, without control scans that are set apart.
@@ -41,7 +32,8 @@ def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortCo
     Raises:
         ConfigError: every mistake in the file.
     """
-    lists = _read(settings.splits.path or Path())
+    lists = read_split_lists(settings.splits)
+    skipped = {problem.subject for problem in cohort.problems}
     names: dict[str, list[Subject]] = defaultdict(list)
     for known in cohort.subjects:
         for name in {known.id, f"{known.center}/{known.id}", known.key}:
@@ -49,20 +41,25 @@ def read_fixed(cohort: Cohort, candidates: Sequence[Subject], settings: CohortCo
     usable = {subject.key for subject in candidates}
     problems: list[str] = []
     uses: dict[str, Use] = {}
-    listed = [
-        _Listed(name, use, number) for use, some in lists.items() for number, name in enumerate(some, start=1)
-    ]
-    for one in listed:
+    for one in lists.listed:
         use, found = one.use, names.get(one.name, ())
+        if not found and one.name in skipped:
+            continue
         if len(found) != 1:
-            problems.append(f"{_PATH}: subject {_unclear(one, found, cohort)}")
+            problems.append(f"{PLACE}: subject {_unclear(one, found, cohort)}")
             continue
         subject = found[0]
+        if lists.by_fold and not _is_learnt_from(subject.center, settings):
+            continue
         if fault := _fault(subject, use, uses, usable, settings):
             shown = subject.label if subject.pseudonymous else one.name
-            problems.append(f"{_PATH}: subject {shown} {fault}")
+            problems.append(f"{PLACE}: subject {shown} {fault}")
         elif subject.center not in settings.unseen:  # unseen subjects are tested whether listed or not
             uses[subject.key] = use
+    if lists.by_fold:
+        for subject in candidates:
+            if subject.held_out:
+                uses.setdefault(subject.key, "test")
     problems += _shared_patients(cohort, uses, settings)
     if problems:
         raise ConfigError(problems)
@@ -85,42 +82,21 @@ def _fault(
     return None if subject.key in usable else f"in {use} {_why_not(subject, settings)}"
 
 
-def _read(path: Path) -> dict[Use, list[str]]:
-    """The lists of the file, in the order of `USES`."""
-    try:
-        content = read_json(path)
-    except Unusable as error:
-        raise ConfigError([f"{_PATH}: {path.absolute()}: {error}"]) from None
-    wanted = "expected {train: [ids], validation: [ids], test: [ids]}"
-    if isinstance(content, dict):
-        content = content.get("splits", content)  # a study's own prepared.json
-    if not isinstance(content, dict):
-        raise ConfigError([f"{_PATH}: {path} is not a JSON object of lists; {wanted}"])
-    problems = [
-        f"{_PATH}: {path} has an unknown list '{name}'; {wanted}"
-        for name in content
-        if name not in USES and name not in _IGNORED
-    ]
-    lists: dict[Use, list[str]] = {}
-    for use in USES:
-        values = content.get(use, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            problems.append(f"{_PATH}: '{use}' in {path} is not a list of strings; {wanted}")
-        lists[use] = values
-    if problems:
-        raise ConfigError(problems)
-    return lists
+def _is_learnt_from(center: str, settings: CohortConfig) -> bool:
+    return center not in settings.unseen and (settings.seen is None or center in settings.seen)
 
 
-def _unclear(listed: _Listed, found: Sequence[Subject], cohort: Cohort) -> str:
+def _unclear(listed: Listed, found: Sequence[Subject], cohort: Cohort) -> str:
     """What is wrong with a name that is no single subject's; where subjects are pseudonymous, without the name."""
     hidden = any(subject.pseudonymous for subject in cohort.subjects)
     shown = f"{listed.number} of {listed.use}" if hidden else listed.name
     if found:
         places = [subject.label if hidden else f"{subject.center}/{subject.id}" for subject in found]
         return f"{shown} is at {len(found)} centers; write {' or '.join(places)}"
-    some = [subject.label for subject in cohort.subjects[:3]]
-    return f"{shown} is not in the cohort of {len(cohort.subjects)}; there is {', '.join(some)}, …"
+    labels = [subject.label for subject in cohort.subjects]
+    near = None if hidden else closest(listed.name, labels)
+    there = f"did you mean {near}?" if near else f"there is {', '.join(labels[:3])}, …"
+    return f"{shown} is not in the cohort of {len(labels)}; {there}"
 
 
 def _why_not(subject: Subject, settings: CohortConfig) -> str:
@@ -148,5 +124,5 @@ def _shared_patients(cohort: Cohort, uses: Mapping[str, Use], settings: CohortCo
             where = ", ".join(f"{use} ({listed})" for use, listed in labels.items())
             hidden = any(one.pseudonymous for some in by_use.values() for one in some)
             who = "a patient" if hidden else f"patient {patient}"
-            problems.append(f"{_PATH}: {who} is in two splits: {where}; all scans of one belong together")
+            problems.append(f"{PLACE}: {who} is in two splits: {where}; all scans of one belong together")
     return problems

@@ -5,59 +5,93 @@
     <root>/dataset.json                 channel_names (or modality), labels, file_ending
     <root>/imagesTr/CASE_0000.nii.gz    one file for each channel; an absent file is an absent modality
     <root>/labelsTr/CASE.nii.gz
+    <root>/imagesTs, labelsTs       likewise, of cases that are only tested on; those without a label are left out
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.cohort.case_origins import Origin, find_origins
 from study.cohort.filenames import NIFTI_ENDINGS, modality_named, nifti_files
 from study.cohort.records import Entry, Listing
 from study.cohort.text import Unusable, read_json
 from study.config import CohortConfig
-from study.errors import CohortError, Problem
+from study.config.words import number_of
+from study.errors import CohortError, Problem, Remark
 
 _IMAGE = re.compile(r"(?P<case>.+)_(?P<channel>[0-9]{4})")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 def list_nnunet(cohort: CohortConfig) -> Listing:
-    """Every case of imagesTr and labelsTr; raises CohortError for an unusable dataset.json."""
+    """Every case of imagesTr and labelsTr, and those of imagesTs that have a label.
+
+    Raises:
+        CohortError: dataset.json, or what tells the centers, cannot be used.
+    """
     root = cohort.nnunet.root or Path()
     description = _read_description(root / "dataset.json")
     channels, ending = _channels(root, description, cohort)
     mask = _mask_name(root, description, cohort.target)
-    images, problems = _images(root, channels, ending)
-    labels = {path.name.removesuffix(ending): path for path in nifti_files(root / "labelsTr")}
-    cases = sorted(set(images) | set(problems) | set(labels))
-    if not cases:
+    learning = _cases(root, "Tr", channels, ending)
+    testing = _cases(root, "Ts", channels, ending)
+    if not learning and not testing:
         remedy = "give the folder that holds imagesTr and labelsTr"
         raise _refusal(root / "imagesTr", "no NIfTI file in it", remedy)
-    entries = [
-        Entry(
-            id=case,
-            patient=case,
-            center=cohort.nnunet.center,
-            images=images.get(case, {}),
-            masks={mask: labels[case]} if case in labels else {},
-            problems=tuple(problems.get(case, ())),
-        )
-        for case in cases
+    unlabelled = sum(case.label is None for case in testing)
+    cases = [*learning, *(case for case in testing if case.label is not None)]
+    origins = find_origins(cohort.nnunet, list(dict.fromkeys(case.name for case in cases)))
+    entries = tuple(_entry(case, origins.of[case.name], mask) for case in cases)
+    remarks = [Remark("imagesTs", f"not used without a file in labelsTs: {number_of(unlabelled, 'case')}")]
+    return Listing(entries, (*origins.remarks, *(remarks if unlabelled else ())))
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One case: its files, and those that are no channel; `held_out` says that it is of imagesTs."""
+
+    name: str
+    images: Mapping[str, Path]
+    label: Path | None
+    problems: Sequence[Problem]
+    held_out: bool
+
+
+def _cases(root: Path, part: str, channels: Mapping[int, str], ending: str) -> list[_Case]:
+    """The cases of imagesTr and labelsTr, or of imagesTs and labelsTs, by name."""
+    images, problems = _images(root / f"images{part}", channels, ending)
+    labels = {path.name.removesuffix(ending): path for path in nifti_files(root / f"labels{part}")}
+    return [
+        _Case(case, images.get(case, {}), labels.get(case), problems.get(case, ()), part == "Ts")
+        for case in sorted(set(images) | set(problems) | set(labels))
     ]
-    return Listing(tuple(entries))
+
+
+def _entry(case: _Case, origin: Origin, mask: str) -> Entry:
+    return Entry(
+        id=case.name,
+        patient=origin.patient,
+        center=origin.center,
+        images=case.images,
+        masks={} if case.label is None else {mask: case.label},
+        problems=(*origin.problems, *case.problems),
+        held_out=case.held_out,
+    )
 
 
 def _images(
-    root: Path, channels: Mapping[int, str], ending: str
+    folder: Path, channels: Mapping[int, str], ending: str
 ) -> tuple[dict[str, dict[str, Path]], dict[str, list[Problem]]]:
     """By case, its file for each modality, and the files that are no channel."""
     images: dict[str, dict[str, Path]] = {}
     problems: dict[str, list[Problem]] = {}
-    for path in nifti_files(root / "imagesTr"):
+    for path in nifti_files(folder):
         match = _IMAGE.fullmatch(path.name.removesuffix(ending)) if path.name.endswith(ending) else None
         case = match["case"] if match else path.name
         modality = channels.get(int(match["channel"])) if match else None

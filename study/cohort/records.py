@@ -18,7 +18,7 @@ class Entry:
     """One examination as a reader lists it: a subject without a key, and what is wrong with it.
 
     Attributes:
-        id, patient, center, images, masks, occlusion, control, stand_ins: as in `Subject`.
+        id, patient, center, images, masks, occlusion, control, stand_ins, held_out: as in `Subject`.
         problems: found while listing, such as two files for one modality.
         pending: its files are not written yet: a phantom before its simulation.
     """
@@ -32,6 +32,7 @@ class Entry:
     occlusion: str = ""
     control: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    held_out: bool = False
     pending: bool = False
 
     def with_key(self, key: str, *, pseudonymous: bool = False) -> Subject:
@@ -46,6 +47,7 @@ class Entry:
             occlusion=self.occlusion,
             control=self.control,
             stand_ins=self.stand_ins,
+            held_out=self.held_out,
             pseudonymous=pseudonymous,
         )
 
@@ -97,6 +99,7 @@ class Subject:
         control: a scan after treatment, which should show nothing to segment.
         stand_ins: modality to the sequence that stands in for it (`cohort.modality_aliases`); `images` holds the
             stand-in's file under the modality's name.
+        held_out: the data set keeps it for the test (nnU-Net's imagesTs); splits that are drawn only test on it.
         pseudonymous: the key is a keyed hash, and messages use it, too (`cohort.pseudonymise`).
     """
 
@@ -109,6 +112,7 @@ class Subject:
     occlusion: str = ""
     control: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    held_out: bool = False
     pseudonymous: bool = False
 
     @property

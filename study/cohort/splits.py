@@ -22,7 +22,8 @@ def split_cohort(
 ) -> Splits:
     """The subjects with a mask of the target, by use; subjects of unseen centers are all in `unseen`.
 
-    A patient scanned at a seen and at an unseen center is tested at both and never learnt from. Unless
+    A patient scanned at a seen and at an unseen center is tested at both and never learnt from; nor is one whom the
+    data set keeps for the test. Unless
     `cohort.controls=include`, control scans are set apart: `control` holds those of patients who neither train nor
     validate.
 
@@ -42,7 +43,8 @@ def split_cohort(
     if settings.splits.kind == "fixed":
         uses = read_fixed(cohort, candidates, settings)
     else:
-        uses = _deal(candidates, {patient_of(subject) for subject in unseen}, settings.splits)
+        held_out = [subject for subject in candidates if subject.held_out]
+        uses = _deal(candidates, {patient_of(subject) for subject in (*unseen, *held_out)}, settings.splits)
     splits = Splits(
         train=tuple(subject.key for subject in candidates if uses.get(subject.key) == "train"),
         validation=tuple(subject.key for subject in candidates if uses.get(subject.key) == "validation"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from study.config.addresses import Address, hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
-from study.config.evaluation import Average, Blending, Evaluation, Subsets
+from study.config.evaluation import Average, Blending, Evaluation, MirrorAxis, Subsets
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
@@ -46,6 +46,7 @@ __all__ = [
     "Imputation",
     "KeepBiggest",
     "Lesion",
+    "MirrorAxis",
     "ModalityDropout",
     "Model",
     "NearLesion",

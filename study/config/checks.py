@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models import MODELS, find_model
 from study.config.cohort import CohortConfig
+from study.config.evaluation import Evaluation
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
@@ -162,6 +163,14 @@ def check_inputs(model: Model, cohort: CohortConfig) -> None:
         raise ValueError(
             f"model.inputs: must be some of {join_modalities(cohort.modalities)}, in this order, joined by +, "
             f"got {model.inputs}"
+        )
+
+
+def check_mirror(evaluation: Evaluation, model: Model) -> None:
+    """Slices are not reversed for a network that reads them in order."""
+    if "head_foot" in evaluation.mirror and find_model(model.name).sees_stacks:
+        raise ValueError(
+            f"evaluation.mirror: {model.name} reads slices in their order, which head_foot reverses; leave it out"
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from models import find_model
 from study.config import checks
 from study.config.cohort import CohortConfig
+from study.config.ensemble import Ensemble
 from study.config.evaluation import Evaluation
 from study.config.imaging import Imaging
 from study.config.lesion import Lesion
@@ -62,6 +63,7 @@ class Config(Section):
     transfer: Transfer = Field(default_factory=Transfer)
     trainer: Trainer = Field(default_factory=Trainer)
     postprocessing: Postprocessing = Field(default_factory=Postprocessing)
+    ensemble: Ensemble = Field(default_factory=Ensemble)
     evaluation: Evaluation = Field(default_factory=Evaluation)
     tuning: Tuning = Field(default_factory=Tuning)
     tracking: Tracking = Field(default_factory=Tracking)
@@ -89,6 +91,7 @@ class Config(Section):
         checks.check_lesion(self.lesion, self.cohort)
         checks.check_fewest_modalities(self.inputs, self.model, self.modality_dropout)
         checks.check_inputs(self.model, self.cohort)
+        checks.check_mirror(self.evaluation, self.model)
         checks.check_leaks(self.objective, self.cohort)
         return self
 

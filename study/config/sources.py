@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from study.config.case_names import PREFIX, CasePattern
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
 
@@ -38,7 +39,25 @@ class NnunetRaw(Section):
     """A data set in nnU-Net's raw format."""
 
     root: LocalPath | None = Field(None, description="folder of the data set, with its dataset.json")
-    center: str = Field("nnunet", description="the center that its subjects count for")
+    center: str = Field("nnunet", description="the center of all cases, unless `centers` or `table` tells")
+    centers: CasePattern | None = Field(
+        None,
+        description=f"how a case's name tells its center; {PREFIX}: by what is before the first '_'; or a regular "
+        "expression of the whole name, with a group center and, if the name tells it, a group patient: "
+        "(?P<center>[A-Z]+)_.*",
+    )
+    table: LocalPath | None = Field(
+        None, description="CSV or JSON that tells centers: columns case and center, optionally patient"
+    )
+
+    @model_validator(mode="after")
+    def _told_once(self) -> NnunetRaw:
+        own = self.center != NnunetRaw.model_fields["center"].default
+        given = {"center": own, "centers": self.centers is not None, "table": self.table is not None}
+        ways = [name for name, is_given in given.items() if is_given]
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} each tell the centers of cases; keep one of them")
+        return self
 
 
 class Bids(Section):

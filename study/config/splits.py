@@ -19,10 +19,14 @@ class SplitsConfig(Section):
     test: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="fraction, for kind=fractions")
     folds: Annotated[int, Field(ge=2)] = Field(5, description="number of folds, for kind=folds")
     fold: Annotated[int, Field(ge=0)] = Field(
-        0, description="the fold to test on, from 0, for kind=folds; the next one validates"
+        0,
+        description="from 0; for kind=folds: the one to test on, the next one validates; for nnU-Net's "
+        "splits_final.json: the one that is read",
     )
     path: LocalPath | None = Field(
-        None, description="for kind=fixed: JSON with lists train, validation, test of subject ids"
+        None,
+        description="for kind=fixed: JSON with lists train, validation, test of subject ids, or nnU-Net's "
+        "splits_final.json",
     )
     seed: Seed = Field(0, description="of the draw")
 

@@ -2,7 +2,7 @@
 
 ::
 
-    model.safetensors   the weights
+    model.safetensors   the weights; of an ensemble, those of the others are in model-2.safetensors, …
     bundle.json         settings, versions, checksums (see manifest.py)
     MODEL_CARD.md       for readers: intended use, results, limits
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -37,15 +37,31 @@ MOST_PACKED = 20  # trained weights hardly pack at all
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a bundle, verified when read from disk."""
+    """The contents of a bundle, verified when read from disk.
+
+    Attributes:
+        manifest: what is in it.
+        weights: of the first network.
+        card: for readers.
+        where: it is from, for errors.
+        more: weights of the other networks of an ensemble.
+    """
 
     manifest: Manifest
     weights: bytes
     card: str
     where: str
+    more: tuple[bytes, ...] = ()
 
 
-def write_bundle(out: Path, manifest: Manifest, weights: bytes, card: str) -> None:
+def weights_file(place: int) -> str:
+    """The name of the file with the weights of a bundle's first (0), second (1) or later network."""
+    return WEIGHTS if place == 0 else f"model-{place + 1}.safetensors"
+
+
+def write_bundle(
+    out: Path, manifest: Manifest, weights: bytes, card: str, more: Sequence[bytes] = ()
+) -> None:
     """Write a bundle atomically, as a zip if `out` ends with .zip; fills in `manifest.files`.
 
     Raises:
@@ -53,7 +69,8 @@ def write_bundle(out: Path, manifest: Manifest, weights: bytes, card: str) -> No
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise StudyError(f"out: {out} exists; remove it, or choose another name")
-    others = {WEIGHTS: weights, CARD: card.encode()}
+    others = {weights_file(place): each for place, each in enumerate((weights, *more))}
+    others[CARD] = card.encode()
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in others.items()}
     text = to_text(manifest.model_copy(update={"files": checksums}))
     files = {MANIFEST: text.encode(), **others}
@@ -81,24 +98,27 @@ def read_bundle(path: Path) -> Contents:
         with _opened(path) as files:
             manifest = from_text(files.read(MANIFEST, LARGEST_MANIFEST), where)
             card = files.read(CARD, LARGEST_CARD)
-            weights = files.read(WEIGHTS, _weight_bytes(files, manifest, where))
+            weights = [
+                files.read(weights_file(place), _weight_bytes(files, manifest, place, where))
+                for place in range(len(manifest.networks))
+            ]
     except UnreadableError as error:
         raise BundleError(f"{where}: {error}; copy or export the bundle again") from None
     except OSError as error:
         raise BundleError(
             f"{where}: cannot be read ({error.strerror or error}); copy the bundle again"
         ) from None
-    for name, content in ((WEIGHTS, weights), (CARD, card)):
+    for name, content in ((CARD, card), *((weights_file(at), each) for at, each in enumerate(weights))):
         if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
             raise BundleError(f"{where}: {name} was changed after export; copy or export the bundle again")
     try:
-        return Contents(manifest, weights, card.decode(), where)
+        return Contents(manifest, weights[0], card.decode(), where, tuple(weights[1:]))
     except UnicodeDecodeError:
         raise BundleError(f"{where}: {CARD} is not text; copy or export the bundle again") from None
 
 
-def build_network(contents: Contents) -> nn.Module:
-    """The bundle's network, on the CPU, in evaluation mode.
+def build_network(contents: Contents, place: int = 0) -> nn.Module:
+    """The bundle's network, or the one at a place of an ensemble, on the CPU, in evaluation mode.
 
     Raises:
         BundleError: plan and weights do not fit.
@@ -108,46 +128,47 @@ def build_network(contents: Contents) -> nn.Module:
 
     from models import build_model, read_plan
 
-    manifest = contents.manifest
-    header = BytesIO(contents.weights)
+    weights, one = (contents.weights, *contents.more)[place], contents.manifest.networks[place]
     try:
-        _check_weights(_header(header, len(contents.weights)), manifest, contents.where)
-        plan = read_plan(manifest.model, manifest.network)
-        network = build_model(manifest.model, plan, manifest.head, manifest.filler)
-        network.load_state_dict(load(contents.weights))
+        header = _header(BytesIO(weights), len(weights), weights_file(place))
+        _check_weights(header, contents.manifest, place, contents.where)
+        network = build_model(one.model, read_plan(one.model, one.network), one.head, one.filler)
+        network.load_state_dict(load(weights))
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise _unbuildable(contents.where, str(error).splitlines()[0]) from None
     network.eval()
     return network
 
 
-def _weight_bytes(files: _Files, manifest: Manifest, where: str) -> int:
-    """The size of the weights; raises BundleError unless they are those of the manifest's network."""
-    size, packed = files.size(WEIGHTS), files.packed(WEIGHTS)
+def _weight_bytes(files: _Files, manifest: Manifest, place: int, where: str) -> int:
+    """The size of the weights at a place; raises BundleError unless they are those of the manifest's network."""
+    name = weights_file(place)
+    size, packed = files.size(name), files.packed(name)
     if size > packed * MOST_PACKED:
         raise BundleError(
-            f"{where}: {WEIGHTS} is packed to a {MOST_PACKED}th or less, which trained weights never are; "
+            f"{where}: {name} is packed to a {MOST_PACKED}th or less, which trained weights never are; "
             "copy or export the bundle again"
         )
-    with files.opened(WEIGHTS, size) as file:
-        _check_weights(_header(file, size), manifest, where)
+    with files.opened(name, size) as file:
+        _check_weights(_header(file, size, name), manifest, place, where)
     return size
 
 
-def _header(content: BinaryIO, size: int) -> Kinds:
+def _header(content: BinaryIO, size: int, name: str) -> Kinds:
     try:
         return read_header(content, size)
     except UnreadableError as error:
-        raise UnreadableError(f"{WEIGHTS}: {error}") from None
+        raise UnreadableError(f"{name}: {error}") from None
 
 
-def _check_weights(given: Kinds, manifest: Manifest, where: str) -> None:
-    """Raise BundleError unless the weights are those of the manifest's network."""
+def _check_weights(given: Kinds, manifest: Manifest, place: int, where: str) -> None:
+    """Raise BundleError unless the weights are those of the manifest's network at a place."""
     from models import outline, read_plan
 
+    one = manifest.networks[place]
     try:
-        plan = read_plan(manifest.model, manifest.network)
-        state = outline(manifest.model, plan, manifest.head, manifest.filler)
+        plan = read_plan(one.model, one.network)
+        state = outline(one.model, plan, one.head, one.filler)
     except ValueError as error:
         raise _unbuildable(where, str(error)) from None
     if plan.n_inputs != len(manifest.modalities):
@@ -155,7 +176,7 @@ def _check_weights(given: Kinds, manifest: Manifest, where: str) -> None:
         raise _unbuildable(where, reason)
     wanted = {name: TensorKind.of(tensor) for name, tensor in state.items()}
     if problems := differences(wanted, given):
-        raise _unbuildable(where, f"{WEIGHTS}: {problems[0]}")
+        raise _unbuildable(where, f"{weights_file(place)}: {problems[0]}")
 
 
 def _unbuildable(where: str, reason: str) -> BundleError:

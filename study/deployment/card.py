@@ -48,7 +48,7 @@ def model_card(
     return (
         "\n\n".join(
             (
-                f"# {manifest.study}, trial {manifest.trial}: {manifest.target} segmentation",
+                f"# {manifest.study}, {manifest.name}: {manifest.target} segmentation",
                 _what(manifest),
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
@@ -72,7 +72,7 @@ Check it on annotated scans of your own center before you rely on any number it 
 def _what(manifest: Manifest) -> str:
     optional = ", ".join(manifest.droppable) or "none"
     return (
-        f"A network ({manifest.model}) that segments the {manifest.target} in MRI of the head. Inputs: "
+        f"{_network(manifest)} that segments the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
         f"(dropped with probability {manifest.drop_probability:.3g} in training)."
         f"{_stand_ins(manifest)}{_instead(manifest)}"
@@ -93,6 +93,15 @@ def _instead(manifest: Manifest) -> str:
         f"(Stejskal-Tanner, b = {b:g} s/mm², ADC in 10⁻³ mm²/s), in training as in use; the tables below count it as "
         "not given."
     )
+
+
+def _network(manifest: Manifest) -> str:
+    """`A network (nnunet)`, or what an ensemble is made of."""
+    if not manifest.others:
+        return f"A network ({manifest.model})"
+    shares = zip(manifest.networks, manifest.shares, strict=True)
+    listed = ", ".join(f"{one.model} of trial {one.trial} {share:.0%}" for one, share in shares)
+    return f"The mean of {len(manifest.networks)} networks ({listed})"
 
 
 def _stand_ins(manifest: Manifest) -> str:
@@ -188,9 +197,11 @@ def _postprocessing(manifest: Manifest) -> str:
 def _technical(manifest: Manifest) -> str:
     spacing = " x ".join(f"{value:.3g}" for value in manifest.preparation.spacing_mm)
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    mirror = ", ".join(manifest.inference.mirror) or "none"
     requires = ", ".join(f"{name} {version}" for name, version in manifest.requires.items()) or "nothing else"
     return (
         f"- spacing {spacing} mm (slices, rows, columns)\n"
         f"- normalisation {manifest.preparation.normalisation}, registration {manifest.preparation.registration}\n"
+        f"- mirroring at test time: {mirror}\n"
         f"- bundle format {manifest.format_version}; written with {versions}; needs {requires}"
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Blending, Count, Fraction, Section
+from study.config import Blending, Count, Fraction, MirrorAxis, Section
 from study.config.explaining import explained
 from study.deployment.subsets import Subset
 from study.errors import BundleError
@@ -19,12 +19,13 @@ from study.imaging.likeness import IntensityFingerprint
 from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
+MOST_NETWORKS: Final = 50
 FORMAT_VERSION: Final = 5
 READABLE: Final = (
     3,
     4,
     FORMAT_VERSION,
-)  # 3 had neither subsets nor fingerprint, 4 neither b-value nor filler
+)  # 3 had neither subsets nor fingerprint; 4 no b-value, filler, mirroring or ensembles
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Cells = Annotated[int, Field(ge=1, le=32)]
@@ -53,8 +54,32 @@ class Inference(Section):
 
     overlap: Annotated[float, Field(ge=0, lt=1)]
     blending: Blending = "gaussian_logits"
+    mirror: tuple[MirrorAxis, ...] = ()
     windows_per_batch: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+
+Head = Literal["identity", "paper"]
+
+
+class Network(Section):
+    """One network of a bundle.
+
+    Attributes:
+        trial: that trained it.
+        count: how often it counts in the mean of an ensemble.
+        model: its name.
+        network: the plan that it is built from.
+        head: initialisation of a dynamic head; none without one.
+        filler: cells of a learned filler of modalities that are not given; none without one.
+    """
+
+    trial: int
+    count: Count = 1
+    model: str
+    network: dict[str, Any]
+    head: Head | None = None
+    filler: tuple[Cells, Cells, Cells] | None = None
 
 
 class Manifest(Section):
@@ -73,8 +98,10 @@ class Manifest(Section):
     drop_probability: Fraction
     model: str
     network: dict[str, Any] = Field(description="the plan that the network is built from")
-    head: Literal["identity", "paper"] | None = Field(
-        description="initialisation of a dynamic head; none without one"
+    head: Head | None = Field(description="initialisation of a dynamic head; none without one")
+    count: Count = Field(1, description="how often this network counts in an ensemble")
+    others: Annotated[tuple[Network, ...], Field(max_length=MOST_NETWORKS - 1)] = Field(
+        (), description="the other networks of an ensemble, whose probabilities are averaged"
     )
     filler: tuple[Cells, Cells, Cells] | None = Field(
         None, description="cells of a learned filler of modalities that are not given; none without one"
@@ -93,6 +120,33 @@ class Manifest(Section):
     )
     versions: dict[str, str]
     files: dict[str, Sha256] = Field(description="SHA-256 of the other files")
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All networks, in the order of their files; one unless the bundle is an ensemble."""
+        first = Network(
+            trial=self.trial,
+            count=self.count,
+            model=self.model,
+            network=self.network,
+            head=self.head,
+            filler=self.filler,
+        )
+        return (first, *self.others)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weight of each network in the mean; they add up to 1."""
+        draws = sum(each.count for each in self.networks)
+        return tuple(each.count / draws for each in self.networks)
+
+    @property
+    def name(self) -> str:
+        """`trial 3`, or `ensemble of trials 3, 5 and 7`."""
+        numbers = [str(each.trial) for each in self.networks]
+        if len(numbers) == 1:
+            return f"trial {numbers[0]}"
+        return f"ensemble of trials {', '.join(numbers[:-1])} and {numbers[-1]}"
 
     @property
     def sequences(self) -> tuple[str, ...]:

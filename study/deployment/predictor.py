@@ -102,7 +102,9 @@ class Bundle:
             require_registration()
         self._runtime = runtime
         self._imaging = _imaging(self.manifest, most_voxels)
-        self._network = build_network(contents).to(runtime.device)
+        self._networks = [
+            build_network(contents, place).to(runtime.device) for place in range(len(self.manifest.networks))
+        ]
 
     def predict(
         self,
@@ -193,22 +195,27 @@ class Bundle:
         )
 
     def _probability(self, prepared: Prepared) -> NDArray[np.float32]:
-        """The probability map, on the grid of the reference [D, H, W]."""
+        """The probability map, of an ensemble the mean, on the grid of the reference [D, H, W]."""
         from study.evaluation.inference import predict_probability
 
         inference = self.manifest.inference
         windows, seen = prepared.seen(prepared.present)
-        probability = predict_probability(
-            self._network,
-            windows,
-            seen,
-            self.manifest.network["patch_size"],
-            inference.overlap,
-            inference.windows_per_batch,
-            self._runtime,
-            blending=inference.blending,
-        )
-        return prepared.to_native(probability)
+        mean = np.zeros(prepared.grid.shape, np.float32)
+        known = zip(self._networks, self.manifest.networks, self.manifest.shares, strict=True)
+        for network, one, share in known:
+            probability = predict_probability(
+                network,
+                windows,
+                seen,
+                one.network["patch_size"],
+                inference.overlap,
+                inference.windows_per_batch,
+                self._runtime,
+                blending=inference.blending,
+                mirror=inference.mirror,
+            )
+            mean += np.float32(share) * probability
+        return prepared.to_native(mean)
 
     def find(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,10 @@ class Judge:
     patch_size: tuple[int, int, int]
     runtime: Runtime
 
+    def plain(self) -> Judge:
+        """The judge of a training's epochs: without mirroring, which would multiply their time."""
+        return replace(self, evaluation=self.evaluation.model_copy(update={"mirror": ()}))
+
     def subsets(self, prepared: Prepared) -> list[Availability]:
         """The availability subsets that a subject is judged with."""
         return subsets_of(prepared.present, self.modalities, self.droppable, self.evaluation.subsets)
@@ -74,6 +78,7 @@ class Judge:
                     self.evaluation.windows_per_batch,
                     self.runtime,
                     blending=self.evaluation.blending,
+                    mirror=self.evaluation.mirror,
                 )
                 for availability, probability in zip(together, probabilities, strict=True):
                     yield Predicted(prepared, availability, probability)
@@ -136,6 +141,7 @@ class Judge:
             subset=availability.given_text,
             removed=join_modalities(facts.withheld) or availability.removed_text,
             occlusion=facts.occlusion,
+            mirrored=join_modalities(self.evaluation.mirror),
             substituted=_stand_ins(facts, availability),
             computed=join_modalities(computed_in(prepared, availability)),
             **vars(scores),

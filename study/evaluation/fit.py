@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 
 from study.config import Section
 from study.evaluation.chains import Chains
+from study.evaluation.objective import SubjectScore
 
 Cases = Literal["all", "full", "missing"]  # predictions that one chain is fitted on
 SettingValue = bool | int | float | str | tuple[str, ...] | None
@@ -65,6 +66,7 @@ class PostprocessingFit(Section):
         trials: settings proposed in each of the three fits.
         exhaustive: whether they are all that the space holds.
         tried: settings tried in all fits together.
+        scores: what each subject contributes to `value`.
         curves: one for each searched setting that acts in the fitted chains.
     """
 
@@ -85,6 +87,7 @@ class PostprocessingFit(Section):
     trials: int = 0
     exhaustive: bool = False
     tried: int = 0
+    scores: tuple[SubjectScore, ...] = ()
     curves: tuple[Curve, ...] = ()
 
     @property

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from study.config import Blending
+from study.config import Blending, MirrorAxis
+from study.evaluation.mirroring import mirrored
 from study.imaging.windows import Windows
 from study.machine.runtime import Runtime
 
@@ -30,13 +31,22 @@ def predict_probability(
     runtime: Runtime,
     *,
     blending: Blending = "gaussian_logits",
+    mirror: Sequence[MirrorAxis] = (),
 ) -> NDArray[np.float32]:
     """The probability of the target in each voxel [D, H, W], for one availability subset.
 
     The arguments are those of `predict_subsets`, with one `present` [M].
     """
     maps = predict_subsets(
-        model, source, [present], patch_size, overlap, windows_per_batch, runtime, blending=blending
+        model,
+        source,
+        [present],
+        patch_size,
+        overlap,
+        windows_per_batch,
+        runtime,
+        blending=blending,
+        mirror=mirror,
     )
     probability: NDArray[np.float32] = maps[0]
     return probability
@@ -52,6 +62,7 @@ def predict_subsets(
     runtime: Runtime,
     *,
     blending: Blending = "gaussian_logits",
+    mirror: Sequence[MirrorAxis] = (),
 ) -> NDArray[np.float32]:
     """The probability of the target in each voxel [S, D, H, W], for S availability subsets of one subject.
 
@@ -67,11 +78,12 @@ def predict_subsets(
         runtime: where the network runs, and in which precision; images and sums of windows lie there, too.
         blending: gaussian_logits takes the softmax of the weighted mean of overlapping windows' logits;
             mean_probability is the plain mean of their probabilities.
+        mirror: axes along which windows are mirrored; what is blended is averaged over their mirror images.
     """
     device = runtime.device
     given = source.converted(lambda array: torch.from_numpy(np.array(array, dtype=np.float32)).to(device))
     weighted = blending == "gaussian_logits"
-    network = _Subsets(model, subsets, runtime, weighted=weighted)
+    network = mirrored(_Subsets(model, subsets, runtime, weighted=weighted), mirror)
     training = model.training
     model.eval()
     try:

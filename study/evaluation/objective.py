@@ -47,6 +47,26 @@ def objective_score(
     return panel.score(np.array([record.dice for record in named], dtype=np.float64))
 
 
+class SubjectScore(NamedTuple):
+    """What one subject contributes to the objective: its Dice with all modalities, and without some; nan: undefined."""
+
+    center: str
+    subject: str  # key
+    full: float
+    missing: float
+
+
+def subject_objectives(scores: Sequence[SubjectScore], objective: Objective) -> Values:
+    """The objective of each subject alone [N]: the weighted mean of full and missing.
+
+    `worst_center` has no value for a single subject; where it alone counts, full and missing count the same, as in its
+    definition.
+    """
+    weights = np.array([objective.full, objective.missing])
+    values = np.array([(one.full, one.missing) for one in scores], dtype=np.float64).reshape(-1, 2)
+    return weighted_mean(values, weights if weights.any() else np.ones(2))
+
+
 class Panel:
     """The cases that are judged, arranged once so that many settings or resamples are scored quickly.
 
@@ -71,6 +91,18 @@ class Panel:
         self._missing = np.zeros_like(self._full)
         for index, subject, removed in counting:
             (self._missing if removed else self._full)[row[subject], index] = 1.0
+
+    @classmethod
+    def of_scores(cls, scores: Sequence[SubjectScore], objective: Objective) -> tuple[Panel, Values]:
+        """The panel of known scores, each of two cases, and the Dice of these [C]."""
+        cases = [(one.center, one.subject, removed) for one in scores for removed in (False, True)]
+        dice = [value for one in scores for value in (one.full, one.missing)]
+        return cls(cases, objective), np.array(dice, dtype=np.float64)
+
+    def scores(self, dice: Values) -> tuple[SubjectScore, ...]:
+        """What each subject contributes, from the Dice of all cases [C]."""
+        both = zip(*(part.tolist() for part in self.by_subject(dice)), strict=True)
+        return tuple(SubjectScore(*who, *values) for who, values in zip(self.subjects, both, strict=True))
 
     def by_subject(self, dice: Values) -> tuple[Values, Values]:
         """Full and missing Dice per subject [..., N], from the Dice of all cases [..., C]."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+ENSEMBLE = -1  # in place of a trial's number
 Split = Literal["validation", "test", "control"]
 
 
@@ -14,7 +15,7 @@ class ResultRow:
     """How well one trial segments one subject from one availability subset.
 
     Attributes:
-        trial: its number.
+        trial: its number; ENSEMBLE for the mean of several.
         split: control scans are tested apart from test subjects.
         center: where the subject was acquired.
         seen: whether the network learnt from subjects of this center.
@@ -30,6 +31,7 @@ class ResultRow:
         reference_volume_ml, predicted_volume_ml: volumes of both masks.
         occlusion: proximal, distal, or "" where that is not known.
         substituted: stand-ins among the modalities given, `SWAN=SWI`; "" where there are none.
+        mirrored: axes of mirroring at test time, `left_right+head_foot`; "" without.
         false_positives: predicted components without a voxel in the reference.
         false_positive_voxels, false_positive_ml: their mean size; 0 where there are none.
         false_negatives: components of the reference without a predicted voxel.
@@ -56,6 +58,7 @@ class ResultRow:
     predicted_volume_ml: float
     occlusion: str
     substituted: str
+    mirrored: str
     false_positives: int
     false_positive_voxels: float
     false_positive_ml: float

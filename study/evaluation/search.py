@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.config import Evaluation, Objective, Postprocessing
-from study.evaluation.averages import FEWEST
 from study.evaluation.chains import Chains
 from study.evaluation.components import Values
 from study.evaluation.curves import climb, score_curves
@@ -30,13 +29,20 @@ from study.evaluation.fit import Cases, Curve, Parts, PostprocessingFit
 from study.evaluation.kept import KeptCase
 from study.evaluation.objective import Panel
 from study.evaluation.proposals import best_proposal, highest
+from study.evaluation.resamples import objective_interval
 from study.evaluation.settings_space import SettingsSpace
 
 Flags = NDArray[np.bool_]
 
 
 def search_postprocessing(
-    kept: Sequence[KeptCase], space: SettingsSpace, objective: Objective, evaluation: Evaluation, seed: int
+    kept: Sequence[KeptCase],
+    space: SettingsSpace,
+    objective: Objective,
+    evaluation: Evaluation,
+    seed: int,
+    *,
+    by_half: tuple[Sequence[KeptCase], Sequence[KeptCase]] | None = None,
 ) -> PostprocessingFit:
     """Find the best post-processing for validation subjects, and what it gains over the default.
 
@@ -46,16 +52,19 @@ def search_postprocessing(
         objective: the score to maximise.
         evaluation: the Dice of empty masks, and how to search.
         seed: of the halves, the sampler and the bootstrap.
+        by_half: where the probabilities were chosen on validation subjects, too (an ensemble): the same cases, as
+            chosen on the first half of the subjects (`first_half`) and on the second; each half is scored with what
+            was chosen on the other.
     """
     fitting = _Fitting(kept, space, objective, evaluation)
     panel = fitting.panel
     subjects, everyone = len(panel.subjects), np.ones(len(panel.subjects))
     default = Chains(full=space.default)
-    default_dice = fitting.dice(default)
-    default_score, default_parts = (
-        fitting.value(default_dice, everyone),
-        fitting.parts(default_dice, everyone),
-    )
+    first = first_half(panel.centers, seed)
+    halves = [_Fitting(each, space, objective, evaluation) for each in by_half or ()] or [fitting, fitting]
+    default_dice = fitting.crossed(first, *(half.dice(default) for half in halves))
+    default_score = fitting.value(default_dice, everyone)
+    default_parts = fitting.parts(default_dice, everyone)
     if not space.searched or fitting.trials == 0 or subjects < 2:
         return PostprocessingFit(
             default=default,
@@ -66,12 +75,14 @@ def search_postprocessing(
             crossfit_parts=default_parts,
             default_parts=default_parts,
             subjects=subjects,
+            scores=panel.scores(default_dice),
         )
-    crossfit = fitting.crossfit(_first_half(panel.centers, seed), seed)
+    crossfit = fitting.crossfit(first, seed, halves)
     fitted = fitting.best(everyone, seed + 2)
     crossfit_score = fitting.value(crossfit, everyone)
-    low, high = _interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
-    fitted_score, curves = fitting.value(fitting.dice(fitted), everyone), fitting.curves(fitted)
+    low, high = objective_interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
+    gain = crossfit_score - default_score
+    fitted_score = fitting.value(fitting.dice(fitted), everyone)
     return PostprocessingFit(
         default=default,
         fitted=fitted,
@@ -80,15 +91,16 @@ def search_postprocessing(
         default_score=default_score,
         crossfit_parts=fitting.parts(crossfit, everyone),
         default_parts=default_parts,
-        gain=crossfit_score - default_score,
+        gain=gain,
         gain_low=low,
         gain_high=high,
         within_noise=low is None or high is None or low <= 0 <= high,
         subjects=subjects,
         trials=fitting.trials,
         exhaustive=fitting.exhaustive,
-        tried=fitting.tried,
-        curves=curves,
+        tried=fitting.tried + sum(half.tried for half in halves if half is not fitting),
+        scores=panel.scores(crossfit if gain > 0 else default_dice),
+        curves=fitting.curves(fitted),
     )
 
 
@@ -134,12 +146,16 @@ class _Fitting:
         """What the objective of a part is the weighted mean of."""
         return Parts(*map(float, self.panel.parts(dice, counts)[:-1]))
 
-    def crossfit(self, first: Flags, seed: int) -> Values:
+    def crossfit(self, first: Flags, seed: int, fittings: Sequence[_Fitting]) -> Values:
         """The Dice of all cases [C], each under the settings fitted on the half that it is not in."""
         by_first, by_second = (
-            self.dice(self.best(half.astype(np.float64), seed + number))
-            for number, half in enumerate((first, ~first))
+            fitting.dice(fitting.best(half.astype(np.float64), seed + number))
+            for number, (half, fitting) in enumerate(zip((first, ~first), fittings, strict=True))
         )
+        return self.crossed(first, by_first, by_second)
+
+    def crossed(self, first: Flags, by_first: Values, by_second: Values) -> Values:
+        """The Dice of all cases [C], of each that of the half which it is not in."""
         return np.asarray(np.where(first[self._subject_of_case], by_second, by_first))
 
     def best(self, counts: Values, seed: int) -> Chains:
@@ -186,37 +202,10 @@ class _Fitting:
         return self.panel.parts(np.where(cases, dice, np.nan), counts)[..., -1]
 
 
-def _interval(
-    panel: Panel, one: Values, other: Values, resamples: int, seed: int
-) -> tuple[float, float] | tuple[None, None]:
-    """95 % bootstrap interval of the difference of two objectives.
-
-    Subjects are resampled within centers; those that are alone in their center are resampled together. None for fewer
-    than 5 subjects.
-    """
-    if len(panel.subjects) < FEWEST:
-        return None, None
-    rng = np.random.default_rng(seed)
-    alone = np.bincount(panel.centers)[panel.centers] == 1
-    groups = np.where(alone, -1, panel.centers)  # within their centers, they would always be drawn
-    counts = np.zeros((resamples, len(panel.subjects)))
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        counts[:, members] = rng.multinomial(
-            members.size, np.full(members.size, 1 / members.size), size=resamples
-        )
-    gains = panel.parts(one, counts)[:, -1] - panel.parts(other, counts)[:, -1]
-    gains = gains[~np.isnan(gains)]
-    if not gains.size:
-        return None, None
-    low, high = np.percentile(gains, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _first_half(centers: NDArray[np.intp], seed: int) -> Flags:
+def first_half(centers: NDArray[np.intp], seed: int) -> Flags:
     """Whether each subject is in the first half, which has about half of each center's."""
     rng = np.random.default_rng(seed)
     order = [rng.permutation(np.flatnonzero(centers == center)) for center in np.unique(centers)]
     first = np.zeros(centers.size, dtype=np.bool_)
-    first[np.concatenate(order)[::2]] = True
+    first[np.concatenate([np.zeros(0, np.intp), *order])[::2]] = True
     return first

@@ -41,6 +41,10 @@ Only this package opens the files. Each is an attribute of its folder and has a 
         overlays.npz           one slice per center with reference and prediction
         examples.npz           masks of the best, median and worst test subject of each center
         result.json            how the trial ended; written last
+      ensemble/                the mean of several trials, if one was asked for (ensemble.members)
+        postprocessing.json    the post-processing that was fitted on the mean
+        rows.parquet           one row per test subject and availability subset
+        ensemble.json          which trials, how often each counts, and how good it is; written last
       replicates/0000/         a trial that is trained again with another seed: files as of a trial, and
         replicate.json         which trial it repeats, and its seed
 """

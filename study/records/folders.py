@@ -17,6 +17,7 @@ from study.machine.mirror import Mirror, address_of, mirrored
 from study.machine.shell import command_line, near_path
 from study.records import losses
 from study.records.driving import DriverFiles
+from study.records.ensemble import EnsembleFolder
 from study.records.files import BytesFile, RecordFile, refuse_link
 from study.records.locks import held
 from study.records.logs import LogFile
@@ -67,6 +68,7 @@ class StudyFolder:
         self.tracking: RecordFile[TrackingHistory] = RecordFile(
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
+        self.ensemble = EnsembleFolder(self.path)
         self.report = BytesFile(self.path / "report.html", losses.REPORT)
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
         self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
@@ -195,7 +197,7 @@ class StudyFolder:
     def remove_leftovers(self) -> None:
         """Remove what killed processes were writing."""
         trials = [f"{part}/{place}.*.tmp" for part in ("trials", "replicates") for place in ("*/", "*/*/")]
-        remove_leftovers(self.path, ".*.tmp", *trials)
+        remove_leftovers(self.path, ".*.tmp", "ensemble/.*.tmp", *trials)
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""

@@ -13,6 +13,7 @@ from study.records.pace import Pace, time_left_s
 from study.records.running import TrainingSettings
 from study.records.status import (
     DriverStatus,
+    EnsembleStatus,
     RunningTrial,
     StudyStatus,
     TimeLeft,
@@ -65,6 +66,7 @@ class StatusReader:
             replicates=replicates,
             running=running,
             best=self._trials.ended.best,
+            ensemble=self._ensemble(),
             failures=self._trials.ended.failures,
             left=self._left(running, pace, pending),
             tracking=self._tracking(),
@@ -90,6 +92,13 @@ class StatusReader:
             epoch_s=pace.epoch_s,
             judging_s=pace.judging_s,
         )
+
+    def _ensemble(self) -> EnsembleStatus | None:
+        found = self._folder.ensemble.result.read_if_there()
+        if found is None:
+            return None
+        trials = tuple(member.trial for member in found.members)
+        return EnsembleStatus(trials=trials, objective=found.value, better=found.better)
 
     def _tracking(self) -> TrackingStatus | None:
         known, settings = self._folder.tracking.read_if_there(), self._config.tracking

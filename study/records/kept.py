@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,16 +64,25 @@ class KeptFolder:
             )
         return path
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all files, one for each subject and subset, sorted; raises StudyError for a link."""
+        refuse_link(self.path)
+        return tuple(sorted(path.name for path in self.path.glob("*.npz")))
+
+    def each(self) -> Iterator[KeptCase]:
+        """The cases in the order of file names, one at a time; raises StudyError as `read` does."""
+        return (_read(self.path / name) for name in self.names())
+
     def read(self) -> list[KeptCase]:
         """All cases in the order of file names; cases of one subject share its reference. Empty if none is kept.
 
         Raises:
             StudyError: a file is damaged, or is a link.
         """
-        refuse_link(self.path)
         references: dict[str, Mask] = {}
-        cases = (_read(path) for path in sorted(self.path.glob("*.npz")))
-        return [replace(case, reference=references.setdefault(case.key, case.reference)) for case in cases]
+        return [
+            replace(case, reference=references.setdefault(case.key, case.reference)) for case in self.each()
+        ]
 
 
 def _read(path: Path) -> KeptCase:

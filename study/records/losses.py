@@ -45,6 +45,7 @@ ROWS = (
     "the trial's test results are lost, its network is not; restore it from a copy, or remove it, score the trial "
     "again with study.evaluate and copy evaluation-own.parquet here"
 )
+ENSEMBLE = "only the ensemble is lost; remove the folder ensemble, and make it again with resume=true"
 EVALUATION = "only this evaluation is lost; repeat it with study.evaluate"
 EXAMPLES = "only masks for the report are lost; remove it, and the report is written without these pictures"
 OVERLAYS = "only pictures are lost; remove it, and the trial is shown without them"

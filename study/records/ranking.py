@@ -19,6 +19,8 @@ from study.records.trial import TrialFolder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.evaluation.fit import PostprocessingFit
+
 NO_WINNER = "no winner can be named"
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -40,6 +42,7 @@ class Ranking:
         self.folder = folder
         self._trials = folder.trials()
         results = [(trial, trial.result.read_if_there()) for trial in self._trials]
+        self._fits: dict[int, PostprocessingFit | None] = {}
         self._results = {trial.number: result for trial, result in results}
         self.states: Mapping[str, int] = Counter(result.state for _, result in results if result is not None)
         complete = [(trial, result) for trial, result in results if isinstance(result, CompleteTrial)]
@@ -70,7 +73,8 @@ class Ranking:
                 f"no trial is within {self._objective.within:g} of the best in {' and '.join(self._objective.others)}; "
                 "objective.within is too small for objective.winner"
             )
-        if best.fits.own.exists and best.fits.own.read().subjects == 1:
+        fit = self.fit(best)
+        if fit is not None and fit.subjects == 1:
             return "all trials are judged by a single validation subject"
         return None
 
@@ -123,6 +127,12 @@ class Ranking:
         if not isinstance(result, CompleteTrial):
             raise StudyError(f"trial: {trial.number} is not complete")
         return result
+
+    def fit(self, trial: TrialFolder) -> PostprocessingFit | None:
+        """The own fit of a trial of the search; None if it has none."""
+        if trial.number not in self._fits:
+            self._fits[trial.number] = trial.fits.own.read_if_there()
+        return self._fits[trial.number]
 
     def _why_none_is_complete(self) -> str:
         if self.states and set(self.states) == {"failed"}:

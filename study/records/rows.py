@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 256
 MOST_BYTES = 256 * 1024**2  # of a table in memory; a million rows of ours
+SINCE = {"mirrored": ""}  # columns that the first tables did not have, and what held then
 DAMAGE = (
     ValueError,
     TypeError,
@@ -65,7 +66,7 @@ class RowsFile(StoredFile):
         except DAMAGE as error:
             raise UnreadableError((str(error).splitlines() or [type(error).__name__])[0]) from None
         _check_columns(table)
-        return rows
+        return rows.assign(**{name: value for name, value in SINCE.items() if name not in rows})
 
     def write(self, rows: Sequence[ResultRow]) -> None:
         """Write the rows atomically; without rows, an empty table with all columns."""
@@ -86,6 +87,8 @@ def _check_columns(table: pyarrow.Table) -> None:
     wanted = {field.name: str(field.type) for field in fields(ResultRow)}
     for name in columns():
         if name not in table.column_names:
+            if name in SINCE:
+                continue
             raise UnreadableError(f"column {name} is missing")
         column, kind = table.column(name), wanted[name]
         fits = any(is_kind(column.type) for is_kind in right.get(kind, texts))

@@ -107,6 +107,20 @@ class BestTrial(Record):
     front: tuple[int, ...] = ()
 
 
+class EnsembleStatus(Record):
+    """The ensemble of a study that has ended.
+
+    Attributes:
+        trials: numbers of its members; a single one if no mean is better.
+        objective: on validation subjects, cross-fitted; None for a single member.
+        better: whether that is above the winner's.
+    """
+
+    trials: tuple[int, ...]
+    objective: float | None
+    better: bool
+
+
 class FailureStatus(Record):
     """Trials that failed for the same reason.
 
@@ -171,6 +185,7 @@ class StudyStatus(Record):
         replicates: the same for the replicates of the winner and its rival; None if none are wanted.
         running: the trials that run, by number, and after them the replicates.
         best: the best trial so far; None if none is complete.
+        ensemble: the mean of several trials; None before it is made, or if none is wanted.
         failures: why trials failed, the most frequent reason first.
         left: estimated time until all trials and replicates have ended; None if nothing runs, or no epoch has been
             measured.
@@ -187,6 +202,7 @@ class StudyStatus(Record):
     replicates: TrialCounts | None
     running: tuple[RunningTrial, ...]
     best: BestTrial | None
+    ensemble: EnsembleStatus | None = None
     failures: tuple[FailureStatus, ...]
     left: TimeLeft | None
     tracking: TrackingStatus | None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 NO_PARAMETERS = frozenset(  # what may differ on resuming, and what tags say
     {"resume", "dry_run", "debug", "cluster", "study.trials", "study.replicates", "study.concurrency"}
+    | {"ensemble.members"}
     | {"study.name", "study.root"}
 )
 

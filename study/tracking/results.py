@@ -49,12 +49,14 @@ def metric_name(text: str) -> str:
 
 
 def gains_of(config: Config, folder: StudyFolder) -> list[Table]:
-    """The table of what the winner gains over its rival; none where nobody is its rival."""
+    """What the winner gains over its rival, and the ensemble over the winner; none of what there is not."""
+    from analysis.ensemble import ensemble_tables
     from analysis.gains import gain_table
     from analysis.method import Method
 
-    table = gain_table(Ranking(folder), Method.of(config.evaluation, config.study.seed))
-    return [] if table is None else [table]
+    method = Method.of(config.evaluation, config.study.seed)
+    table = gain_table(Ranking(folder), method)
+    return [*([] if table is None else [table]), *ensemble_tables(folder, method)]
 
 
 def _averages(lines: Lines) -> dict[str, float]:

@@ -46,6 +46,28 @@ def cost_lines(config: Config) -> list[str]:
         "(assumed rates; early stopping and small subjects need less)",
         f"  at most {stored_bytes(config) / 1e9:.2g} GB for weights and two checkpoints a trial (model and momentum), "
         "besides the cache of the scans",
+        *_mirroring(config),
+        *_ensemble(config),
+    ]
+
+
+def _mirroring(config: Config) -> list[str]:
+    """What mirroring at test time costs; empty without."""
+    if not (axes := config.evaluation.mirror):
+        return []
+    return [
+        f"  mirroring at test time ({', '.join(axes)}): {2 ** len(axes)} passes for each prediction of validation and "
+        "test subjects, after each training; epochs are validated without"
+    ]
+
+
+def _ensemble(config: Config) -> list[str]:
+    """What an ensemble costs; empty if none is wanted."""
+    if not config.ensemble.members:
+        return []
+    return [
+        f"  an ensemble of at most {config.ensemble.members} trials, at the end: each predicts the test subjects once "
+        "more in the process that runs the study, and the kept probabilities are read"
     ]
 
 

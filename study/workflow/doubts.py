@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from study.cohort.records import Splits
 from study.config import Config, Trainer
+from study.workflow.sight import judging_subjects
 
 __all__ = ["evidence_doubts", "rate_doubts"]
 
@@ -35,9 +36,7 @@ def evidence_doubts(config: Config, splits: Splits, centers: Mapping[str, str]) 
             f"no test subject at a seen center: the winner is tested {tested}; "
             "add subjects, or change cohort.splits"
         )
-    judging = [
-        key for key in splits.validation if centers[key] in (config.objective.centers or centers.values())
-    ]
+    judging = judging_subjects(config, splits, centers)
     if len(judging) == 1:
         lines.append(
             f"a single validation subject ({judging[0]}) judges all trials: no winner can be named; add subjects, "

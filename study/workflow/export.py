@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +16,9 @@ from study.deployment.bundle import Contents, build_network, write_bundle
 from study.deployment.card import model_card
 from study.deployment.manifest import Inference, Manifest, Preparation
 from study.deployment.subsets import Subset, known_subsets
+from study.errors import ConfigError, StudyError
 from study.evaluation.chains import Chains
-from study.records import PreparedStudy, StudyFolder, complete_trial, find_winner
+from study.records import PreparedStudy, StudyFolder, TrialFolder, complete_trial, find_winner
 from study.records.fits import OWN
 from study.workflow.networks import additions, check_weights, plan_prepared
 from study.workflow.subsets import trained_subsets
@@ -24,17 +26,33 @@ from study.workflow.subsets import trained_subsets
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "safetensors")
 
 
-def export_bundle(folder: StudyFolder, out: Path, trial: int | None = None) -> int:
-    """Write the bundle of a trial, by default of the winner; returns the number of the trial.
+def export_bundle(
+    folder: StudyFolder, out: Path, trial: int | None = None, *, ensemble: bool | None = None
+) -> str:
+    """Write the bundle of a trial or of the ensemble; returns which it is, in words.
+
+    Args:
+        folder: of the study.
+        out: folder or zip.
+        trial: number; None selects the winner.
+        ensemble: whether to write the ensemble; None writes it if no trial is named, and it is better than the winner
+            on validation subjects.
 
     Raises:
-        StudyError: the trial is not complete, or `out` exists.
+        StudyError: the trial is not complete, there is no ensemble, or `out` exists.
+        ConfigError: both a trial and the ensemble are asked for.
         BundleError: weights and plan differ.
     """
-    contents = trial_contents(folder, trial)
-    build_network(contents)
-    write_bundle(out, contents.manifest, contents.weights, contents.card)
-    return contents.manifest.trial
+    if ensemble and trial is not None:
+        raise ConfigError(["ensemble: it is no single trial; leave trial or ensemble out"])
+    if ensemble is None and trial is None:
+        result = folder.ensemble.result.read_if_there()
+        ensemble = result is not None and result.better
+    contents = ensemble_contents(folder) if ensemble else trial_contents(folder, trial)
+    for place in range(len(contents.manifest.networks)):
+        build_network(contents, place)
+    write_bundle(out, contents.manifest, contents.weights, contents.card, contents.more)
+    return contents.manifest.name
 
 
 def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
@@ -66,6 +84,58 @@ def trial_contents(folder: StudyFolder, trial: int | None = None) -> Contents:
         searched_again=chosen.fits.applied != OWN,
     )
     return Contents(manifest, chosen.weights.read(), card, f"trial {number}")
+
+
+def ensemble_contents(folder: StudyFolder) -> Contents:
+    """The contents of the bundle of a study's ensemble.
+
+    Raises:
+        StudyError: there is none, a trial of it has no weights any more, or a file is damaged.
+    """
+    result = folder.ensemble.result.read_if_there()
+    if result is None or result.value is None:
+        again = "ensemble.members=5 resume=true makes one where several trials are better than one"
+        raise StudyError(f"ensemble: {folder.path} has none; {again}, or export a trial")
+    members = [(complete_trial(folder, member.trial), member.count) for member in result.members]
+    parts = [trial_contents(folder, trial.number) for trial, _ in members]
+    first, *others = (
+        each.manifest.networks[0].model_copy(update={"count": count})
+        for each, (_, count) in zip(parts, members, strict=True)
+    )
+    config, prepared = folder.trial_config(members[0][0]), folder.prepared.read()
+    rows, chains = folder.ensemble.rows.read(), folder.ensemble.fits.chains
+    method = Method.of(config.evaluation, config.study.seed)
+    subsets = known_subsets(config.cohort.modalities, _trained(folder, members), rows, method)
+    requires = {name: version for part in parts for name, version in part.manifest.requires.items()}
+    manifest = parts[0].manifest.model_copy(
+        update={
+            "count": first.count,
+            "others": tuple(others),
+            "postprocessing": chains,
+            "subsets": subsets,
+            "requires": {**requires, **_requirements(first.model, chains)},
+        }
+    )
+    card = model_card(
+        manifest, config.cohort, config.evaluation, rows, _subjects(prepared), seed=config.study.seed
+    )
+    weights = [part.weights for part in parts]
+    return Contents(manifest, weights[0], card, manifest.name, tuple(weights[1:]))
+
+
+def _trained(
+    folder: StudyFolder, members: Sequence[tuple[TrialFolder, int]]
+) -> dict[tuple[str, ...], float] | None:
+    """Shares of the training samples by what they showed, the mean over the members; None if one is unknown."""
+    prepared, draws = folder.prepared.read(), sum(count for _, count in members)
+    total: dict[tuple[str, ...], float] = {}
+    for trial, count in members:
+        shares = trained_subsets(folder.trial_config(trial), prepared, trial.training.epochs.read())
+        if shares is None:
+            return None
+        for given, share in shares.items():
+            total[given] = total.get(given, 0.0) + share * count / draws
+    return total
 
 
 def _manifest(
@@ -106,6 +176,7 @@ def _manifest(
         inference=Inference(
             overlap=config.evaluation.overlap,
             blending=config.evaluation.blending,
+            mirror=config.evaluation.mirror,
             windows_per_batch=config.evaluation.windows_per_batch,
             precision=config.trainer.precision,
         ),

@@ -18,6 +18,7 @@ from study.workflow.doubts import evidence_doubts, rate_doubts
 from study.workflow.feasible import obstacles
 from study.workflow.rung_lines import rung_lines
 from study.workflow.searched import describe_search
+from study.workflow.sight import judging_subjects, sight_line
 
 
 def forecast(config: Config, *, searches: bool = True) -> str:
@@ -43,6 +44,8 @@ def forecast(config: Config, *, searches: bool = True) -> str:
     lines += kept_lines(config, len(splits.validation))
     lines += ["", *searched, "", *_subjects(cohort, splits, config)]
     centers = {subject.key: subject.center for subject in cohort.subjects}
+    if searches:
+        lines.append(f"  {sight_line(config, len(judging_subjects(config, splits, centers)))}")
     if doubts := [*evidence_doubts(config, splits, centers), *rate_doubts(config.trainer)]:
         lines += ["", "Please note:", *(f"  {doubt}" for doubt in doubts)]
     if found := obstacles(config, searches=searches, looks_for_gpus=False):

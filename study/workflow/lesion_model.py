@@ -40,7 +40,9 @@ class _Lesions:
     def identity(self) -> str:
         settings = self.contents.manifest.model_dump(mode="json", exclude=UNIMPORTANT)
         return hashlib.sha256(
-            json.dumps(settings, sort_keys=True).encode() + self.contents.weights
+            json.dumps(settings, sort_keys=True).encode()
+            + self.contents.weights
+            + b"".join(self.contents.more)
         ).hexdigest()
 
     @property

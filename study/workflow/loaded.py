@@ -113,7 +113,7 @@ class LoadedStudy:
         return rows.read()
 
     def export(self, out: Path | str, trial: int | None = None) -> Path:
-        """Write the bundle of a trial, by default of the winner: a folder, or a zip if `out` ends with .zip.
+        """Write the bundle of a trial, by default of the winner or of an ensemble that is better: a folder, or a zip.
 
         Raises:
             StudyError: the trial is not complete, or `out` exists.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from analysis.certainty import certainty, certainty_in_words
+from analysis.ensemble import ensemble_in_words, ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
@@ -38,6 +40,7 @@ def summarise(config: Config, folder: StudyFolder) -> Summary:
         study=config.study.name,
         states=states,
         winner=ranking.winner.number,
+        telling=certainty(ranking, config.objective, Method.of(config.evaluation, config.study.seed)),
         independent=independent if len(independent) > 1 else {},
     )
 
@@ -68,11 +71,14 @@ def final_report(config: Config, folder: StudyFolder) -> str:
         lines += [*_no_winner(folder, summary), *doubts]
         return "\n".join([*lines, *_next_steps(folder, _to_mlflow(config, folder))])
     winner, ranking = folder.trial(summary.winner), Ranking(folder)
-    lines += [*_winner(winner), *_front(config, ranking), *doubts]
+    told = [certainty_in_words(summary.telling)] if summary.telling else []
+    lines += [*_winner(winner), *_front(config, ranking), *told, *doubts]
+    if (ensemble := ensemble_in_words(folder, config.objective)) is not None:
+        lines.append(ensemble)
     if summary.independent:
         lines += ["", "Best model for each availability subset (export one with trial=…):"]
         lines += [f"  {inputs}: trial {number}" for inputs, number in summary.independent.items()]
-    lines += _tables(config, ranking)
+    lines += _tables(config, folder, ranking)
     lines += _synthesis(winner)
     commands = [*_to_mlflow(config, folder), *_to_predict(config, folder)]
     return "\n".join([*lines, *_next_steps(folder, commands)])
@@ -110,12 +116,13 @@ def _front(config: Config, ranking: Ranking) -> list[str]:
     return [f"It is {rule_in_words(objective)}. Pareto front (export one with trial=…):", *lines]
 
 
-def _tables(config: Config, ranking: Ranking) -> list[str]:
+def _tables(config: Config, folder: StudyFolder, ranking: Ranking) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
     method = Method.of(config.evaluation, config.study.seed)
     tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
     if (gains := gain_table(ranking, method)) is not None:
         tables.append(gains)
+    tables += ensemble_tables(folder, method)
     if paths := _paths_in_turn(config, ranking):
         systems = system_tables(rows_of_systems({"": [ranking]}, paths), method)
         compared = f"Settings compared in turn ({', '.join(paths)}), best trial of each"

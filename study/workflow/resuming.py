@@ -17,6 +17,7 @@ FREE_TO_CHANGE = (
     "tracking",
     "study.trials",
     "study.replicates",
+    "ensemble.members",
     "evaluation.average",
     "study.concurrency",
     "study.root",

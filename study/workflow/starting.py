@@ -53,4 +53,9 @@ def _from_bundle(path: Path) -> Start:
 
     contents = read_bundle(path)
     manifest = contents.manifest
+    if manifest.others:
+        what = f"{path} is an {manifest.name}, and a network starts from one alone"
+        raise ConfigError(
+            [f"transfer.source: {what}; export one of them (study.export trial={manifest.trial} …)"]
+        )
     return Start(manifest.model, manifest.network, build_network(contents).state_dict())

@@ -79,6 +79,9 @@ def remarks(status: StudyStatus) -> Iterator[str]:
                 f" and {len(front) - FEW} more" if len(front) > FEW else ""
             )
             yield f"Pareto front: {'trials' if len(front) > 1 else 'trial'} {named}"
+    if (ensemble := status.ensemble) is not None and ensemble.objective is not None:
+        numbers = ", ".join(map(str, ensemble.trials))
+        yield f"ensemble: trials {numbers}, objective {ensemble.objective:.3f} (cross-fitted)"
     if (time := status.left) is not None:
         judging = f" and {duration(time.judging_s)} of judging" if time.judging_s >= 1 else ""
         yield (

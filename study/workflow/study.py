@@ -12,12 +12,13 @@ from study.config import Config
 from study.errors import ConfigError, StudyError, TakenOverError
 from study.machine.mirror import mirrored
 from study.machine.shell import command_line
-from study.records import FailedTrial, StudyFolder
+from study.records import CompleteTrial, FailedTrial, StudyFolder
 from study.workflow.display import StudyView
 from study.workflow.epoch_lines import EpochLines
 from study.workflow.feasible import check_feasible
 from study.workflow.logbook import Logbook, logbook
 from study.workflow.resuming import check_resumable
+from study.workflow.sight import FIRST_TRIALS, measured_sight
 
 if TYPE_CHECKING:
     from study.tracking import Tracker
@@ -53,6 +54,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
     from analysis.report.report import write_report
     from study.tracking import make_tracker
     from study.tuning import check_reachable, run_search
+    from study.workflow.ensembling import try_ensemble
     from study.workflow.replicating import announcing_replicates, replicate_plan
     from study.workflow.report import check_any_succeeded, final_report
     from study.workflow.searching import search_plan
@@ -71,6 +73,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
         if (again := replicate_plan(config, folder)) is not None:
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
+        try_ensemble(config, folder, book.say)
         write_report(folder)
     _register(config, folder, book.say)
     book.say(final_report(config, folder))
@@ -102,6 +105,10 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
     if config.study.replicates:
         raise ConfigError(
             ["study.replicates: repeats the winner of a search; leave it out for a single training"]
+        )
+    if config.ensemble.members:
+        raise ConfigError(
+            ["ensemble.members: averages trials of a search; leave it out for a single training"]
         )
     check_resumable(config, folder)
     check_feasible(config, searches=False)
@@ -172,6 +179,7 @@ def _announcing(
 ) -> Callable[[int], None]:
     """Callback for trial updates: passes each on to the tracking, announces each end once, and stores it."""
     announced: set[int] = set()
+    complete: set[int] = set()
 
     def changed(number: int) -> None:
         track(number)
@@ -187,5 +195,9 @@ def _announcing(
             f"trial {number} {result.state} after {result.epochs} epochs{how} "
             f"({len(announced)} ended in this run, {config.study.trials} requested)"
         )
+        if isinstance(result, CompleteTrial):
+            complete.add(number)
+            if len(complete) == FIRST_TRIALS:
+                say(measured_sight(config, folder))
 
     return changed

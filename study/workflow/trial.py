@@ -74,7 +74,7 @@ def _run_trial(config: Config, folder: TrialFolder, report: Report) -> CompleteT
         folder.training,
         recipe.criterion,
         runtime,
-        partial(_validate, config, judge, watched=watched, ranks=ranks),
+        partial(_validate, config, judge.plain(), watched=watched, ranks=ranks),
         report,
         recipe.subsets,
     )

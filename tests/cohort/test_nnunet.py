@@ -9,7 +9,10 @@ import pytest
 
 from study.cohort.load import load_cohort
 from study.cohort.nnunet import list_nnunet
-from study.errors import CohortError
+from study.cohort.splits import split_cohort
+from study.config import SplitsConfig
+from study.config.sources import NnunetRaw
+from study.errors import CohortError, ConfigError
 
 NOWHERE = Path("/nowhere")  # of phantoms: there are none here
 
@@ -124,3 +127,103 @@ def test_damaged_description_is_refused(dataset, tmp_path, content, message):
 def test_folder_without_images_is_refused(dataset):
     with pytest.raises(CohortError, match="imagesTr: no NIfTI file"):
         load_cohort(dataset(cases=()), NOWHERE)
+
+
+def test_cases_of_the_test_are_read_where_they_have_a_label(dataset, nifti, tmp_path):
+    config = dataset()
+    for case in ("t1", "t2"):
+        nifti(tmp_path / f"imagesTs/{case}_0000.nii.gz")
+    nifti(tmp_path / "labelsTs/t1.nii.gz")
+    listing = list_nnunet(config)
+    assert [(entry.id, entry.held_out) for entry in listing.entries] == [("case_001", False), ("t1", True)]
+    assert [str(remark) for remark in listing.remarks] == [
+        "imagesTs: not used without a file in labelsTs: 1 case"
+    ]
+
+
+def test_cases_of_the_test_are_only_tested_on(dataset, nifti, tmp_path):
+    config = dataset(cases=[f"c{number}" for number in range(8)])
+    for case in ("t1", "t2", "t3"):
+        nifti(tmp_path / f"imagesTs/{case}_0000.nii.gz")
+        nifti(tmp_path / f"labelsTs/{case}.nii.gz")
+    cohort = load_cohort(config, NOWHERE)
+    held = {subject.key for subject in cohort.subjects if subject.held_out}
+    for splits in ({"kind": "fractions"}, {"kind": "folds", "folds": 3, "fold": 1}):
+        drawn = split_cohort(cohort, config.model_copy(update={"splits": SplitsConfig(**splits)}))
+        assert len(held) == 3
+        assert held <= set(drawn.test)
+        assert not held & {*drawn.train, *drawn.validation}
+
+
+@pytest.fixture
+def folds(dataset, nifti, tmp_path):
+    """Splits a data set of two centers, with a case of the test at each, by a fold of a splits_final.json."""
+
+    def split(content, fold=0, **cohort):
+        config = dataset(cases=("A_1", "A_2", "A_3", "B_1", "B_2"))
+        for case in ("A_9", "B_9"):
+            nifti(tmp_path / f"imagesTs/{case}_0000.nii.gz")
+            nifti(tmp_path / f"labelsTs/{case}.nii.gz")
+        path = tmp_path / "splits_final.json"
+        path.write_text(json.dumps(content))
+        own = {
+            "nnunet": NnunetRaw(root=tmp_path, centers="prefix"),
+            "splits": SplitsConfig(kind="fixed", path=path, fold=fold),
+        }
+        config = config.model_copy(update={**own, **cohort})
+        cohort = load_cohort(config, NOWHERE)
+        found = split_cohort(cohort, config)
+        return [
+            [cohort[key].id for key in keys]
+            for keys in (found.train, found.validation, found.test, found.unseen)
+        ]
+
+    return split
+
+
+FOLDS = [
+    {"train": ["A_1", "A_2", "B_1"], "val": ["A_3", "B_2"]},
+    {"train": ["A_2", "A_3", "B_1", "B_2"], "val": ["A_1"]},
+]
+
+
+def test_a_fold_of_splits_final_is_read_as_it_is(folds):
+    assert folds(FOLDS) == [["A_1", "A_2", "B_1"], ["A_3", "B_2"], ["A_9", "B_9"], []]
+    assert folds(FOLDS, 1) == [["A_2", "A_3", "B_1", "B_2"], ["A_1"], ["A_9", "B_9"], []]
+
+
+def test_a_fold_leaves_out_centers_that_are_not_learnt_from(folds):
+    assert folds(FOLDS, unseen=("B",)) == [["A_1", "A_2"], ["A_3"], ["A_9"], ["B_1", "B_2", "B_9"]]
+    assert folds(FOLDS, seen=("A",)) == [["A_1", "A_2"], ["A_3"], ["A_9"], []]
+
+
+@pytest.mark.parametrize(
+    ("content", "fold", "message"),
+    [
+        (FOLDS, 2, r"cohort\.splits\.fold: .* has the folds 0 to 1, got 2"),
+        (
+            [{"train": ["A_1", "A_20"], "val": ["A_3"]}],
+            0,
+            "A_20 is not in the cohort of 7; did you mean A_2?",
+        ),
+        ([{"train": ["A_1"], "test": ["A_3"]}], 0, "fold 0 of .* has not the lists train and val"),
+        ([["A_1"]], 0, "fold 0 of .* has not the lists train and val"),
+        ([{"train": ["A_1"], "val": "A_3"}], 0, "'validation' in fold 0 of .* is not a list of strings"),
+        (
+            {"train": ["A_1"], "validation": ["A_3"]},
+            1,
+            r"cohort\.splits\.fold: .* has no folds; leave it out",
+        ),
+    ],
+)
+def test_mistakes_in_folds_are_refused(folds, content, fold, message):
+    with pytest.raises(ConfigError, match=message):
+        folds(content, fold)
+
+
+def test_a_pickle_of_splits_is_refused_without_opening_it(folds, dataset, tmp_path):
+    config = dataset(cases=("A_1", "A_2"))
+    (tmp_path / "splits_final.pkl").write_bytes(b"\x80\x04")
+    splits = SplitsConfig(kind="fixed", path=tmp_path / "splits_final.pkl")
+    with pytest.raises(ConfigError, match="is a pickle, as nnU-Net 1 wrote it"):
+        split_cohort(load_cohort(config, NOWHERE), config.model_copy(update={"splits": splits}))

@@ -8,7 +8,9 @@ from search_cases import BOTH, FLOATS, GRID, config_of, objective_of, search, su
 
 from study.config import Postprocessing
 from study.evaluation.chains import Chains
+from study.evaluation.fit import PostprocessingFit
 from study.evaluation.kept import KeptCase, keep
+from study.evaluation.objective import objective_score
 
 
 def test_the_halves_do_not_see_each_other():
@@ -87,3 +89,19 @@ def test_a_gain_that_one_subject_contradicts_is_said_to_be_within_noise(centers)
     assert fit.gain == pytest.approx((7 * (1 - 20 / 22) - 1 / 4) / 8)
     assert fit.gain_low < 0 < fit.gain < fit.gain_high
     assert fit.within_noise
+
+
+def test_scores_of_subjects_make_the_value_that_trials_are_compared_by():
+    cases = [case for number in range(6) for case in subject(number, lesion=0.45, speck=0.5, noise=0.4)]
+    alone = subject(7, lesion=0.9, speck=0.8)[:1]  # has no subset without a modality
+    config = config_of(GRID, trials=27, objective={"full": 1, "missing": 3, "worst_center": 2})
+    fit = search(cases + alone, config)
+    records = [
+        (one.center, one.subject, removed, value)
+        for one in fit.scores
+        for removed, value in ((False, one.full), (True, one.missing))
+    ]
+    assert objective_score(records, config.objective).objective == pytest.approx(fit.value)
+    assert np.isnan(fit.scores[-1].missing)
+    again = PostprocessingFit.model_validate_json(fit.model_dump_json())
+    np.testing.assert_equal(again.scores, fit.scores)

@@ -45,3 +45,9 @@ def test_absent_and_damaged_rows_are_told(file: RowsFile) -> None:
     file.path.write_bytes(file.path.read_bytes()[:-20])
     with pytest.raises(StudyError, match=r"rows\.parquet: damaged"):
         file.read()
+
+
+def test_rows_from_before_mirroring_were_not_mirrored(file: RowsFile) -> None:
+    file.write([result_row()])
+    file.read().drop(columns="mirrored").to_parquet(file.path, index=False)
+    assert file.read()["mirrored"].tolist() == [""]

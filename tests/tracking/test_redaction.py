@@ -16,6 +16,7 @@ def test_every_setting_that_holds_a_file_is_known() -> None:
         "cohort.phantom.root",
         "cohort.isles2022.root",
         "cohort.nnunet.root",
+        "cohort.nnunet.table",
         "cohort.bids.root",
         "cohort.splits.path",
         "imaging.cache",

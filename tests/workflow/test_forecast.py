@@ -23,6 +23,8 @@ def test_control_scans_and_stand_ins_are_told_with_the_splits() -> None:
     assert lines[start + 5 :] == [
         "  no reference mask: 4 subjects (FOCH 3, MATAR2 1)",
         "  SWI stands in for SWAN (cohort.modality_aliases): 1 subject (FOCH 1)",
+        "  6 validation subjects judge the trials: a difference of 0.143 between two is told 80 times in 100 (paired t "
+        "test; it is assumed that subjects' differences vary by 0.1)",
     ]
     excluded = forecast(compose(["cohort=phantoms_thrombus", "cohort.controls=exclude"]))
     assert "control scans, not used (cohort.controls=exclude): 2 subjects (MATAR 2)" in excluded
@@ -79,3 +81,15 @@ def test_kept_probabilities_are_counted() -> None:
 )
 def test_a_planned_patch_is_told_at_its_largest(model: str, voxels: int) -> None:
     assert f"at most {voxels:,} voxels" in forecast(compose([f"model={model}"]))
+
+
+def test_mirroring_is_told_with_its_passes() -> None:
+    mirrored = forecast(compose(["evaluation.mirror=[left_right, front_back]"]))
+    assert "mirroring at test time (left_right, front_back): 4 passes for each prediction" in mirrored
+    assert "mirroring" not in forecast(compose([]))
+
+
+def test_an_ensemble_is_told_with_what_it_costs() -> None:
+    line = "an ensemble of at most 5 trials, at the end: each predicts the test subjects once more"
+    assert line in forecast(compose(["ensemble.members=5"]))
+    assert "ensemble" not in forecast(compose([]))

@@ -14,6 +14,7 @@ from study.records import StudyFolder
 from study.records.status import (
     BestTrial,
     DriverStatus,
+    EnsembleStatus,
     FailureStatus,
     RunningTrial,
     StudyStatus,
@@ -107,6 +108,15 @@ def test_replicates_stand_beside_the_trials() -> None:
     assert line is not None
     assert "trial 4, seed 8: epoch 5/30" in line
     assert any("replicates: 3 waiting, 1 running" in shown for shown in drawn(found, 20))
+
+
+def test_an_ensemble_is_named_with_its_objective_and_a_single_trial_is_none() -> None:
+    several = EnsembleStatus(trials=(3, 7), objective=0.6149, better=True)
+    assert "  ensemble: trials 3, 7, objective 0.615 (cross-fitted)" in list(
+        status_lines(status(ensemble=several))
+    )
+    alone = EnsembleStatus(trials=(3,), objective=None, better=False)
+    assert not any("ensemble" in line for line in status_lines(status(ensemble=alone)))
 
 
 @pytest.mark.parametrize(

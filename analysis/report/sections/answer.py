@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from analysis.cases import SEEN
+from analysis.certainty import certainty_in_words
+from analysis.ensemble import ensemble_in_words
 from analysis.gains import ALONE, rival_kind
 from analysis.rendering import shown_estimate
 from analysis.report.content import Point, Section
@@ -29,6 +31,10 @@ def answer(view: StudyView) -> Section:
             f"Provisional: {view.ended} of {asked} ended so far; the answer may change until all have."
         )
     more = [_chosen(view, view.winner)]
+    if view.certainty is not None:
+        more.append(certainty_in_words(view.certainty))
+    if (ensemble := ensemble_in_words(view.folder, view.config.objective)) is not None:
+        more.append(ensemble)
     points = tuple(_points(view, view.tables["averages"])) if "averages" in view.tables else ()
     if not points:
         prose.append(

@@ -8,7 +8,7 @@ from analysis.report.content import Section
 from analysis.report.view import StudyView
 from analysis.report.words import counted, listed
 from analysis.tables import Column, Table
-from study.config import Config
+from study.config import Config, SplitsConfig
 from study.config.objective import DICE
 from study.records import PreparedStudy
 from study.records.goals import GOALS, rule_in_words
@@ -33,7 +33,7 @@ def hygiene(view: StudyView) -> Section:
     )
     tables = (
         _choices(view),
-        *([_subjects(view.prepared, view.config.cohort.splits.seed)] if view.prepared else []),
+        *([_subjects(view.prepared, view.config.cohort.splits)] if view.prepared else []),
     )
     return Section("hygiene", "Who chose what", prose, tables=tables)
 
@@ -84,16 +84,20 @@ def objective_in_words(config: Config) -> str:
     return listed([f"{weight:g} × {name}" for name, weight in parts.items() if weight])
 
 
-def _subjects(prepared: PreparedStudy, seed: int) -> Table:
+def _subjects(prepared: PreparedStudy, settings: SplitsConfig) -> Table:
     centers = {key: facts.center for key, facts in prepared.facts.items()}
     counts = {use: Counter(centers[key] for key in getattr(prepared.splits, use)) for use in USES}
     uses = [use for use, count in counts.items() if count]
     names = sorted({center for count in counts.values() for center in count})
     skipped = f" {counted(prepared.skipped, 'subject')} with problems left out." if prepared.skipped else ""
+    fixed = settings.kind == "fixed"
+    how = (
+        "Split as a file says." if fixed else f"Split by patient, stratified by center, seed {settings.seed}."
+    )
     return Table(
         "subjects",
         "Subjects by center and use",
         (Column("center", "center"), *(Column(use, USES[use], "count") for use in uses)),
         tuple((name, *(counts[use][name] for use in uses)) for name in names),
-        (f"Split by patient, stratified by center, seed {seed}.{skipped}",),
+        (f"{how}{skipped}",),
     )
