@@ -137,6 +137,7 @@ def _alike(config: Config) -> Mapping[str, object]:
         "droppable": config.modality_dropout.droppable,
         "evaluation": config.evaluation,
         "imaging": config.imaging,
+        "imputation": config.imputation,
         "own slices": bool(config.imaging.own_slices) and stacks,
     }
 
