@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -127,7 +128,7 @@ def prepare(place: Place) -> None:
 def measured(place: Place, job: tuple[str, int, int], more: Sequence[str]) -> Run:
     """The result of one training (engine, iterations, seed), made unless it is there."""
     engine, iterations, seed = job
-    changed = [one.replace("/", "_") for one in more] if engine == "ours" else []
+    changed = [re.sub("[^A-Za-z0-9._]+", "-", one) for one in more] if engine == "ours" else []
     out = place.folder / "runs" / "-".join([engine, *changed, str(iterations), str(seed)])
     result = out / "result.json"
     if not result.exists():
