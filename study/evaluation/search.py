@@ -64,44 +64,38 @@ def search_postprocessing(
     halves = [_Fitting(each, space, objective, evaluation) for each in by_half or ()] or [fitting, fitting]
     default_dice = fitting.crossed(first, *(half.dice(default) for half in halves))
     default_score = fitting.value(default_dice, everyone)
-    default_parts = fitting.parts(default_dice, everyone)
+    unsearched = PostprocessingFit(
+        default=default,
+        fitted=default,
+        crossfit_score=default_score,
+        fitted_score=default_score,
+        default_score=default_score,
+        crossfit_parts=fitting.parts(default_dice, everyone),
+        default_parts=fitting.parts(default_dice, everyone),
+        subjects=subjects,
+        scores=panel.scores(default_dice),
+    )
     if not space.searched or fitting.trials == 0 or subjects < 2:
-        return PostprocessingFit(
-            default=default,
-            fitted=default,
-            crossfit_score=default_score,
-            fitted_score=default_score,
-            default_score=default_score,
-            crossfit_parts=default_parts,
-            default_parts=default_parts,
-            subjects=subjects,
-            scores=panel.scores(default_dice),
-        )
+        return unsearched
     crossfit = fitting.crossfit(first, seed, halves)
     fitted = fitting.best(everyone, seed + 2)
-    crossfit_score = fitting.value(crossfit, everyone)
     low, high = objective_interval(panel, crossfit, default_dice, evaluation.bootstrap, seed)
-    gain = crossfit_score - default_score
-    fitted_score = fitting.value(fitting.dice(fitted), everyone)
-    return PostprocessingFit(
-        default=default,
-        fitted=fitted,
-        crossfit_score=crossfit_score,
-        fitted_score=fitted_score,
-        default_score=default_score,
-        crossfit_parts=fitting.parts(crossfit, everyone),
-        default_parts=default_parts,
-        gain=gain,
-        gain_low=low,
-        gain_high=high,
-        within_noise=low is None or high is None or low <= 0 <= high,
-        subjects=subjects,
-        trials=fitting.trials,
-        exhaustive=fitting.exhaustive,
-        tried=fitting.tried + sum(half.tried for half in halves if half is not fitting),
-        scores=panel.scores(crossfit if gain > 0 else default_dice),
-        curves=fitting.curves(fitted),
-    )
+    gain = fitting.value(crossfit, everyone) - default_score
+    found = {
+        "fitted": fitted,
+        "crossfit_score": fitting.value(crossfit, everyone),
+        "fitted_score": fitting.value(fitting.dice(fitted), everyone),
+        "crossfit_parts": fitting.parts(crossfit, everyone),
+        "gain": gain,
+        "gain_low": low,
+        "gain_high": high,
+        "within_noise": low is None or high is None or low <= 0 <= high,
+        "trials": fitting.trials,
+        "exhaustive": fitting.exhaustive,
+        "tried": fitting.tried + sum(half.tried for half in halves if half is not fitting),
+        "curves": fitting.curves(fitted),
+    }
+    return unsearched.model_copy(update=found | ({"scores": panel.scores(crossfit)} if gain > 0 else {}))
 
 
 class _Fitting:
