@@ -60,7 +60,7 @@ COMMAND = Command(
     Arguments,
     details="""\
 Its question and answer, tables as CSV, Markdown and LaTeX, figures as SVG, pictures of subjects, and a draft of the
-methods. It may be written while the study runs.""",
+methods. It may be written while the study runs. Give study.name=… or tracking.experiment=….""",
 )
 
 

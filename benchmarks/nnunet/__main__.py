@@ -91,6 +91,8 @@ def main() -> None:
         "--with", nargs="*", default=[], dest="more", help="settings of ours, such as key=value"
     )
     given = parser.parse_args()
+    if any(iterations % EPOCHS or not iterations for iterations in given.iterations):
+        parser.error(f"--iterations: must be multiples of {EPOCHS}, the epochs of a training")
     folder = given.folder.absolute()
     place = Place(folder, write_dataset(folder), given.python)
     prepare(place)

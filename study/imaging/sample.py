@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
+from study.imaging.windows import overlap
 
 __all__ = ["Patch", "sample_empty_patch", "sample_patch"]
 
@@ -42,7 +43,7 @@ class Patch:
         size = [length + 2 * more for length, more in zip(self.size, extra, strict=True)]
         whole = _target(self.prepared)
         target = np.zeros(size, np.uint8)
-        parts = [_overlap(*axis) for axis in zip(start, size, whole.shape, strict=True)]
+        parts = [overlap(*axis) for axis in zip(start, size, whole.shape, strict=True)]
         taken, placed = zip(*parts, strict=True)
         target[placed] = whole[taken]
         return self.prepared.window(start, size), target
@@ -116,10 +117,3 @@ def _placed(prepared: Prepared, start: NDArray[Any], size: NDArray[Any]) -> Patc
         (int(first[0]), int(first[1]), int(first[2])),
         (int(length[0]), int(length[1]), int(length[2])),
     )
-
-
-def _overlap(start: int, length: int, edge: int) -> tuple[slice, slice]:
-    """Along one axis, the part of the subject that is cut, and its place in what is cut."""
-    begin, end = max(start, 0), min(start + length, edge)
-    end = max(begin, end)
-    return slice(begin, end), slice(begin - start, end - start)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from study.imaging.resample import grid_mapping
 from study.imaging.volume import Grid
 
-__all__ = ["OwnSlices", "Windows", "own_grid"]
+__all__ = ["OwnSlices", "Windows", "overlap", "own_grid"]
 
 ROUNDING = 1e-6  # slices; a position half-way between two, up to rounding, goes to the upper one
 
@@ -115,7 +115,7 @@ class Windows:
             if channel in self.channels:
                 source, row, begin = self.own, self.channels.index(channel), own_start
             parts = [
-                _overlap(at, length, edge)
+                overlap(at, length, edge)
                 for at, length, edge in zip(
                     (begin, *start[1:]), (depth, *plane), source.shape[1:], strict=True
                 )
@@ -124,7 +124,7 @@ class Windows:
             out[(channel, *placed)] = source[(row, *taken)]
 
 
-def _overlap(start: int, length: int, edge: int) -> tuple[slice, slice]:
+def overlap(start: int, length: int, edge: int) -> tuple[slice, slice]:
     """Along one axis, the part of the volume that a window covers, and the place of that part in the window."""
     begin, end = max(start, 0), min(start + length, edge)
     end = max(begin, end)

@@ -14,7 +14,7 @@ __all__ = ["patch_of"]
 
 
 def patch_of(image: NDArray[np.float32], target: NDArray[np.uint8]) -> Patch:
-    """A patch that is a whole subject, with voxels of 1 mm, so that there is nothing beyond it.
+    """A patch that covers a whole subject, whose voxels are cubes of 1 mm. Nothing lies beyond it.
 
     Args:
         image: `[M, D, H, W]`.

@@ -76,7 +76,9 @@ def test_results_are_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) 
 def test_a_script_without_its_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
     script = tmp_path / "mine.py"
     script.write_text(
-        "from study.machine.processes import map_processes\nprint(map_processes(abs, [-1, -2, -3]))\n"
+        "from study.machine import processes\n"
+        "processes.available_cpus = lambda: 2\n"
+        "print(processes.map_processes(abs, [-1, -2, -3]))\n"
     )
     found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert found.returncode == 1
