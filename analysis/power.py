@@ -16,17 +16,12 @@ def detectable_difference(subjects: int, spread: float) -> float | None:
         subjects: that have a value with both systems.
         spread: standard deviation of the subjects' differences.
     """
-    from scipy.optimize import brentq
-    from scipy.special import nctdtr, stdtrit
+    from scipy.special import nctdtrinc, stdtrit
 
     if subjects < 2:
         return None
     freedom = subjects - 1
     critical = float(stdtrit(freedom, 1 - SIGNIFICANT / 2))
-
-    def missing(shift: float) -> float:
-        """By how much the power is short, with the mean this many standard errors from 0."""
-        return POWER - (1 - float(nctdtr(freedom, shift, critical)))
-
-    # The other tail adds nothing at this power.
-    return float(brentq(missing, 0.0, critical + 10.0)) * spread / math.sqrt(subjects)
+    # The mean, in standard errors, with which t is critical at least POWER of the time; the other tail adds nothing.
+    shift = float(nctdtrinc(freedom, 1 - POWER, critical))
+    return shift * spread / math.sqrt(subjects)

@@ -150,6 +150,8 @@ class _Fitting:
 
     def crossed(self, first: Flags, by_first: Values, by_second: Values) -> Values:
         """The Dice of all cases [C], of each that of the half which it is not in."""
+        if not first.size:  # no subject counts
+            return by_first
         return np.asarray(np.where(first[self._subject_of_case], by_second, by_first))
 
     def best(self, counts: Values, seed: int) -> Chains:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from study.records import losses
 from study.records.files import Record, RecordFile
-from study.records.fits import Fits
 
 if TYPE_CHECKING:
+    from study.records.fits import Fits
     from study.records.rows import RowsFile
 
 
@@ -63,7 +63,6 @@ class EnsembleFolder:
     Attributes:
         path: the folder.
         result: how it was chosen; written last.
-        fits: its post-processing.
     """
 
     def __init__(self, study: Path) -> None:
@@ -71,7 +70,13 @@ class EnsembleFolder:
         self.result: RecordFile[EnsembleResult] = RecordFile(
             self.path / "ensemble.json", EnsembleResult, losses.ENSEMBLE
         )
-        self.fits = Fits(self.path)
+
+    @property
+    def fits(self) -> Fits:
+        """Its post-processing."""
+        from study.records.fits import Fits
+
+        return Fits(self.path)
 
     @property
     def rows(self) -> RowsFile:

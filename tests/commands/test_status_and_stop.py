@@ -62,6 +62,7 @@ def test_a_study_is_told_of_in_json(asked: Callable[..., str], folder: StudyFold
         "driver": None,
         "trials": {"waiting": 1, "running": 0, "interrupted": 0, "complete": 1, "pruned": 0, "failed": 1},
         "replicates": None,
+        "ensemble": None,
         "running": [],
         "best": {"trial": 0, "objective": 0.5, "front": []},
         "failures": [{"reason": "the loss is nan", "count": 1, "trials": [1]}],
