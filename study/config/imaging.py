@@ -8,6 +8,7 @@ from pydantic import Field
 
 from study.config.section import Count, LocalPath, NotNegative, Positive, Section
 
+Interpolation = Literal["linear", "cubic"]
 MOST_VOXELS = 512**3  # a head at 0.35 mm; 0.6 GB as float32, of which preparing needs a few copies
 
 
@@ -32,7 +33,10 @@ class Imaging(Section):
         "error",
         description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC",
     )
-    crop_margin_mm: NotNegative = Field(4.0, description="kept around the brain")
+    interpolation: Interpolation = Field(
+        "cubic", description="of images, where they are brought to another spacing or position"
+    )
+    crop_margin_mm: NotNegative = Field(0.0, description="kept around the brain, where images are 0")
     in_plane_crop: tuple[Count, Count] | None = Field(
         None,
         description="rows and columns, in voxels, around the brain's centre of mass; null: the box around the brain",

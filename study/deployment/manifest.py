@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Blending, Count, Fraction, MirrorAxis, Section
+from study.config import Blending, Count, Fraction, Interpolation, MirrorAxis, Section
 from study.config.explaining import explained
 from study.deployment.subsets import Subset
 from study.errors import BundleError
@@ -25,7 +25,7 @@ READABLE: Final = (
     3,
     4,
     FORMAT_VERSION,
-)  # 3 had neither subsets nor fingerprint; 4 no b-value, filler, mirroring or ensembles
+)  # 3 had neither subsets nor fingerprint; 4 no b-value, filler, mirroring, ensembles or cubic interpolation
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
 Cells = Annotated[int, Field(ge=1, le=32)]
@@ -39,6 +39,9 @@ class Preparation(Section):
     reference: str | None
     registration: Literal["headers", "rigid"]
     normalisation: Literal["zscore", "nyul"]
+    interpolation: Interpolation = Field(
+        "linear", description="of images; bundles before format 5 do not say it"
+    )
     crop_margin_mm: Annotated[float, Field(ge=0)]
     in_plane_crop: tuple[Count, Count] | None = None
     own_slices: tuple[str, ...] = ()

@@ -275,6 +275,7 @@ def _imaging(manifest: Manifest, most_voxels: int) -> Imaging:
         reference=preparation.reference,
         registration=preparation.registration,
         normalisation=preparation.normalisation,
+        interpolation=preparation.interpolation,
         crop_margin_mm=preparation.crop_margin_mm,
         in_plane_crop=preparation.in_plane_crop,
         own_slices=preparation.own_slices,

@@ -219,6 +219,7 @@ class _Builder:
             "registration": settings.registration,
             "reference": settings.reference,
             "normalisation": settings.normalisation,
+            "interpolation": settings.interpolation,
             "crop_margin_mm": settings.crop_margin_mm,
             "in_plane_crop": settings.in_plane_crop,
             "own_slices": settings.own_slices,

@@ -110,7 +110,7 @@ def prepare_images(
     stacked = stack(scan, spacing_mm, settings)
     own = own_stack(scan, stacked, settings)
     intensities = measure(scan.volumes, stacked)
-    made = _computed(scan, stacked, own, b_s_mm2)
+    made = _computed(scan, stacked, own, settings, b_s_mm2)
     chosen = _checked_landmarks(scan, (stacked, own, *made), settings, landmarks, intensities)
     mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
@@ -130,12 +130,14 @@ def prepare_images(
     )
 
 
-def _computed(scan: Scan, stacked: Stack, own: Stack | None, b_s_mm2: float | None) -> list[Stack]:
+def _computed(
+    scan: Scan, stacked: Stack, own: Stack | None, settings: Imaging, b_s_mm2: float | None
+) -> list[Stack]:
     """What is computed, on the prepared grid and, if there is one, on that of own slices; nothing without b."""
     if b_s_mm2 is None:
         return []
     sources = [name for name in TRIPLE if name in stacked.images]
-    grids = [stacked, *([] if own is None else [on_grid(scan, sources, own.grid)])]
+    grids = [stacked, *([] if own is None else [on_grid(scan, sources, own.grid, settings.interpolation)])]
     return [computed_stack(one, b_s_mm2, scan.subject) for one in grids]
 
 

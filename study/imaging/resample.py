@@ -20,7 +20,9 @@ NEGLIGIBLE = 1e-3  # voxels; a smaller displacement is rounding in a header and 
 def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDArray[Any]:
     """The values of `data` [D, H, W] at the voxels of `target`, in the same type; 0 outside the source's box.
 
-    Order 0 (nearest) is for masks, 1 (linear) for images and probabilities. Nothing is smoothed before downsampling.
+    Order 0 (nearest) is for masks, 1 (linear) for probabilities, 3 (cubic splines) for images. Splines swing beside
+    edges: they are held within the range of the source's values, and to 0 where all voxels around are 0. Nothing is
+    smoothed before downsampling.
     """
     result = np.zeros(target.shape, data.dtype)
     start, stop = _part_inside(source, target)
@@ -35,16 +37,24 @@ def resample(data: NDArray[Any], source: Grid, target: Grid, order: int) -> NDAr
         return result
     linear = mapping[:3, :3]
     matrix = np.diag(linear) if np.array_equal(linear, np.diag(np.diag(linear))) else linear
-    values = ndimage.affine_transform(
-        data,
-        matrix,
-        mapping[:3, 3],
-        part.shape,
-        output=data.dtype,
-        order=order,
-        mode="nearest",
-        prefilter=False,
-    )
+
+    def interpolated(order: int) -> NDArray[Any]:
+        found: NDArray[Any] = ndimage.affine_transform(
+            data,
+            matrix,
+            mapping[:3, 3],
+            part.shape,
+            output=data.dtype,
+            order=order,
+            mode="nearest",
+            prefilter=order > 1,
+        )
+        return found
+
+    values = interpolated(order)
+    if order > 1:
+        np.clip(values, data.min(), data.max(), out=values)
+        values[interpolated(1) == 0] = 0
     values[~covered(source, part)] = 0
     result[region] = values
     return result

@@ -54,9 +54,9 @@ def sample_patch(
 ) -> Patch:
     """A patch to learn from.
 
-    It lies anywhere inside the volume; a smaller volume is centred and padded with 0. A forced patch is
-    centred on a random foreground voxel and then moved inside the volume; without foreground it lies anywhere.
-    This is nnU-Net's rule, except that its forced patches may extend beyond the far sides.
+    It lies anywhere inside the volume; a smaller volume is centred and padded with 0. A forced patch is centred on a
+    random foreground voxel and may reach beyond the volume, except along axes that it covers; without foreground it
+    lies anywhere. nnU-Net moves such a patch inside at the near sides, and lets it reach beyond the far ones.
 
     Raises:
         ValueError: the subject has no target.
@@ -66,7 +66,7 @@ def sample_patch(
     room = np.maximum(np.array(target.shape) - size, 0)
     if force_foreground and len(prepared.foreground):
         voxel = prepared.foreground[rng.integers(len(prepared.foreground))].astype(int)
-        start = np.clip(voxel - size // 2, 0, room)
+        start = np.where(room > 0, voxel - size // 2, 0)
     else:
         start = rng.integers(0, room + 1)
     return _placed(prepared, start, size)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.config import Imaging
+from study.config import Imaging, Interpolation
 from study.errors import CohortError, Problem
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan
 from study.imaging.units import fault, physical, unit_factor
 from study.imaging.volume import Grid
 from study.imaging.windows import own_grid
+
+ORDERS: Mapping[Interpolation, int] = {"linear": 1, "cubic": 3}  # of splines
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ def stack(scan: Scan, spacing_mm: Sequence[float] | None, settings: Imaging) -> 
     """
     grid = scan.prepared_grid(spacing_mm, settings.crop_margin_mm, settings.in_plane_crop)
     _check_size(scan, grid, settings.most_voxels)
-    return on_grid(scan, tuple(scan.volumes), grid)
+    return on_grid(scan, tuple(scan.volumes), grid, settings.interpolation)
 
 
 def own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
@@ -61,7 +63,7 @@ def own_stack(scan: Scan, stacked: Stack, settings: Imaging) -> Stack | None:
         return None
     grid = own_grid(scan.volumes[family[0]].grid, stacked.grid)
     _check_size(scan, grid, settings.most_voxels)
-    return on_grid(scan, family, grid)
+    return on_grid(scan, family, grid, settings.interpolation)
 
 
 def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
@@ -86,7 +88,7 @@ def _check_size(scan: Scan, grid: Grid, most_voxels: int) -> None:
     )
 
 
-def on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
+def on_grid(scan: Scan, modalities: Sequence[str], grid: Grid, interpolation: Interpolation) -> Stack:
     """Some of the modalities on a grid; those with unusable values become problems."""
     brain = resample(scan.brain.astype(np.uint8), scan.native, grid, order=0).astype(bool)
     images: dict[str, NDArray[np.float32]] = {}
@@ -96,7 +98,7 @@ def on_grid(scan: Scan, modalities: Sequence[str], grid: Grid) -> Stack:
     problems = []
     for modality in modalities:
         volume = scan.volumes[modality]
-        data = resample(volume.data, volume.grid, grid, order=1)
+        data = resample(volume.data, volume.grid, grid, ORDERS[interpolation])
         inside[modality] = where = brain & covered(volume.grid, grid)
         if found := fault(data[where], modality):
             problems.append(Problem(scan.subject, scan.files[modality], *found))

@@ -165,6 +165,7 @@ def _manifest(
             reference=config.imaging.reference,
             registration=config.imaging.registration,
             normalisation=config.imaging.normalisation,
+            interpolation=config.imaging.interpolation,
             crop_margin_mm=config.imaging.crop_margin_mm,
             in_plane_crop=config.imaging.in_plane_crop,
             own_slices=config.imaging.own_slices if network.sees_stacks else (),

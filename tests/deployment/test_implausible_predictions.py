@@ -166,6 +166,7 @@ def old(contents: Contents, tmp_path: Path) -> Path:
     content = json.loads((out / MANIFEST).read_text())
     for key in ("checksum", "fingerprint", "subsets"):
         del content[key]
+    del content["preparation"]["interpolation"]
     content["format_version"] = 3
     (out / MANIFEST).write_text(json.dumps({**content, "checksum": _checksum(content)}))
     return out
@@ -176,6 +177,7 @@ def test_an_old_bundle_is_read_and_compared_with_physics_alone(
 ) -> None:
     manifest = read_bundle(old).manifest
     assert (manifest.format_version, manifest.fingerprint, manifest.subsets) == (3, None, ())
+    assert manifest.preparation.interpolation == "linear"
     files = write_images(tmp_path, "s", chosen(draw_brain(9), "DWI"))
     assert run(f"bundle={old}", *pairs(files), f"out={tmp_path / 'm.nii'}") == 0
     assert capsys.readouterr().err == (

@@ -20,7 +20,9 @@ def turned(degrees: float) -> np.ndarray:
     return affine
 
 
-def by_torchio(data: np.ndarray, source: Grid, target: Grid, *, mask: bool) -> np.ndarray:
+def by_torchio(
+    data: np.ndarray, source: Grid, target: Grid, *, mask: bool, interpolation: str = "linear"
+) -> np.ndarray:
     """The other implementation: TorchIO arrays are [1, x, y, z], ours [z, y, x]."""
     import torch
     import torchio
@@ -29,7 +31,7 @@ def by_torchio(data: np.ndarray, source: Grid, target: Grid, *, mask: bool) -> n
     kind = torchio.LabelMap if mask else torchio.ScalarImage
     image = kind(tensor=torch.from_numpy(data.T[None].copy()), affine=source.affine @ swap)
     shape = target.shape[::-1]
-    resampled = torchio.Resample((shape, target.affine @ swap), image_interpolation="linear")(image)
+    resampled = torchio.Resample((shape, target.affine @ swap), image_interpolation=interpolation)(image)
     return resampled.data[0].numpy().T
 
 
@@ -67,6 +69,33 @@ def test_nearest_resampling_equals_torchio(target: str) -> None:
     theirs = by_torchio(mask, SOURCE, grid, mask=True)
     assert ours.dtype == np.uint8
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("degrees", [0, 10])
+def test_cubic_resampling_equals_torchio_away_from_the_edges(degrees: float) -> None:
+    """What lies beyond the edges is assumed differently there, and fades by three quarters with each voxel."""
+    source = Grid((24, 26, 28), PLAIN)
+    place = turned(degrees)
+    place[:3, 3] = (PLAIN @ [9.3, 9.4, 9.6, 1])[:3]
+    target = Grid((6, 7, 8), place)
+    data = np.random.default_rng(0).normal(100, 20, source.shape).astype(np.float32)
+    ours = resample(data, source, target, order=3)
+    theirs = by_torchio(data, source, target, mask=False, interpolation="bspline")
+    np.testing.assert_allclose(ours, theirs, atol=0.02)
+    linear = resample(data, source, target, order=1)
+    assert np.abs(ours - linear).max() > 10
+
+
+def test_cubic_resampling_swings_neither_beyond_the_values_nor_into_the_background() -> None:
+    data = np.zeros((20, 20, 20), np.float32)
+    data[6:14, 6:14, 6:14] = 5
+    data[6:14, 6:14, 10:14] = 900
+    source = Grid(data.shape, np.diag([1.0, 1.0, 1.0, 1.0]))
+    target = source.with_spacing((0.7, 0.7, 0.7))
+    found = resample(data, source, target, order=3)
+    assert found.min() == 0
+    assert found.max() == 900
+    np.testing.assert_array_equal(found[resample(data, source, target, order=1) == 0], 0)
 
 
 def test_a_slope_in_space_stays_the_same_slope() -> None:
