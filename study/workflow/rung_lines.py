@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import compress, product
 
 from search_spaces import SearchSpace
 from study.config import Config, Schedule
@@ -43,14 +43,15 @@ def _waiting(config: Config, space: SearchSpace, rungs: Sequence[int]) -> Iterat
     """The rungs that come before the end of a fade-out, and what to do about it."""
     droppable, epochs = config.modality_dropout.droppable, config.trainer.epochs
     schedules = list(_schedules(config.schedule, space))
-    early: dict[tuple[Schedule, ...], list[int]] = {}
+    compared = [comparable_rungs(one, droppable, epochs, rungs) for one in schedules]
+    early: dict[tuple[bool, ...], list[int]] = {}  # by which of the schedules have not faded out
     for rung in rungs:
-        fading = [one for one in schedules if rung not in comparable_rungs(one, droppable, epochs, rungs)]
-        early.setdefault(tuple(fading), []).append(rung)
-    early.pop((), None)
+        early.setdefault(tuple(rung not in some for some in compared), []).append(rung)
+    early.pop((False,) * len(schedules), None)
     if not early:
         return
-    yield from ("none is stopped at " + _place(some, which, schedules) for which, some in early.items())
+    for fading, some in early.items():
+        yield "none is stopped at " + _place(some, list(compress(schedules, fading)), schedules)
     yield (
         "schedule.clock=rung fits a whole schedule before each rung; "
         "tuning.wait_for_fade_out=false compares trials all the same"
