@@ -147,6 +147,18 @@ def test_several_studies_are_chapters_of_one_page(folder: StudyFolder, tmp_path:
     assert drawn.texts["h1"] == ["Side by side", "many", "other"]
 
 
+def test_a_study_that_computes_what_is_missing_is_what_others_are_compared_with(
+    folder: StudyFolder, tmp_path: Path
+) -> None:
+    other = make_study(tmp_path, Size(trials=1, centers=2, subjects=5), "computed")
+    other.config.write(other.config.read().with_values({"imputation.kind": "physics"}))
+    assert other.path.rename(folder.path.parent / "computed")
+    main(["study.name=[many, computed]", f"study.root={folder.path.parent}", f"out={tmp_path / 'page.html'}"])
+    page = (tmp_path / "page.html").read_text()
+    assert "computed computes images that are not given from others" in page
+    assert "Each system against computed, on the same test subjects" in page
+
+
 def test_an_mlflow_experiment_names_the_studies_that_were_logged_in_it(tmp_path: Path) -> None:
     root, page = tmp_path / "studies", tmp_path / "page.html"
     logged = {"a": "strokes", "b": "strokes", "c": "thrombi", "d": "strokes"}
