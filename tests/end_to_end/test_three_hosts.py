@@ -88,7 +88,7 @@ def is_busy(machine: hosts.Host) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], driver: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not condition():
         assert driver.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
