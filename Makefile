@@ -10,7 +10,7 @@ study: .venv/installed
 test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
