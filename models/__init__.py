@@ -135,8 +135,8 @@ def build_model(
         plan: of this network.
         head: None, or the initialisation of ModDrop+'s dynamic head (`identity`, `paper`); see `models.parts.head`.
         filler: None, or the cells of a learned filler; see `models.parts.filler`.
-        gradual: whether head and network are told how much of a modality is left, and not only that it is there;
-            matters with a filler alone, which is always told.
+        gradual: whether the code of head and network says how much of a modality is left, or only that it is there. It
+            matters with a filler alone, which always gets the former.
 
     Raises:
         ValueError: there is no such network, or the head or the filler cannot be plugged into it.

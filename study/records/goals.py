@@ -1,4 +1,4 @@
-"""How trials are told apart by one objective or several: what is searched for, and which trial wins."""
+"""What trials are compared by, one objective or several: what is searched for, and which trial wins."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -134,14 +132,6 @@ def test_with_a_dynamic_head_features_are_what_it_makes_of_each_code() -> None:
         rows = zip(image.split(1), kernels, biases, strict=True)
         features.append(torch.cat([nn.functional.conv3d(x, w, b, padding=1) for x, w, b in rows]))
     torch.testing.assert_close(value, -0.05 * structural_similarity(*features), rtol=1e-4, atol=1e-6)
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[None]:
-    """Distributed training with a single process."""
-    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.usefixtures("alone")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,14 +138,6 @@ def test_all_three_techniques_together_are_the_sum_of_their_terms() -> None:
     ]
     assert all(term > 0 for term in terms)
     torch.testing.assert_close(together, alone + terms[0] + terms[1])
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[None]:
-    """Distributed training with a single process."""
-    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.usefixtures("alone")

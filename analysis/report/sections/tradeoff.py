@@ -12,6 +12,7 @@ from analysis.report.svg import COLORS, tidy
 from analysis.report.view import StudyView, TrialView
 from analysis.report.words import setting
 from analysis.tables import Column, Table
+from study.records.fronts import front_ranks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,11 +50,9 @@ def tradeoff(view: StudyView) -> Section | None:
 
 def pareto_front(found: Sequence[Scored]) -> list[Scored]:
     """The trials that no other one beats at one of both values without being worse at the other, best full first."""
-    front: list[Scored] = []
-    for one in sorted(found, key=lambda one: (-one[1], -one[2])):
-        if not front or one[2] > front[-1][2]:
-            front.append(one)
-    return front
+    ranks = front_ranks([one[1:] for one in found])
+    front = [one for one, rank in zip(found, ranks, strict=True) if rank == 0]
+    return sorted(front, key=lambda one: one[1:], reverse=True)
 
 
 def _table(view: StudyView, front: Sequence[Scored]) -> Table:

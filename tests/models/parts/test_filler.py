@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,14 +113,6 @@ def test_the_filler_changes_what_a_network_makes_of_an_absent_modality(name: str
 def test_urn_is_refused_with_the_reason() -> None:
     with pytest.raises(ValueError, match=r"filler\.kind: URN has an encoder for each modality"):
         build_model("urn", small_plan("urn"), None, (1, 1, 1))
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[None]:
-    """Distributed training with a single process."""
-    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.usefixtures("alone")
