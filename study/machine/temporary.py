@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 PREFIX = "fadeout-"
 _LOCK = ".lock"
-MADE_WITHIN_S = 60.0
 ENDING_S = 3.0
 
 
@@ -28,20 +29,30 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
     """
     parent = parent or Path(tempfile.gettempdir())
     sweep(parent)
-    path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=parent))
-    with (path / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    path, lock = _new(purpose, parent)
+    with lock:
         try:
             yield path
         finally:
             _remove(path)
 
 
+def _new(purpose: str, parent: Path) -> tuple[Path, IO[str]]:
+    """A new folder and its lock, which is held; another study's sweep may take the folder before that, so try again."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=parent))
+        lock = _locked(path)
+        if lock is not None and path.exists():
+            return path, lock
+
+
 def sweep(parent: Path | None = None) -> None:
     """Remove temporary folders of this user whose processes are gone."""
     for path in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*-*"):
-        if _is_ours(path) and _is_left(path):
-            _remove(path)
+        if _is_ours(path) and (lock := _locked(path)) is not None:
+            # Under another name nobody can lock it anew while it is being emptied; it may be gone by now.
+            with lock, suppress(FileNotFoundError):
+                _remove(path.rename(path.with_name(f"{PREFIX}swept-{secrets.token_hex(8)}")))
 
 
 def _is_ours(path: Path) -> bool:
@@ -53,16 +64,18 @@ def _is_ours(path: Path) -> bool:
     return stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid()
 
 
-def _is_left(path: Path) -> bool:
-    """Whether no process holds the folder's lock; without a lock, a new folder is being made, an old one was left."""
+def _locked(path: Path) -> IO[str] | None:
+    """A folder's lock, made where it is missing; None if another process holds it, or the folder is gone."""
     try:
-        with (path / _LOCK).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return path.is_dir() and time.time() - path.stat().st_mtime > MADE_WITHIN_S
+        lock = (path / _LOCK).open("a")
     except OSError:
-        return False
-    return True
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
 
 
 def _remove(path: Path) -> None:

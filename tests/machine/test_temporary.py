@@ -7,10 +7,11 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from study.machine.temporary import sweep, temporary_folder
 HOLD = """
 import sys
 from pathlib import Path
+from typing import Any
 from study.machine.temporary import temporary_folder
 with temporary_folder("trial", Path(sys.argv[1])) as path:
     print(path, flush=True)
@@ -62,26 +64,36 @@ def test_folders_of_others_links_and_other_names_stay(
     leftover.rename(others)
     link = tmp_path / "fadeout-trial-link"
     link.symlink_to(others)
-    without_lock = tmp_path / "fadeout-trial-new"
-    without_lock.mkdir()
     sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([others, link, without_lock])
+    assert sorted(tmp_path.iterdir()) == sorted([others, link])
     others.rename(leftover)
     monkeypatch.setattr(os, "getuid", lambda: leftover.stat().st_uid + 1)
     sweep(tmp_path)
     assert leftover.is_dir()
 
 
-@pytest.mark.parametrize(("seconds_old", "stays"), [(0, True), (50, True), (70, False)])
-def test_a_folder_without_a_lock_is_being_made_or_was_left(
-    tmp_path: Path, seconds_old: float, stays: bool
-) -> None:
-    path = tmp_path / "fadeout-ray-abc"
-    (path / "logs").mkdir(parents=True)
-    then = time.time() - seconds_old
-    os.utime(path, (then, then))
+def test_what_a_dying_process_writes_after_the_sweep_is_removed_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "fadeout-ray-abc" / "logs").mkdir(parents=True)
     sweep(tmp_path)
-    assert path.exists() is stays
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_that_another_study_sweeps_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, mkdtemp = [], tempfile.mkdtemp
+
+    def make(**place: Any) -> str:
+        made.append(mkdtemp(**place))
+        if len(made) == 1:
+            sweep(tmp_path)  # before the folder has its lock
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    with temporary_folder("trial", tmp_path) as path:
+        assert [str(path)] == made[1:]
+        sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_in_which_a_process_still_writes_is_removed(tmp_path: Path) -> None:
