@@ -24,6 +24,9 @@ class Dirt(Section):
         None, description="range of the slice thickness of diffusion images; null: the center's"
     )
     noise: Positive = Field(1.0, description="factor of the noise in B0 and DWI, from which ADC is computed")
+    b0_noise: Positive = Field(
+        1.0, description="further factor of the noise in B0, of which there is one image"
+    )
     noise_spread: NotNegative = Field(
         0.0, description="standard deviation of the logarithm of that factor over subjects"
     )
@@ -37,6 +40,12 @@ class Dirt(Section):
     bias: NotNegative = Field(1.0, description="factor of the receive field's unevenness")
     texture: NotNegative = Field(
         0.0, description="relative standard deviation of tissue's signal, T2 and ADC over 5, 10 and 22 mm"
+    )
+    detail: NotNegative = Field(
+        0.0, description="relative standard deviation of tissue's signal in B0 and DWI alike over 3.5 mm"
+    )
+    motion_mm: NotNegative = Field(
+        0.3, description="standard deviation of the shift between B0 and DWI along each axis"
     )
     bright_zones: NotNegative = Field(
         0.0,

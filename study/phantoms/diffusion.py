@@ -35,7 +35,7 @@ def add_diffusion(
     maps = echo_planar(
         maps, session.brain, session.air_ppm, scan.field_t, scan.readout_ms, scan.phase_encoding
     )
-    moved = session.shift_mm + rng.normal(0, 0.3, 3)  # the patient between B0 and DWI
+    moved = session.shift_mm + rng.normal(0, session.dirt.motion_mm, 3)  # the patient between B0 and DWI
     places = [session.shift_mm, moved, moved]
     b0, dwi, *lesion_share = (
         _voxels(volume, session, grid, place) for volume, place in zip(maps, places[: len(maps)], strict=True)
@@ -53,7 +53,7 @@ def add_diffusion(
     b0, dwi = (_blurred(image, grid, scan.psf_mm, session.dirt.slice_blur) for image in (b0, dwi))
     level = float(np.median(dwi[inside]))
     grain = max(0.0, 0.5 * (scan.psf_mm * 1.7 / float(grid.spacing_mm[0]) - 1))
-    b0 = rician(b0, level / scan.snr, rng, grain)
+    b0 = rician(b0, level / scan.snr * session.dirt.b0_noise, rng, grain)
     logs = sum(
         np.log(rician(dwi, level / scan.snr, rng, grain) + np.float32(1e-9)) for _ in range(scan.directions)
     )

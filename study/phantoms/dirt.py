@@ -19,6 +19,7 @@ from study.phantoms.lesions import Stroke
 from study.phantoms.shapes import Field, Triple, ellipsoid
 
 WAVELENGTHS_MM = (5.0, 10.0, 22.0)  # of texture
+DETAIL_MM = 3.5  # of the signal alone, as folds and tracts have it
 HEALTHY_ADC = 0.77  # 10⁻³ mm²/s, mean of the parenchyma
 LESION_ADC = (0.35, 0.7)  # 10⁻³ mm²/s, in the core of varied lesions
 ZONES: tuple[tuple[Triple, Triple, float], ...] = (  # centre on the right side, radii in mm, least brightness
@@ -33,6 +34,8 @@ def soil(brain: Brain, changes: Changes, dirt: Dirt, rng: np.random.Generator) -
     """Add texture, bright zones and misleading spots to a brain's changes, in place."""
     if dirt.texture:
         _texture(brain, changes, dirt.texture, rng)
+    if dirt.detail:
+        changes.signal *= np.exp(np.float32(dirt.detail) * brain.lattice.noise(DETAIL_MM, rng))
     if dirt.bright_zones:
         _zones(brain, changes, dirt.bright_zones, rng)
         _bright_tissue(brain, changes, dirt.bright_zones, rng)
@@ -80,7 +83,7 @@ def varied(stroke: Stroke, brain: Brain, rng: np.random.Generator) -> Stroke:
         stroke,
         amount=np.asarray(blurred.ravel()[lattice.where], np.float32),
         core=np.asarray(np.clip(core, 0.3, 1.1), np.float32),
-        adc_ratio=float(rng.uniform(*LESION_ADC)) / HEALTHY_ADC * 0.92,
+        adc_ratio=float(rng.uniform(*LESION_ADC)) / HEALTHY_ADC,
         t2_ratio=float(np.exp(rng.uniform(-0.08, 0.6))),
     )
 
@@ -114,7 +117,7 @@ def _bright_tissue(brain: Brain, changes: Changes, strength: float, rng: np.rand
     """Brighten cortex, insula and cerebellum in DWI, with lower ADC in parts of them."""
     patchy = np.clip(0.6 + 0.4 * brain.lattice.noise(22, rng), 0, 1.6)
     for share, brightness, lowered in (
-        (brain.shares["grey"], (0.05, 0.25), (0.0, 0.08)),
+        (brain.shares["grey"], (0.1, 0.3), (0.0, 0.08)),
         (brain.limbic, (0.1, 0.35), (0.0, 0.06)),
         (brain.shares["cerebellum"], (0.1, 0.35), (0.05, 0.2)),
         (brain.tracts, (0.05, 0.25), (0.05, 0.2)),

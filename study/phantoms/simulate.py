@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from study.config import Dirt, Phantom
 from study.phantoms.acquisition import draw_acquisition, draw_grid, draw_rotation
 from study.phantoms.anatomy import build_brain, draw_person
-from study.phantoms.brain import Brain
+from study.phantoms.brain import Brain, Person
 from study.phantoms.centers import CENTERS, Center
 from study.phantoms.diffusion import add_diffusion
 from study.phantoms.dirt import diffusion_grid, soil, soiled, varied
 from study.phantoms.distortion import air_field
 from study.phantoms.distractors import draw_changes
+from study.phantoms.icbm152 import build_icbm152
 from study.phantoms.lesions import Stroke, draw_stroke, lesion_volume_ml
 from study.phantoms.roster import PhantomSubject
 from study.phantoms.session import Session, Simulation
@@ -23,6 +25,10 @@ from study.phantoms.susceptibility import add_susceptibility
 from study.phantoms.tissue import tissues
 
 _CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
+BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = {
+    "procedural": build_brain,
+    "icbm152": build_icbm152,
+}
 _STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built
 
 
@@ -35,7 +41,8 @@ def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
         return np.random.default_rng((settings.seed, _CENTER_NUMBER[subject.center], number, purpose))
 
     body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
-    brain = build_brain(draw_person(body), dirt.step_mm or _STEP_MM[size], body)
+    build = BUILDERS[settings.anatomy]
+    brain = build(draw_person(body), dirt.step_mm or _STEP_MM[size], body)
     air = air_field(brain, body)
     acquisition = draw_acquisition(center, random, rng)
     table = tissues(acquisition.field_t, rng, 0.04 + 0.10 * random)
