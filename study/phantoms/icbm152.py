@@ -29,7 +29,7 @@ from study.phantoms.brain import Brain, Lattice, Person
 from study.phantoms.shapes import Field, Points, coverage, smooth_noise
 
 DEFORMATION_MM = {90.0: 3.5, 45.0: 1.5, 22.0: 0.7}  # wavelength to standard deviation along each axis
-FLUID_LEVEL = (0.32, 0.09)  # share of fluid in the mean at a sulcus's edge, without and with atrophy
+FLUID_LEVEL = (0.26, 0.05)  # share of fluid in the mean at a sulcus's edge, without and with atrophy
 SHARPNESS = 0.08  # range of shares around that level over which a voxel fills with fluid
 VENTRICLES = ((-42.0, -72.0, -38.0), (42.0, 42.0, 38.0))  # box in MNI mm; fluid in it, deep in the brain
 LEAF_MM = 6.0  # distance between clefts of the cerebellum
@@ -178,7 +178,7 @@ def _sulci(
     young, old = FLUID_LEVEL
     level = young + (old - young) * person.atrophy + 0.05 * lattice.noise(25, rng)
     mean = maps.at("fluid", points, 1.0)
-    return np.asarray(np.clip(0.5 + (mean - np.maximum(level, 0.06)) / SHARPNESS, 0, 1), np.float32)
+    return np.asarray(np.clip(0.5 + (mean - np.maximum(level, 0.04)) / SHARPNESS, 0, 1), np.float32)
 
 
 def _leaves(lattice: Lattice, half: Points, rng: np.random.Generator) -> Field:
