@@ -1,8 +1,8 @@
 """The disorder of real scans (`cohort.phantom.dirt`): texture, bright zones, misleading spots, strokes of every look.
 
 Its strengths were set by the intensity statistics of three ISLES 2022 subjects (`python -m study.appearance`) and by
-eye. Of their lesion masks, only the median ADC in lesions was known when `LESION_ADC` was set. It draws from a generator
-of its own, so that the clean simulation keeps its bytes.
+eye. Of their lesion masks, only the median ADC in lesions was known when `LESION_ADC` was set. It draws from a
+generator of its own, so that the clean simulation keeps its bytes.
 """
 
 from __future__ import annotations
