@@ -9,6 +9,7 @@ __all__ = ["COMMANDS", "module_of"]
 
 COMMANDS: Mapping[str, str] = {
     "study.cohort check": "Read every file of a cohort; print what each center has, and everything that is wrong.",
+    "study.appearance": "Print what tells real DWI and ADC from simulated ones, in numbers.",
     "study.phantoms write": "Write simulated scans to a folder, to try the commands on without scans of your own.",
     "study.plan": "Print the spacing, patch and network that a configuration leads to.",
     "study.models": "Measure the parameters, FLOPs and memory of networks.",

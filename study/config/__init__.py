@@ -9,6 +9,7 @@ from __future__ import annotations
 from study.config.addresses import Address, hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
+from study.config.dirt import Dirt
 from study.config.evaluation import Average, Blending, Evaluation, MirrorAxis, Subsets
 from study.config.imaging import Imaging, Interpolation
 from study.config.lesion import Lesion
@@ -35,6 +36,7 @@ __all__ = [
     "Config",
     "Cotraining",
     "Count",
+    "Dirt",
     "Distillation",
     "Evaluation",
     "Filler",

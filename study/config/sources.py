@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from study.config.case_names import PREFIX, CasePattern
+from study.config.dirt import Dirt
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
 
@@ -23,6 +24,12 @@ class Phantom(Section):
         0.0,
         description="how far acquisition and tissue parameters stray beyond the centers' own; 0: not at all",
     )
+    anatomy: Literal["procedural", "icbm152"] = Field(
+        "procedural",
+        description="brains: drawn from simple bodies, or deformed from the ICBM152 maps of nilearn (needs "
+        "fadeout[anatomy])",
+    )
+    dirt: Dirt = Field(default_factory=Dirt)
     root: LocalPath | None = Field(
         None, description="folder that they are written to; null: <study.root>/phantoms"
     )

@@ -1,8 +1,8 @@
 """Simulated stroke patients: procedural brains, MR physics, six centers (each explained in its module).
 
-Read in this order: centers (who), roster (which files), brain, shapes, cortex and anatomy (healthy brains), tissue and
-physics (signals), vessels, lesions and distractors (pathology), acquisition and distortion (scanners), session,
-diffusion and susceptibility (images), simulate (one subject), write (files).
+Read in this order: centers (who), roster (which files), brain, shapes, cortex, anatomy and icbm152 (healthy brains),
+tissue and physics (signals), vessels, lesions and distractors (pathology), dirt (disorder), acquisition and distortion
+(scanners), session, diffusion and susceptibility (images), simulate (one subject), write (files).
 """
 
 from __future__ import annotations
@@ -32,8 +32,13 @@ def simulate_phantoms(settings: Phantom, root: Path, progress: Progress = unwatc
         progress: told of each phantom that is written.
 
     Raises:
+        ConfigError: the anatomy needs a package that is not installed.
         OSError: the folder cannot be written or the disk is full; subjects that are complete stay.
     """
     from study.phantoms.write import write_cohort
 
+    if settings.anatomy == "icbm152":
+        from study.phantoms.icbm152 import require_icbm152
+
+        require_icbm152()
     write_cohort(settings, phantom_folder(settings, root), progress)

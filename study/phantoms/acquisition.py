@@ -214,6 +214,25 @@ def averaged(fine: npt.NDArray[Any], factors: tuple[int, int, int]) -> npt.NDArr
     return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=fine.dtype))
 
 
+def truncated(fine: Field, factors: tuple[int, int, int]) -> Field:
+    """The values of a coarse grid as a scanner reads them: in plane by its part of k-space, averages across slices.
+
+    An edge is followed by Gibbs ringing: some percent of its height, alternating from voxel to voxel.
+    """
+    from scipy import fft
+
+    image = averaged(fine, (1, 1, factors[2])).astype(np.complex64)
+    for axis, factor in enumerate(factors[:2]):
+        count = image.shape[axis] // factor
+        kept = np.rint(np.fft.fftfreq(count, 1 / count)).astype(int)
+        # To the middle of each coarse voxel, which lies (factor - 1) / 2 fine ones behind its first.
+        phase = np.exp(2j * np.pi * kept * (factor - 1) / 2 / image.shape[axis]) / factor
+        spectrum = np.take(fft.fft(image, axis=axis, workers=1), kept, axis)
+        turned = phase.astype(np.complex64).reshape([-1 if dim == axis else 1 for dim in range(3)])
+        image = fft.ifft(spectrum * turned, axis=axis, workers=1)
+    return np.asarray(image.real, np.float32)
+
+
 def coil_bias(brain: Brain, strength: float, rng: np.random.Generator) -> Field:
     """Receive sensitivity `[n]`: higher near the coil, that is at the rim, and uneven."""
     x, y, z = brain.points

@@ -13,7 +13,7 @@ from study.phantoms.brain import Brain, Lattice, Person
 from study.phantoms.cortex import arch, folded
 from study.phantoms.shapes import Field, Points, coverage, ellipsoid, smooth_noise, smooth_union, tube
 
-_LOW, _HIGH = np.array([-78.0, -114.0, -74.0]), np.array([78.0, 82.0, 88.0])  # template box, mm
+LOWEST_MM, HIGHEST_MM = np.array([-78.0, -114.0, -74.0]), np.array([78.0, 82.0, 88.0])  # template box, mm
 _BLOCK = 3  # voxels; the hull is first found on a grid that is coarser by this factor
 
 
@@ -38,7 +38,7 @@ def build_brain(person: Person, step_mm: float, rng: np.random.Generator) -> Bra
     lattice, points = _lattice(person, step_mm, rng)
     x, y, z = points
     half = (np.abs(x), y, z)
-    cerebrum, cerebellum, stem = _hulls(half)
+    cerebrum, cerebellum, stem = hulls(half)
     pial, fissures = folded(lattice, half, np.sign(x), cerebrum, person, rng)
     brain = Brain(
         person=person,
@@ -54,8 +54,8 @@ def build_brain(person: Person, step_mm: float, rng: np.random.Generator) -> Bra
     _grey_matter(brain, half, pial, cerebrum, rng)
     core = np.flatnonzero((half[0] < 46) & (y > -78) & (y < 42) & (z > -56) & (z < 44))
     inner = (half[0][core], y[core], z[core])
-    _deep_nuclei(brain, inner, core)
-    brain.tracts[core] = _tracts(inner)
+    _place_nuclei(brain, inner, core)
+    brain.tracts[core] = tracts(inner)
     brain.ventricles[core] = _ventricles(person, inner, np.sign(x[core]), rng)
     np.maximum(brain.fluid, np.maximum(fissures, coverage(brain.ventricles, step_mm)), out=brain.fluid)
     return brain
@@ -63,7 +63,7 @@ def build_brain(person: Person, step_mm: float, rng: np.random.Generator) -> Bra
 
 def _lattice(person: Person, step_mm: float, rng: np.random.Generator) -> tuple[Lattice, Points]:
     """The voxels within about 6 mm of the brain, and their template coordinates after scaling and warping."""
-    low, high = _LOW * person.scale, _HIGH * person.scale
+    low, high = LOWEST_MM * person.scale, HIGHEST_MM * person.scale
     shape = np.ceil((high - low) / step_mm / _BLOCK).astype(int) * _BLOCK
     axes = [low[i] + step_mm * np.arange(shape[i]) for i in range(3)]
     columns = np.ix_(
@@ -74,7 +74,7 @@ def _lattice(person: Person, step_mm: float, rng: np.random.Generator) -> tuple[
     ]
     middle = (slice(_BLOCK // 2, None, _BLOCK),) * 3
     x, y, z = (coordinate[middle] for coordinate in bent)
-    cerebrum, cerebellum, stem = _hulls((np.abs(x), y, z))
+    cerebrum, cerebellum, stem = hulls((np.abs(x), y, z))
     near = _join(cerebrum, cerebellum, stem) < 6 + 1.5 * _BLOCK * step_mm
     for axis in range(3):
         near = np.repeat(near, _BLOCK, axis)
@@ -99,7 +99,7 @@ def _outline(
     )
 
 
-def _hulls(half: Points) -> tuple[Field, Field, Field]:
+def hulls(half: Points) -> tuple[Field, Field, Field]:
     """Distances to cerebrum, cerebellum and brain stem."""
     frontal = ellipsoid(half, (11, 16, 19), (46, 57, 46))
     parietal = ellipsoid(half, (24, -26, 25), (44, 54, 51))
@@ -127,15 +127,23 @@ def _hulls(half: Points) -> tuple[Field, Field, Field]:
     return cerebrum, cerebellum, stem
 
 
+def folia_share(waves: Field, distance: Field) -> Field:
+    """How open the clefts between the cerebellum's leaves are, from 0 to 1, less so deeper below the surface.
+
+    `waves` run from -1 to 1 across the leaves; `distance` is negative below the surface.
+    """
+    return np.asarray(
+        np.clip((waves - 0.55) * 2.2, 0, 1) * np.exp(-np.maximum(-distance, 0) / 14), np.float32
+    )
+
+
 def _lower_brain(
     brain: Brain, half: Points, cerebellum: Field, stem: Field, rng: np.random.Generator
 ) -> None:
     """Cerebellum with its folia, and brain stem, in place of fluid."""
     step, (_, y, z) = brain.lattice.step_mm, half
     angle = np.arctan2(z + 44, y + 40)
-    waves = np.sin(26 * angle + 1.5 * brain.lattice.noise(16, rng))
-    depth = np.maximum(-cerebellum, 0)
-    folia = np.clip((waves - 0.55) * 2.2, 0, 1) * np.exp(-depth / 14)
+    folia = folia_share(waves := np.sin(26 * angle + 1.5 * brain.lattice.noise(16, rng)), cerebellum)
     core = np.minimum(ellipsoid(half, (18, -58, -40), (15, 14, 8)), ellipsoid(half, (0, -52, -36), (9, 7, 7)))
     arbor = np.clip(0.5 - (core + 4 * waves) / 6, 0, 1)
     inside, pons = coverage(cerebellum, step), coverage(stem, step)
@@ -151,27 +159,39 @@ def _grey_matter(brain: Brain, half: Points, pial: Field, cerebrum: Field, rng: 
     ribbon = np.clip(0.5 + (pial + thickness) / np.float32(brain.lattice.step_mm * 1.3), 0, 1)
     ribbon *= coverage(cerebrum - 1, 3) * (1 - brain.shares["brainstem"]) * (1 - brain.shares["cerebellum"])
     ribbon[(arch(y, z) < 1.5) & (x < 9)] = 0  # corpus callosum and the walls of the third ventricle
-    hippocampus = tube(half, [(22, -10, -19), (28, -24, -13), (24, -36, -4)], 5)
-    np.maximum(ribbon, coverage(hippocampus, 3), out=ribbon)
+    np.maximum(ribbon, coverage(_hippocampus(half), 3), out=ribbon)
+    brain.shares["grey"] = np.asarray(ribbon, np.float32)
+    brain.limbic = np.asarray(ribbon * limbic_places(half), np.float32)
+
+
+def _hippocampus(half: Points) -> Field:
+    return tube(half, [(22, -10, -19), (28, -24, -13), (24, -36, -4)], 5)
+
+
+def limbic_places(half: Points) -> Field:
+    """Where cortex is naturally bright in diffusion images, from 0 to 1: insula, cingulum and hippocampus."""
+    x, y, z = half
     insula = np.exp(-(((x - 38) / 5) ** 2) - ((y - 2) / 20) ** 2 - ((z - 2) / 14) ** 2)
     cingulum = np.exp(-((x / 6) ** 2) - ((arch(y, z) - 5) / 6) ** 2)
-    limbic = np.maximum(np.maximum(insula, cingulum), coverage(hippocampus - 3, 4))
-    brain.shares["grey"] = np.asarray(ribbon, np.float32)
-    brain.limbic = np.asarray(ribbon * limbic, np.float32)
+    return np.maximum(np.maximum(insula, cingulum), coverage(_hippocampus(half) - 3, 4))
 
 
-def _deep_nuclei(brain: Brain, half: Points, core: npt.NDArray[np.int64]) -> None:
-    """Striatum, pallidum and thalamus, in place of cortex, stem and fluid; `half` are the points of `core`."""
+def deep_nuclei(half: Points) -> dict[str, Field]:
+    """Distances to striatum, pallidum and thalamus by name, in the order in which the later replaces the earlier."""
     x, y, z = half
     slanted = (x + 0.25 * (y - 2) - 0.12 * (z - 2), y, z)
     head = ellipsoid(half, (13, 14, 6), (6.5, 9, 9))
     caudate = np.minimum(head, tube(half, [(14, 6, 14), (16, -8, 20), (20, -22, 20)], 3.5))
-    bodies = {
+    return {
         "striatum": np.minimum(caudate, ellipsoid(slanted, (27, 2, 2), (5.5, 17, 11))),
         "pallidum": ellipsoid(slanted, (20.5, -3, -1), (4.5, 9, 6.5)),
         "thalamus": ellipsoid((x + 0.3 * (y + 18), y, z), (11, -18, 7), (9, 15, 9)),
     }
-    for name, distance in bodies.items():
+
+
+def _place_nuclei(brain: Brain, half: Points, core: npt.NDArray[np.int64]) -> None:
+    """Striatum, pallidum and thalamus, in place of cortex, stem and fluid; `half` are the points of `core`."""
+    for name, distance in deep_nuclei(half).items():
         share = coverage(distance, 2.0)
         for other in ("grey", "brainstem"):
             brain.shares[other][core] *= 1 - share
@@ -181,7 +201,7 @@ def _deep_nuclei(brain: Brain, half: Points, core: npt.NDArray[np.int64]) -> Non
         brain.shares[name][core] = share
 
 
-def _tracts(half: Points) -> Field:
+def tracts(half: Points) -> Field:
     """Pyramidal tract and splenium, which remain slightly bright in diffusion images."""
     capsule = tube(half, [(27, -20, 28), (22, -14, 10), (16, -16, -6), (8, -20, -26), (5, -26, -44)], 3.0)
     splenium = tube(half, [(0, -38, 14), (14, -44, 16)], 4.0)

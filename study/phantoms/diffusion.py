@@ -15,6 +15,7 @@ from study.phantoms.acquisition import (
     factors_for,
     fine_affine,
     sampled,
+    truncated,
 )
 from study.phantoms.centers import ADC_UNIT
 from study.phantoms.distortion import echo_planar
@@ -34,7 +35,7 @@ def add_diffusion(
     maps = echo_planar(
         maps, session.brain, session.air_ppm, scan.field_t, scan.readout_ms, scan.phase_encoding
     )
-    moved = session.shift_mm + rng.normal(0, 0.3, 3)  # the patient between B0 and DWI
+    moved = session.shift_mm + rng.normal(0, session.dirt.motion_mm, 3)  # the patient between B0 and DWI
     places = [session.shift_mm, moved, moved]
     b0, dwi, *lesion_share = (
         _voxels(volume, session, grid, place) for volume, place in zip(maps, places[: len(maps)], strict=True)
@@ -49,10 +50,10 @@ def add_diffusion(
         )
         > 0
     )
-    b0, dwi = _blurred(b0, grid, scan.psf_mm), _blurred(dwi, grid, scan.psf_mm)
+    b0, dwi = (_blurred(image, grid, scan.psf_mm, session.dirt.slice_blur) for image in (b0, dwi))
     level = float(np.median(dwi[inside]))
     grain = max(0.0, 0.5 * (scan.psf_mm * 1.7 / float(grid.spacing_mm[0]) - 1))
-    b0 = rician(b0, level / scan.snr, rng, grain)
+    b0 = rician(b0, level / scan.snr * session.dirt.b0_noise, rng, grain)
     logs = sum(
         np.log(rician(dwi, level / scan.snr, rng, grain) + np.float32(1e-9)) for _ in range(scan.directions)
     )
@@ -75,7 +76,7 @@ def _signals(session: Session, rng: np.random.Generator) -> tuple[Field, Field]:
         brain.parenchyma({name: float(getattr(tissue, kind)) for name, tissue in session.tissues.items()})
         for kind in ("pd", "t1_ms", "t2_ms", "adc")
     )
-    solid = spin_echo(pd, t1, t2 * session.changes.t2, scan.te_ms, scan.tr_ms)
+    solid = spin_echo(pd * session.changes.signal, t1, t2 * session.changes.t2, scan.te_ms, scan.tr_ms)
     water_pd, water_t1, water_t2 = np.array([[water.pd], [water.t1_ms], [water.t2_ms]], np.float32)
     fluid = spin_echo(water_pd, water_t1, water_t2, scan.te_ms, scan.tr_ms)
     pulsation = np.maximum(0.9, 1 + 0.12 * brain.lattice.noise(25, rng))
@@ -89,16 +90,19 @@ def _signals(session: Session, rng: np.random.Generator) -> tuple[Field, Field]:
 
 def _voxels(volume: Field, session: Session, grid: VoxelGrid, shift_mm: npt.NDArray[np.float64]) -> Field:
     """A map on the whole lattice, averaged over the voxels in a grid's box."""
-    factors = factors_for(grid, session.brain.lattice)
+    factors, ringing = factors_for(grid, session.brain.lattice), np.float32(session.dirt.ringing)
+    if ringing:
+        factors = max(2, factors[0]), max(2, factors[1]), factors[2]
     size = tuple(n * factor for n, factor in zip(grid.box_shape, factors, strict=True))
     fine = sampled(volume, session.brain.lattice, shift_mm, fine_affine(grid, factors), size)
-    return np.asarray(averaged(fine, factors))
+    plain = np.asarray(averaged(fine, factors), np.float32)
+    return plain if not ringing else plain + ringing * (truncated(fine, factors) - plain)
 
 
-def _blurred(image: Field, grid: VoxelGrid, psf_mm: float) -> Field:
-    """The image at its acquired resolution: standard deviation `psf_mm` in plane and 0.35 slices across."""
+def _blurred(image: Field, grid: VoxelGrid, psf_mm: float, slices: float) -> Field:
+    """The image at its acquired resolution: standard deviation `psf_mm` in plane, and so many slices across."""
     own = grid.spacing_mm / np.sqrt(12)
-    wanted = np.array([psf_mm, psf_mm, 0.35 * grid.spacing_mm[2]])
+    wanted = np.array([psf_mm, psf_mm, slices * grid.spacing_mm[2]])
     sigma = np.sqrt(np.maximum(wanted**2 - own**2, 0)) / grid.spacing_mm
     return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), np.float32)
 

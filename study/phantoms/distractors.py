@@ -18,19 +18,21 @@ class Changes:
 
     Attributes:
         t2, adc: of the parenchyma `[n]` at the brain's voxels, relative to health.
+        signal: of the parenchyma in B0 and DWI alike, relative to health.
         bodies: small bodies of another susceptibility: centre in template mm, radius in mm, susceptibility in ppm.
         truth: what has been drawn.
     """
 
     t2: Field
     adc: Field
+    signal: Field
     bodies: list[tuple[Triple, float, float]] = field(default_factory=list)
     truth: dict[str, Any] = field(default_factory=dict)
 
 
 def draw_changes(brain: Brain, stroke: Stroke | None, rng: np.random.Generator) -> Changes:
     """Draw everything that differs from healthy tissue, with the acute stroke on top."""
-    changes = Changes(np.ones_like(brain.fluid), np.ones_like(brain.fluid))
+    changes = Changes(np.ones_like(brain.fluid), np.ones_like(brain.fluid), np.ones_like(brain.fluid))
     _texture(brain, changes, rng)
     _white_matter(brain, changes, rng)
     changes.truth["old_lesions"] = [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from study.config import Dirt
 from study.phantoms.acquisition import Acquisition, VoxelGrid
 from study.phantoms.brain import Brain
 from study.phantoms.distractors import Changes
@@ -30,6 +31,7 @@ class Session:
         stroke: None in a control.
         changes: what differs from healthy tissue.
         acquisition: parameters of the scanner.
+        dirt: disorder of real scans.
         air_ppm: field of the air in the skull, `[n]` at the brain's voxels.
         shift_mm: from brain to scanner coordinates.
     """
@@ -40,6 +42,7 @@ class Session:
     stroke: Stroke | None
     changes: Changes
     acquisition: Acquisition
+    dirt: Dirt
     air_ppm: Field
     shift_mm: npt.NDArray[np.float64]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from study.config import Phantom
+from study.config import Dirt, Phantom
 from study.phantoms.acquisition import draw_acquisition, draw_grid, draw_rotation
 from study.phantoms.anatomy import build_brain, draw_person
-from study.phantoms.brain import Brain
+from study.phantoms.brain import Brain, Person
 from study.phantoms.centers import CENTERS, Center
 from study.phantoms.diffusion import add_diffusion
+from study.phantoms.dirt import diffusion_grid, soil, soiled, varied
 from study.phantoms.distortion import air_field
 from study.phantoms.distractors import draw_changes
+from study.phantoms.icbm152 import build_icbm152
 from study.phantoms.lesions import Stroke, draw_stroke, lesion_volume_ml
 from study.phantoms.roster import PhantomSubject
 from study.phantoms.session import Session, Simulation
@@ -22,32 +25,52 @@ from study.phantoms.susceptibility import add_susceptibility
 from study.phantoms.tissue import tissues
 
 _CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
+BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = {
+    "procedural": build_brain,
+    "icbm152": build_icbm152,
+}
 _STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built
 
 
 def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
     """Simulate one phantom; it depends only on the settings, its center and its number."""
     center, size, random = CENTERS[subject.center], settings.size, settings.randomisation
+    dirt = settings.dirt
 
     def generator(number: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng((settings.seed, _CENTER_NUMBER[subject.center], number, purpose))
 
     body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
-    brain = build_brain(draw_person(body), _STEP_MM[size], body)
+    build = BUILDERS[settings.anatomy]
+    brain = build(draw_person(body), dirt.step_mm or _STEP_MM[size], body)
     air = air_field(brain, body)
     acquisition = draw_acquisition(center, random, rng)
     table = tissues(acquisition.field_t, rng, 0.04 + 0.10 * random)
     stroke = _stroke(subject, center, brain, settings.seed, rng)
+    soiling = generator(subject.number, 3)
+    if stroke is not None:
+        stroke = _soiled_stroke(stroke, subject, brain, dirt, soiling)
     changes, shift = draw_changes(brain, stroke, body), rng.normal(0, (1.5, 6, 8))
-    session = Session(subject, brain, table, stroke, changes, acquisition, air, shift)
+    soil(brain, changes, dirt, soiling)
+    acquisition = soiled(acquisition, dirt, soiling)
+    session = Session(subject, brain, table, stroke, changes, acquisition, dirt, air, shift)
     simulation = Simulation(truth=_truth(session))
     limits = center.small_grids if size == "small" else center.full_grids
-    for add, limit in ((add_diffusion, limits[0]), (add_susceptibility, limits[1])):
+    for add, limit in ((add_diffusion, diffusion_grid(limits[0], dirt)), (add_susceptibility, limits[1])):
         rotation = draw_rotation(center.tilt_deg, rng)
         grid = draw_grid(brain, limit, rotation, center.orientation, shift, random, rng)
         if add is add_diffusion or subject.susceptibility:
             add(simulation, session, grid, rng)
     return simulation
+
+
+def _soiled_stroke(
+    stroke: Stroke, subject: PhantomSubject, brain: Brain, dirt: Dirt, rng: np.random.Generator
+) -> Stroke | None:
+    """The stroke as the dirt has it; None for the annotated subjects that it leaves without a lesion."""
+    if subject.kind == "annotated" and rng.random() < dirt.without_lesion:
+        return None
+    return varied(stroke, brain, rng) if dirt.varied_lesions else stroke
 
 
 def _stroke(
