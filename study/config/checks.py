@@ -12,6 +12,7 @@ from study.config.modality_dropout import ModalityDropout
 from study.config.model import Model
 from study.config.nearest import did_you_mean
 from study.config.objective import Objective
+from study.config.postprocessing import Postprocessing
 from study.config.study import Study
 from study.config.technique import Imputation
 from study.config.trainer import Trainer
@@ -172,6 +173,17 @@ def check_mirror(evaluation: Evaluation, model: Model) -> None:
         raise ValueError(
             f"evaluation.mirror: {model.name} reads slices in their order, which head_foot reverses; leave it out"
         )
+
+
+def check_images(postprocessing: Postprocessing, model: Model, cohort: CohortConfig) -> None:
+    """Steps that read an image name a modality of the cohort; an independent model skips those that it lacks."""
+    for step in ("intensity", "seeds") if model.inputs is None else ():
+        modality = getattr(postprocessing, step).modality
+        if step in postprocessing.steps and modality not in cohort.modalities:
+            raise ValueError(
+                f"postprocessing.{step}.modality: {modality} is not among cohort.modalities "
+                f"({', '.join(cohort.modalities)}){did_you_mean(modality, cohort.modalities)}"
+            )
 
 
 def check_leaks(objective: Objective, cohort: CohortConfig) -> None:

@@ -22,7 +22,7 @@ from study.imaging.impute import TRIPLE, computed_stack, sources_of
 from study.imaging.intensities import Intensities
 from study.imaging.lesion import LesionCenter
 from study.imaging.measure import measure
-from study.imaging.normalise import Landmarks, nyul, zscore
+from study.imaging.normalise import Landmarks, Scale, nyul, scale_of, zscore
 from study.imaging.plausible import certain_problems
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 from study.imaging.protocol import ImagingProtocol
@@ -127,6 +127,7 @@ def prepare_images(
         lesion=_lesion_center(scan, lesion),
         intensities=intensities,
         computed=_normalised_computed(made, settings, modalities, chosen),
+        scales=tuple(_scale(stacked, modality, chosen) for modality in modalities),
     )
 
 
@@ -217,6 +218,12 @@ def _normalised(stacked: Stack, modalities: Sequence[str], landmarks: Landmarks)
                 data[inside] = nyul(data[inside], landmarks[modality])
             image[index] = zscore(data, inside)
     return image
+
+
+def _scale(stacked: Stack, modality: str, landmarks: Landmarks) -> Scale | None:
+    if modality not in stacked.images:
+        return None
+    return scale_of(stacked.images[modality][stacked.inside[modality]], landmarks.get(modality))
 
 
 def _outside_ml(scan: Scan, grid: Grid) -> float:
