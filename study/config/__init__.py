@@ -10,7 +10,7 @@ from study.config.addresses import Address, hide_passwords, with_password
 from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
 from study.config.evaluation import Average, Blending, Evaluation, MirrorAxis, Subsets
-from study.config.imaging import Imaging, Interpolation
+from study.config.imaging import Imaging, Interpolation, Normalisation
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
 from study.config.modality_dropout import ModalityDropout
@@ -51,6 +51,7 @@ __all__ = [
     "ModalityDropout",
     "Model",
     "NearLesion",
+    "Normalisation",
     "Objective",
     "Phantom",
     "Positive",

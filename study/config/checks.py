@@ -186,6 +186,32 @@ def check_images(postprocessing: Postprocessing, model: Model, cohort: CohortCon
             )
 
 
+def check_rule(model: Model, imaging: Imaging, trainer: Trainer, in_pairs: bool) -> None:
+    """A network gets the intensities that it needs, and one that learns nothing is not trained by several."""
+    spec = find_model(model.name)
+    if spec.normalisation not in (None, imaging.normalisation):
+        raise ValueError(
+            f"imaging.normalisation: {model.name} needs {spec.normalisation}, got {imaging.normalisation}; set it, or "
+            "choose another model"
+        )
+    if spec.learns:
+        return
+    if trainer.workers > 1:
+        raise ValueError(
+            f"trainer.workers: {model.name} has nothing to train, so that several workers have nothing to share, "
+            f"got {trainer.workers}; set it to 1"
+        )
+    if trainer.epochs > 1:
+        raise ValueError(
+            f"trainer.epochs: {model.name} has nothing to train, got {trainer.epochs}; set trainer=untrained"
+        )
+    if in_pairs:
+        raise ValueError(
+            f"model.name: {model.name} has nothing to train, which cotraining, distillation and ranking need; disable "
+            "them, or choose another model"
+        )
+
+
 def check_leaks(objective: Objective, cohort: CohortConfig) -> None:
     """The objective reads no unseen center."""
     if leaked := sorted(set(objective.centers or ()) & set(cohort.unseen)):

@@ -93,6 +93,7 @@ class Config(Section):
         checks.check_inputs(self.model, self.cohort)
         checks.check_mirror(self.evaluation, self.model)
         checks.check_images(self.postprocessing, self.model, self.cohort)
+        checks.check_rule(self.model, self.imaging, self.trainer, self.in_pairs)
         checks.check_leaks(self.objective, self.cohort)
         return self
 

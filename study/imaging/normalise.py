@@ -58,6 +58,15 @@ def zscore(data: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.f
     return result
 
 
+def unit_scale(values: NDArray[Any], *, has_unit: bool) -> Scale:
+    """The scale of an image with imaging.normalisation=units, from the values of a brain [N].
+
+    A modality with a unit keeps its values; any other is divided by the mean of its absolute values.
+    """
+    size = 1.0 if has_unit else max(float(np.abs(values.astype(np.float64)).mean()), 1e-8)
+    return Scale((0.0, 1.0), (0.0, size))
+
+
 def nyul(values: NDArray[Any], landmarks: Sequence[float]) -> NDArray[np.float64]:
     """Intensities of a brain [N] mapped piecewise linearly onto learnt landmarks.
 
