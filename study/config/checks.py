@@ -201,10 +201,6 @@ def check_rule(model: Model, imaging: Imaging, trainer: Trainer, in_pairs: bool)
             f"trainer.workers: {model.name} has nothing to train, so that several workers have nothing to share, "
             f"got {trainer.workers}; set it to 1"
         )
-    if trainer.epochs > 1:
-        raise ValueError(
-            f"trainer.epochs: {model.name} has nothing to train, got {trainer.epochs}; set trainer=untrained"
-        )
     if in_pairs:
         raise ValueError(
             f"model.name: {model.name} has nothing to train, which cotraining, distillation and ranking need; disable "

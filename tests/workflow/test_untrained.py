@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from study.commandline.composition import compose
 from study.config import Config, Trainer, validate
 from study.errors import ConfigError
 from study.machine.runtime import Runtime
 from study.training.iteration import Iteration
 from study.training.rates import build_optimizer, learns
+from study.workflow.doubts import training_doubts
 
 UNITS = {"normalisation": "units"}
 
@@ -33,7 +35,6 @@ def config(**sections: Any) -> Config:
     ("sections", "complaint"),
     [
         ({"imaging": {}}, "imaging.normalisation: threshold needs units, got zscore; set it"),
-        ({"trainer": {"epochs": 20}}, r"trainer.epochs: threshold has nothing to train, got 20; set trainer=untrained"),
         ({"trainer": {"epochs": 1, "workers": 2}}, r"trainer.workers: threshold has nothing to train.*set it to 1"),
         ({"distillation": {"enabled": True}}, r"model.name: threshold has nothing to train, which cotraining"),
     ],
@@ -42,6 +43,24 @@ def test_what_does_not_go_with_a_rule_is_refused(sections: dict[str, Any], compl
     with pytest.raises(ConfigError, match=complaint):
         config(**sections)
     config()
+
+
+def test_epochs_that_only_take_time_are_told() -> None:
+    (doubt,) = training_doubts(config(trainer={"epochs": 20}))
+    assert (
+        doubt
+        == "trainer.epochs: threshold has nothing to train, and 20 epochs only take time; set trainer=untrained"
+    )
+    assert training_doubts(config()) == []
+    assert training_doubts(
+        config(model={}, imaging={}, trainer={"learning_rate": 1.0})
+    )  # of any other network
+
+
+def test_a_rule_needs_no_more_than_its_name() -> None:
+    chosen = compose(["model=threshold", "study.name=rule"])
+    assert (chosen.model.name, chosen.imaging.normalisation) == ("threshold", "units")
+    assert training_doubts(compose(["experiment=threshold", "study.name=rule"])) == []
 
 
 class Fixed(nn.Module):
