@@ -26,6 +26,7 @@ from models.plan import Plan, Scans, Size
 from models.plugins import entry_points_of, load_plugin, plugin_names, plugin_package
 from models.resenc_unet.spec import SPEC as RESENC_UNET
 from models.spec import BenchmarkInput, ModelSpec, PublishedCost, Synthesiser
+from models.threshold.spec import SPEC as THRESHOLD
 from models.tiramisu.spec import SPEC as TIRAMISU
 from models.unet2d.spec import SPEC as UNET2D
 from models.urn.spec import SPEC as URN
@@ -62,6 +63,7 @@ MODELS: dict[str, ModelSpec] = {
     "lstm": lstm.LSTM,
     "attlstm": lstm.ATTLSTM,
     "upattlstm": lstm.UPATTLSTM,
+    "threshold": THRESHOLD,
 }
 """Our own networks by the name that `model.name` chooses them by."""
 

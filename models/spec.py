@@ -127,6 +127,9 @@ class ModelSpec:
         fewest_modalities: that the network can be trained on, in every sample.
         criterion: name of the training criterion that the network needs; None for a supervised one that reads logits.
         synthesises: whether the network is a `Synthesiser`.
+        learns: whether it has parameters to train; without, a training only tells the loss.
+        reads: the modalities that it reads; None for all that it is planned for.
+        normalisation: the `imaging.normalisation` that it needs; None for any.
         published: how its published implementation's weights are read; None where there is none that is known.
         settings: None, or the type of the network's own settings, `model.settings` in a configuration: a pydantic
             model or a dataclass with a default for every field.
@@ -141,6 +144,9 @@ class ModelSpec:
     fewest_modalities: int = 1
     criterion: str | None = None
     synthesises: bool = False
+    learns: bool = True
+    reads: tuple[str, ...] | None = None
+    normalisation: str | None = None
     published: Published | None = None
     settings: type | None = None
 

@@ -5,7 +5,11 @@ user who wrote both would get an error. Such values are repaired here, and nowhe
 
 - `postprocessing.grow.threshold` above `postprocessing.threshold`, where grow is among the steps, is lowered to it:
   from a lower threshold, growing to a higher one adds nothing.
-- near_lesion without a limit in voxels or mm is left out of `postprocessing.steps`: it would remove nothing.
+- `postprocessing.seeds.grow_threshold` above `postprocessing.seeds.threshold`, where seeds is among the steps, is
+  lowered to it; a `grow_bound` that is tighter than `bound` becomes that.
+- `postprocessing.intensity.low` above `high`, where intensity is among the steps, is lowered to it.
+- near_lesion without a limit in voxels or mm, and intensity without one, are left out of `postprocessing.steps`: they
+  would remove nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from study.config.values import with_values
 from study.errors import ConfigError
 
 PREFIX = "postprocessing."
+LIMITS = {"near_lesion": ("voxels", "mm"), "intensity": ("low", "high")}
+"""The steps that do nothing without a limit, and where they have it."""
 
 
 def repaired(settings: Postprocessing, values: Mapping[str, Any]) -> Postprocessing:
@@ -54,17 +60,43 @@ def with_drawn(config: Config, values: Mapping[str, Any]) -> Config:
 
 def _resolutions(content: Mapping[str, Any]) -> dict[str, Any]:
     """What replaces contradictory parts of the content; what is illegal on its own is left to be refused."""
-    steps, grow, near = content["steps"], content["grow"], content["near_lesion"]
+    steps, grow = content["steps"], content["grow"]
     if not isinstance(steps, list | tuple):
         return {}
     changes: dict[str, Any] = {}
     lower, threshold = grow["threshold"], content["threshold"]
     if "grow" in steps and _is_probability(lower) and _is_probability(threshold) and lower > threshold:
         changes["grow"] = {**grow, "threshold": threshold}
-    if steps.count("near_lesion") == 1 and near["voxels"] is None and near["mm"] is None:
-        changes["steps"] = tuple(step for step in steps if step != "near_lesion")
+    if "seeds" in steps:
+        changes["seeds"] = {**content["seeds"], **_of_seeds(content["seeds"])}
+    low, high = (content["intensity"][end] for end in ("low", "high"))
+    if "intensity" in steps and _is_number(low) and _is_number(high) and low > high:
+        changes["intensity"] = {**content["intensity"], "low": high}
+    idle = [name for name, limits in LIMITS.items() if all(content[name][limit] is None for limit in limits)]
+    if any(steps.count(name) == 1 for name in idle):
+        changes["steps"] = tuple(step for step in steps if step not in idle or steps.count(step) > 1)
     return changes
 
 
+def _of_seeds(seeds: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    lower, threshold, bound, outer = (
+        seeds[name] for name in ("grow_threshold", "threshold", "bound", "grow_bound")
+    )
+    if _is_probability(lower) and _is_probability(threshold) and lower > threshold:
+        changes["grow_threshold"] = threshold
+    if (
+        _is_number(bound)
+        and _is_number(outer)
+        and (outer < bound if seeds["side"] == "below" else outer > bound)
+    ):
+        changes["grow_bound"] = bound
+    return changes
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_probability(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+    return _is_number(value) and 0 < value < 1

@@ -11,7 +11,7 @@ from study.config.cohort import CohortConfig, Source
 from study.config.config import Config, is_own, is_setting, legal_keys, validate
 from study.config.dirt import Dirt
 from study.config.evaluation import Average, Blending, Evaluation, MirrorAxis, Subsets
-from study.config.imaging import Imaging, Interpolation
+from study.config.imaging import Imaging, Interpolation, Normalisation
 from study.config.lesion import Lesion
 from study.config.modalities import join_modalities, split_modalities
 from study.config.modality_dropout import ModalityDropout
@@ -53,6 +53,7 @@ __all__ = [
     "ModalityDropout",
     "Model",
     "NearLesion",
+    "Normalisation",
     "Objective",
     "Phantom",
     "Positive",

@@ -12,6 +12,7 @@ from study.config.modality_dropout import ModalityDropout
 from study.config.model import Model
 from study.config.nearest import did_you_mean
 from study.config.objective import Objective
+from study.config.postprocessing import Postprocessing
 from study.config.study import Study
 from study.config.technique import Imputation
 from study.config.trainer import Trainer
@@ -171,6 +172,39 @@ def check_mirror(evaluation: Evaluation, model: Model) -> None:
     if "head_foot" in evaluation.mirror and find_model(model.name).sees_stacks:
         raise ValueError(
             f"evaluation.mirror: {model.name} reads slices in their order, which head_foot reverses; leave it out"
+        )
+
+
+def check_images(postprocessing: Postprocessing, model: Model, cohort: CohortConfig) -> None:
+    """Steps that read an image name a modality of the cohort; an independent model skips those that it lacks."""
+    for step in ("intensity", "seeds") if model.inputs is None else ():
+        modality = getattr(postprocessing, step).modality
+        if step in postprocessing.steps and modality not in cohort.modalities:
+            raise ValueError(
+                f"postprocessing.{step}.modality: {modality} is not among cohort.modalities "
+                f"({', '.join(cohort.modalities)}){did_you_mean(modality, cohort.modalities)}"
+            )
+
+
+def check_rule(model: Model, imaging: Imaging, trainer: Trainer, in_pairs: bool) -> None:
+    """A network gets the intensities that it needs, and one that learns nothing is not trained by several."""
+    spec = find_model(model.name)
+    if spec.normalisation not in (None, imaging.normalisation):
+        raise ValueError(
+            f"imaging.normalisation: {model.name} needs {spec.normalisation}, got {imaging.normalisation}; set it, or "
+            "choose another model"
+        )
+    if spec.learns:
+        return
+    if trainer.workers > 1:
+        raise ValueError(
+            f"trainer.workers: {model.name} has nothing to train, so that several workers have nothing to share, "
+            f"got {trainer.workers}; set it to 1"
+        )
+    if in_pairs:
+        raise ValueError(
+            f"model.name: {model.name} has nothing to train, which cotraining, distillation and ranking need; disable "
+            "them, or choose another model"
         )
 
 

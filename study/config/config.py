@@ -92,6 +92,8 @@ class Config(Section):
         checks.check_fewest_modalities(self.inputs, self.model, self.modality_dropout)
         checks.check_inputs(self.model, self.cohort)
         checks.check_mirror(self.evaluation, self.model)
+        checks.check_images(self.postprocessing, self.model, self.cohort)
+        checks.check_rule(self.model, self.imaging, self.trainer, self.in_pairs)
         checks.check_leaks(self.objective, self.cohort)
         return self
 

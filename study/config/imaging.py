@@ -9,6 +9,7 @@ from pydantic import Field
 from study.config.section import Count, LocalPath, NotNegative, Positive, Section
 
 Interpolation = Literal["linear", "cubic"]
+Normalisation = Literal["zscore", "nyul", "units"]
 MOST_VOXELS = 512**3  # a head at 0.35 mm; 0.6 GB as float32, of which preparing needs a few copies
 
 
@@ -28,7 +29,10 @@ class Imaging(Section):
         description="position of diffusion images: as in their headers, or registered to the reference (needs "
         "antspyx)",
     )
-    normalisation: Literal["zscore", "nyul"] = Field("zscore", description="of intensities inside the brain")
+    normalisation: Normalisation = Field(
+        "zscore",
+        description="of intensities inside the brain; units: ADC in 10⁻³ mm²/s, any other divided by its mean there",
+    )
     implausible: Literal["error", "warn"] = Field(
         "error",
         description="response to images that cannot be what they claim to be, such as exchanged DWI and ADC",

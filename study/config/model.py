@@ -75,6 +75,21 @@ class DenseNet(Section):
     slices: Literal[1, 3, 5, 7] = Field(3, description="neighbouring slices of each modality, as channels")
 
 
+class Rule(Section):
+    """The rule without training: locally bright in DWI, dark in ADC."""
+
+    contrast: Annotated[float, Field(gt=0, le=100)] = Field(
+        1.2, description="lowest ratio of smoothed DWI to its mean around"
+    )
+    adc: Annotated[float, Field(gt=0, le=10)] = Field(0.65, description="highest smoothed ADC, in 10⁻³ mm²/s")
+    local_mm: Annotated[float, Field(gt=0, le=100)] = Field(
+        12.0, description="standard deviation of the Gaussian that the mean of DWI is taken with"
+    )
+    smooth_mm: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.0, description="standard deviation of the Gaussian that both images are smoothed with"
+    )
+
+
 def _check_model(name: str) -> None:
     if name not in MODELS and name not in model_names():  # ours need no search of installed packages
         raise ValueError(must_be_one_of(model_names(), name))
@@ -115,6 +130,7 @@ class Model(Section):
     attention: Attention = Field(default_factory=Attention)
     unified: Unified = Field(default_factory=Unified)
     densenet: DenseNet = Field(default_factory=DenseNet)
+    rule: Rule = Field(default_factory=Rule)
     settings: Annotated[Any, SettingsOf("name", _model_settings)] = Field(
         {}, description="own settings of a network of an installed package"
     )

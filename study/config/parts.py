@@ -113,6 +113,8 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "near_lesion": "study.evaluation.steps.near_lesion:STEP",
         "grow": "study.evaluation.steps.grow:STEP",
         "fill_holes": "study.evaluation.steps.fill_holes:STEP",
+        "intensity": "study.evaluation.steps.intensity:STEP",
+        "seeds": "study.evaluation.steps.seeds:STEP",
     },
     "metrics": {},
     "samplers": {

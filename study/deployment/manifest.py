@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from study.config import Blending, Count, Fraction, Interpolation, MirrorAxis, Section
+from study.config import Blending, Count, Fraction, Interpolation, MirrorAxis, Normalisation, Section
 from study.config.explaining import explained
 from study.deployment.subsets import Subset
 from study.errors import BundleError
@@ -38,7 +38,7 @@ class Preparation(Section):
     spacing_mm: tuple[Spacing, Spacing, Spacing] = Field(description="[slices, rows, columns]")
     reference: str | None
     registration: Literal["headers", "rigid"]
-    normalisation: Literal["zscore", "nyul"]
+    normalisation: Normalisation
     interpolation: Interpolation = Field(
         "linear", description="of images; bundles before format 5 do not say it"
     )

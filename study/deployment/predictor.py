@@ -132,7 +132,7 @@ class Bundle:
         from study.cohort.availability import Availability
         from study.evaluation.cross_center import computed_in
         from study.evaluation.postprocessing import postprocess
-        from study.evaluation.steps import StepContext
+        from study.evaluation.steps.context import context_of
 
         manifest = self.manifest
         _check_choice(implausible)
@@ -147,8 +147,9 @@ class Bundle:
         probability = self._probability(prepared)
         given = tuple(modality for modality in manifest.modalities if modality in files)
         availability = Availability(manifest.modalities, given)
-        context = StepContext(prepared.native.spacing_mm, prepared.lesion)
-        mask = postprocess(probability, manifest.postprocessing.of(availability), context)
+        settings = manifest.postprocessing.of(availability)
+        context = context_of(prepared, availability, settings)
+        mask = postprocess(probability, settings, context)
         return Prediction(
             mask=mask,
             probability=probability,

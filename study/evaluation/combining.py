@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from study.config import Objective
 from study.evaluation.components import Values
+from study.evaluation.images import ImageValues
 from study.evaluation.kept import LEVELS, KeptCase
 from study.evaluation.metrics import EmptyDice
 from study.evaluation.objective import Panel
+from study.imaging.values import NO_VALUE, Thousandths
 
 __all__ = ["Candidates", "averaged_case", "select_members"]
 
@@ -119,11 +121,27 @@ def select_members(candidates: Candidates, draws: int, counts: Values) -> Member
 
 
 def averaged_case(cases: Sequence[KeptCase], weights: Sequence[int]) -> KeptCase:
-    """The mean of one case's kept maps, in thousandths, rounded down: less than 0.002 below that of the originals."""
+    """The mean of one case's kept maps, in thousandths, rounded down: less than 0.002 below that of the originals.
+
+    Images have their values wherever one of the maps has kept them: everywhere but in some holes of a probability of 0.
+    """
     box = _union(cases)
     levels = np.stack([_within(case, box) for case in cases]).astype(np.int32)
     total = np.tensordot(np.array(weights, np.int32), levels, 1)
-    return replace(cases[0], levels=(total // sum(weights)).astype(np.uint16), box=box)
+    images = tuple(
+        ImageValues(image.modality, _joined(cases, image.modality, box)) for image in cases[0].images
+    )
+    return replace(cases[0], levels=(total // sum(weights)).astype(np.uint16), box=box, images=images)
+
+
+def _joined(cases: Sequence[KeptCase], modality: str, box: Sequence[slice]) -> Thousandths:
+    """The values of an image in a box that holds all boxes; no value lies below those that are known."""
+    full = np.full([side.stop - side.start for side in box], NO_VALUE, np.int16)
+    for case in cases:
+        if (image := case.image(modality)) is not None and case.levels.size:
+            part = full[_inner(case, box)]
+            np.maximum(part, image.values, out=part)
+    return full
 
 
 def _union(cases: Sequence[KeptCase]) -> tuple[slice, ...]:
@@ -139,9 +157,12 @@ def _within(case: KeptCase, box: Sequence[slice]) -> NDArray[np.uint16]:
     """The levels of a case in a box that holds its own."""
     full = np.zeros([side.stop - side.start for side in box], np.uint16)
     if case.levels.size:
-        inner = (
-            slice(own.start - side.start, own.stop - side.start)
-            for own, side in zip(case.box, box, strict=True)
-        )
-        full[tuple(inner)] = case.levels
+        full[_inner(case, box)] = case.levels
     return full
+
+
+def _inner(case: KeptCase, box: Sequence[slice]) -> tuple[slice, ...]:
+    """Where a case's box lies in a box that holds it."""
+    return tuple(
+        slice(own.start - side.start, own.stop - side.start) for own, side in zip(case.box, box, strict=True)
+    )

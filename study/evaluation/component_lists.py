@@ -9,16 +9,19 @@ known beforehand. `fill_holes` adds the sums of their holes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.evaluation.component_tree import ComponentTree
 from study.evaluation.components import Integers
 from study.evaluation.forest import TOTALS, Forest
 from study.evaluation.holes import HoleFinder
+from study.evaluation.images import Bound
 from study.evaluation.kept import KEPT_FROM, LEVELS, KeptCase
+from study.imaging.values import Thousandths
 
 Number = TypeVar("Number", np.int64, np.float64)
 
@@ -30,7 +33,7 @@ class Components:
     Attributes:
         mask: [n] the number of the mask.
         node: [n] the component of a tree from which this one is made by filling or growing.
-        totals: [n, TOTALS] of this one.
+        totals: [n, T] of this one.
         filled: whether `fill_holes` has been done.
     """
 
@@ -47,7 +50,7 @@ class Components:
     @property
     def moments(self) -> Integers:
         """Sums of the voxels' coordinates [n, 3]."""
-        return self.totals[:, 2:]
+        return self.totals[:, 2:TOTALS]
 
     def where(self, keep: NDArray[np.bool_]) -> Components:
         """Those that are kept [n]."""
@@ -73,6 +76,20 @@ class Cuts(NamedTuple):
     which: Integers
 
 
+class Voxels(NamedTuple):
+    """The voxels of all cases that have an image, as far as trees hold them.
+
+    Attributes:
+        level: [V] of the probability.
+        value: int16 [V] of the image in thousandths.
+        node: [V] the innermost component that each is in, ascending.
+    """
+
+    level: Integers
+    value: Thousandths
+    node: Integers
+
+
 class CaseTrees:
     """The component trees of many cases, and what steps read of the cases.
 
@@ -85,10 +102,13 @@ class CaseTrees:
         lesion: [C, 3], the lesion's center of mass in voxels; nan where there is none.
     """
 
-    def __init__(self, kept: Sequence[KeptCase], lowest: float) -> None:
-        """Build the trees for thresholds from `lowest` on."""
+    def __init__(self, kept: Sequence[KeptCase], lowest: float, like: Forest | None = None) -> None:
+        """Build the trees for thresholds from `lowest` on; those of the very same cases are taken from `like`."""
+        self._given_lowest = lowest
         self._lowest = int(levels_of([lowest])[0])
-        self.forest = Forest(kept, self._lowest)
+        self._within: dict[Bound, CaseTrees] = {}
+        self._voxels: dict[str, Voxels] = {}
+        self.forest = Forest(kept, self._lowest, like)
         self.holes = HoleFinder(self.forest)
         self.count = len(kept)
         self.voxel_volume_ml = np.array([case.voxel_volume_ml for case in kept])
@@ -103,6 +123,34 @@ class CaseTrees:
         """The setting and the case [n] whose mask each component is in."""
         setting, case = np.divmod(components.mask, self.count)
         return setting, case
+
+    def within(self, bound: Bound) -> CaseTrees:
+        """The trees of the same cases, of the voxels within a bound; of all voxels where the image is not given."""
+        if bound not in self._within:
+            pairs = zip(self.forest.kept, self.forest.trees, strict=True)
+            cases = [_within(case, tree, bound) for case, tree in pairs]
+            self._within[bound] = CaseTrees(cases, self._given_lowest, self.forest)
+        return self._within[bound]
+
+    def have(self, modality: str) -> NDArray[np.bool_]:
+        """Whether each case [C] has an image."""
+        return np.array([case.image(modality) is not None for case in self.forest.kept], dtype=np.bool_)
+
+    def voxels(self, modality: str) -> Voxels:
+        """The voxels of the cases that have an image."""
+        if modality not in self._voxels:
+            none = np.zeros(0, np.int64)
+            found = [Voxels(none, none.astype(np.int16), none)]
+            for first, tree, case in zip(
+                self.forest.first, self.forest.trees, self.forest.kept, strict=False
+            ):
+                if (image := case.image(modality)) is not None:
+                    nodes = np.repeat(np.arange(tree.level.size), np.diff(tree.start))
+                    values = image.values.ravel()[tree.voxels]
+                    found.append(Voxels(tree.level[nodes], values, nodes + first))
+            levels, all_values, all_nodes = (np.concatenate(part) for part in zip(*found, strict=True))
+            self._voxels[modality] = Voxels(levels, all_values, all_nodes)
+        return self._voxels[modality]
 
     def levels(self, thresholds: Sequence[float]) -> Integers:
         """The lowest kept levels that thresholds let pass.
@@ -121,6 +169,17 @@ class CaseTrees:
         cuts = [self.forest.cut(level) for level in levels.tolist()]
         begin = np.cumsum([0, *(cut.size for cut in cuts)])
         return Cuts(np.concatenate(cuts), begin, which)
+
+
+def _within(case: KeptCase, tree: ComponentTree, bound: Bound) -> KeptCase:
+    """The case without the probabilities outside of a bound; itself where the image is not given."""
+    image = case.image(bound.modality)
+    if image is None:
+        return case
+    voxels = tree.voxels[bound.holds(image.values.ravel()[tree.voxels])]
+    levels = np.zeros_like(case.levels)
+    levels.flat[voxels] = case.levels.flat[voxels]
+    return replace(case, levels=levels)
 
 
 def no_components() -> Components:

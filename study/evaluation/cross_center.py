@@ -19,7 +19,7 @@ from study.evaluation.inference import predict_subsets
 from study.evaluation.metrics import extra_scores, score
 from study.evaluation.postprocessing import postprocess
 from study.evaluation.rows import ResultRow, Split
-from study.evaluation.steps import StepContext
+from study.evaluation.steps.context import context_of
 from study.imaging.prepared import Prepared
 from study.machine.runtime import Runtime
 
@@ -99,8 +99,8 @@ class Judge:
         self, prepared: Prepared, availability: Availability, native: NDArray[np.float32], chains: Chains
     ) -> Mask:
         """The mask that the bundle's predictor makes, too; mask and probabilities are on the reference's own grid."""
-        context = StepContext(prepared.native.spacing_mm, prepared.lesion)
-        return postprocess(native, chains.of(availability), context)
+        settings = chains.of(availability)
+        return postprocess(native, settings, context_of(prepared, availability, settings))
 
     def row(
         self,

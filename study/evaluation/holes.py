@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from study.evaluation.components import Integers, fill_holes
-from study.evaluation.forest import TOTALS, Forest, running_totals, totals_of_voxels
+from study.evaluation.forest import Forest, running_totals
 
 FEWEST_AROUND_A_HOLE = 6  # the face neighbours of a voxel
 
@@ -28,10 +28,10 @@ class Holes(NamedTuple):
     """The holes of one component.
 
     Attributes:
-        totals: [TOTALS] of all their voxels.
+        totals: [T] of all their voxels.
         enclosed: nodes in the holes that can be components at the same threshold as this one.
         joined: [n] the levels at which voxels of the holes join this component, ascending; -1 for never.
-        running: [n + 1, TOTALS] of the voxels that join at the first 0, 1, … n of these levels.
+        running: [n + 1, T] of the voxels that join at the first 0, 1, … n of these levels.
     """
 
     totals: Integers
@@ -40,7 +40,7 @@ class Holes(NamedTuple):
     running: Integers
 
     def outside(self, level: Integers) -> Integers:
-        """Totals [..., TOTALS] of the hole voxels that this component does not reach by growing to a level."""
+        """Totals [..., T] of the hole voxels that this component does not reach by growing to a level."""
         return self.running[np.searchsorted(self.joined, level)]
 
 
@@ -50,12 +50,12 @@ class HoleFinder:
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
         self._row = np.full(forest.level.size, -1, dtype=np.int64)  # in `_totals`; -1: not searched yet
-        self._totals = np.zeros((1, TOTALS), dtype=np.int64)  # row 0: no holes
+        self._totals = np.zeros((1, forest.width), dtype=np.int64)  # row 0: no holes
         self._holes: dict[int, Holes] = {}
         self._places: dict[int, tuple[Integers, Integers]] = {}
 
     def totals(self, nodes: Integers) -> Integers:
-        """Totals [n, TOTALS] of the holes of components."""
+        """Totals [n, T] of the holes of components."""
         unknown = np.unique(nodes[self._row[nodes] < 0])
         found = {node: holes for node in unknown.tolist() if (holes := self._find(node)) is not None}
         self._row[unknown] = 0
@@ -81,7 +81,7 @@ class HoleFinder:
         nodes = self._nodes_of(number, voxels)
         joined = self._joined(first, node, nodes)
         order = np.argsort(joined)
-        running = running_totals(totals_of_voxels(case, voxels[order]))
+        running = running_totals(forest.totals_of_voxels(case, voxels[order]))
         levels, places = np.unique(joined[order], return_index=True)
         enclosed = np.unique(nodes[nodes >= 0])
         enclosed = enclosed[forest.level[enclosed] > forest.below[node]]

@@ -40,13 +40,11 @@ class SettingsSpace:
     def settings(self, values: Mapping[str, Any], base: Postprocessing | None = None) -> Postprocessing:
         """The settings with these values by dotted path; the rest is as in `base`, or as in the default.
 
-        Thresholds are rounded to a kept level, so that they give the same mask as on the original map. Values that
+        Thresholds are rounded to a kept level, so that they give the same mask as on the original map, and others as
+        their step says (`PostprocessingStep.rounded`). Values that
         contradict each other are repaired by `search_spaces.repair`.
         """
-        drawn = {
-            path.removeprefix(PREFIX): _kept_level(value) if path in _thresholds(step_of(path)) else value
-            for path, value in values.items()
-        }
+        drawn = {path.removeprefix(PREFIX): _rounded(path, value) for path, value in values.items()}
         return repaired(base or self.default, drawn)
 
     def enumerate(self, at_most: int) -> list[Postprocessing] | None:
@@ -57,16 +55,32 @@ class SettingsSpace:
     @property
     def lowest(self) -> float:
         """The lowest threshold of any step in the default or the space."""
-        steps = {*self.default.steps}
-        for parameter in self.space.parameters:
-            if parameter.path == STEPS:
-                steps |= {step for _, chain in parameter.probes() for step in chain}
-        paths = {path for step in steps for path in _thresholds(step)}
+        paths = {path for step in self._steps for path in _thresholds(step)}
         lows = [float(self.default_of(path)) for path in paths]
         for parameter in self.space.parameters:
             if parameter.path in paths:
                 lows += [float(value) for _, value in parameter.probes()]
         return max(math.floor(min(lows) * FINEST), KEPT_FROM) / FINEST
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The modalities whose images some chain reads, each once."""
+        named = {find_step(step).image for step in self._steps} - {None}
+        paths = {f"{PREFIX}{path}" for path in named}
+        found = [str(self.default_of(path)) for path in sorted(paths)]
+        for parameter in self.space.parameters:
+            if parameter.path in paths:
+                found += [str(value) for _, value in parameter.probes()]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def _steps(self) -> set[str]:
+        """The steps of all chains."""
+        steps = {*self.default.steps}
+        for parameter in self.space.parameters:
+            if parameter.path == STEPS:
+                steps |= {step for _, chain in parameter.probes() for step in chain}
+        return steps
 
     def default_of(self, path: str) -> Any:
         """The default of one parameter, also of a step that the default chain leaves out."""
@@ -111,6 +125,15 @@ def value_at(settings: Postprocessing, path: str) -> Any:
 def _thresholds(step: str) -> tuple[str, ...]:
     """The paths of a step's settings that are compared with probabilities."""
     return () if step == "steps" else tuple(f"{PREFIX}{path}" for path in find_step(step).thresholds)
+
+
+def _rounded(path: str, value: Any) -> Any:
+    """A drawn value as it is used."""
+    step = step_of(path)
+    if path in _thresholds(step):
+        return _kept_level(value)
+    unit = None if step == "steps" else find_step(step).rounded.get(path.removeprefix(PREFIX))
+    return value if unit is None else round(round(value / unit) * unit, 9)
 
 
 def _kept_level(threshold: float) -> float:

@@ -35,7 +35,7 @@ from study.machine.processes import map_processes
 from study.machine.progress import Progress, counted, unwatched
 
 MEMO = "hashes.json"
-CODE_VERSION = 2  # raise it whenever the same files and settings would give another entry
+CODE_VERSION = 3  # raise it whenever the same files and settings would give another entry
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from study.imaging.impute import TRIPLE, computed_stack, sources_of
 from study.imaging.intensities import Intensities
 from study.imaging.lesion import LesionCenter
 from study.imaging.measure import measure
-from study.imaging.normalise import Landmarks, nyul, zscore
+from study.imaging.normalise import Landmarks, Scale, nyul, scale_of, unit_scale, zscore
 from study.imaging.plausible import certain_problems
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 from study.imaging.protocol import ImagingProtocol
@@ -30,6 +30,7 @@ from study.imaging.register import moved
 from study.imaging.resample import covered, resample
 from study.imaging.scan import Scan, read_scan
 from study.imaging.stack import Stack, on_grid, own_stack, stack
+from study.imaging.units import UNITS
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
 
@@ -115,18 +116,19 @@ def prepare_images(
     mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
         facts=facts or SubjectFacts(subject),
-        image=_normalised(stacked, modalities, chosen),
+        image=_normalised(stacked, modalities, settings, chosen),
         present=tuple(modality in stacked.images for modality in modalities),
         target=mask,
         foreground=_foreground(mask),
         grid=stacked.grid,
         native=scan.native,
         native_target=None if scan.target is None else scan.target.data,
-        own=None if own is None else _own_slices(own, settings.own_slices, modalities, chosen),
+        own=None if own is None else _own_slices(own, settings, modalities, chosen),
         outside_ml=_outside_ml(scan, stacked.grid),
         lesion=_lesion_center(scan, lesion),
         intensities=intensities,
         computed=_normalised_computed(made, settings, modalities, chosen),
+        scales=tuple(_scale(stacked, modality, settings, chosen) for modality in modalities),
     )
 
 
@@ -151,9 +153,9 @@ def _normalised_computed(
     if len(made) > 1:
         family = [name for name in names if name in settings.own_slices]
         shown = replace(made[1], images={name: made[1].images[name] for name in family})
-        own = _normalised(shown, names, landmarks)
+        own = _normalised(shown, names, settings, landmarks)
     return Computed(
-        _normalised(made[0], names, landmarks),
+        _normalised(made[0], names, settings, landmarks),
         tuple(modalities.index(name) for name in names),
         tuple((modalities.index(one), modalities.index(other)) for one, other in map(sources_of, names)),
         own,
@@ -179,11 +181,10 @@ def _checked_landmarks(
     return chosen
 
 
-def _own_slices(
-    own: Stack, family: Sequence[str], modalities: Sequence[str], landmarks: Landmarks
-) -> OwnSlices:
+def _own_slices(own: Stack, settings: Imaging, modalities: Sequence[str], landmarks: Landmarks) -> OwnSlices:
+    family = settings.own_slices
     channels = tuple(modalities.index(modality) for modality in family)
-    return OwnSlices(_normalised(own, family, landmarks), channels, own.grid)
+    return OwnSlices(_normalised(own, family, settings, landmarks), channels, own.grid)
 
 
 def _lesion_center(scan: Scan, found: LesionCenter | None) -> Centroid | None:
@@ -206,17 +207,36 @@ def _unlearnt(scan: Scan, settings: Imaging, landmarks: Landmarks) -> list[Probl
     ]
 
 
-def _normalised(stacked: Stack, modalities: Sequence[str], landmarks: Landmarks) -> NDArray[np.float32]:
+def _normalised(
+    stacked: Stack, modalities: Sequence[str], settings: Imaging, landmarks: Landmarks
+) -> NDArray[np.float32]:
     """The modalities [M, D, H, W], normalised inside the brain; absent ones stay zero."""
     image = np.zeros((len(modalities), *stacked.grid.shape), np.float32)
     for index, modality in enumerate(modalities):
         if modality in stacked.images:
             data, inside = stacked.images[modality], stacked.inside[modality]
+            if settings.normalisation == "units":
+                _, size = _scale_of(modality, data[inside], settings, landmarks).units
+                image[index][inside] = data[inside] / size
+                continue
             if modality in landmarks:
                 data = data.copy()
                 data[inside] = nyul(data[inside], landmarks[modality])
             image[index] = zscore(data, inside)
     return image
+
+
+def _scale(stacked: Stack, modality: str, settings: Imaging, landmarks: Landmarks) -> Scale | None:
+    if modality not in stacked.images:
+        return None
+    return _scale_of(modality, stacked.images[modality][stacked.inside[modality]], settings, landmarks)
+
+
+def _scale_of(modality: str, values: NDArray[np.float32], settings: Imaging, landmarks: Landmarks) -> Scale:
+    """How the normalised values of a modality, of which those in the brain are given [N], are read in its unit."""
+    if settings.normalisation == "units":
+        return unit_scale(values, has_unit=modality.upper() in UNITS)
+    return scale_of(values, landmarks.get(modality))
 
 
 def _outside_ml(scan: Scan, grid: Grid) -> float:

@@ -13,6 +13,7 @@ from study.cohort.records import SubjectFacts
 from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
+from study.imaging.normalise import Scale
 from study.imaging.resample import resample
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices, Windows
@@ -38,6 +39,8 @@ class Prepared:
         own: modalities that windows show in slices of their own; None if the study has none.
         outside_ml: volume of the target outside `grid`, which cannot be learnt.
         intensities: of the images before normalisation; None where they were not measured.
+        scales: for each modality, how `image` is read in its units; None for an absent one. Empty where the subject was
+            prepared by a version that did not keep them.
         computed: images that take the place of modalities that are not given (`imputation.kind`); None without.
     """
 
@@ -54,6 +57,7 @@ class Prepared:
     outside_ml: float = 0.0
     intensities: Intensities | None = None
     computed: Computed | None = None
+    scales: tuple[Scale | None, ...] = ()
 
     @property
     def key(self) -> str:
@@ -111,6 +115,7 @@ class Prepared:
             present=tuple(self.present[index] for index in modalities),
             own=None if self.own is None else self.own.select(modalities),
             computed=None,
+            scales=tuple(self.scales[index] for index in modalities) if self.scales else (),
         )
 
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from study.errors import CacheError, Problem
 from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
+from study.imaging.normalise import Scale
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
@@ -82,6 +84,7 @@ def _opened(folder: Path, facts: SubjectFacts) -> Prepared:
         outside_ml=float(content["outside_ml"]),
         lesion=_centroid(content["lesion"]) if content["lesion"] else None,
         intensities=_intensities(content["intensities"]) if content["intensities"] else None,
+        scales=tuple(map(_scale, content.get("scales", ()))),
     )
 
 
@@ -143,6 +146,19 @@ def _centroid(content: Any) -> Centroid:
     return depth, height, width
 
 
+def _scale(content: Any) -> Scale | None:
+    if content is None:
+        return None
+    knots, units = (tuple(map(float, content[name])) for name in ("normalised", "units"))
+    if (
+        not 2 <= len(knots) == len(units)
+        or not np.isfinite([*knots, *units]).all()
+        or min(np.diff(knots)) <= 0
+    ):
+        raise UnreadableError(f"{GRID} holds a scale of intensities that is none")
+    return Scale(knots, units)
+
+
 def _intensities(content: Any) -> Intensities:
     try:
         return Intensities.model_validate(content)
@@ -190,6 +206,7 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "lesion": prepared.lesion,
         "intensities": prepared.intensities and prepared.intensities.model_dump(mode="json"),
         "computed": made and {"channels": made.channels, "sources": made.sources},
+        "scales": [scale and asdict(scale) for scale in prepared.scales],
     }
     write_json(folder / GRID, content)
 

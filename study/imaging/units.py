@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from study.imaging.physics import unit_of
 
 SIGNED = frozenset({"PHASE", "CT"})  # every other modality is a magnitude
+UNITS = {"ADC": "10⁻³ mm²/s"}
+"""Of the modalities whose values mean the same in every scan; all others are read as they are normalised."""
 MOST_NEGATIVE = 0.25  # share of the brain; interpolation makes a few per cent negative at its edge
 
 

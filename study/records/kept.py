@@ -6,13 +6,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.cohort.availability import Availability
 from study.evaluation.components import Mask
+from study.evaluation.images import ImageValues
 from study.evaluation.kept import LEVELS, KeptCase
+from study.imaging.values import NO_VALUE
 from study.machine.arrays import Arrays, read_arrays
 from study.machine.files import atomic
 from study.machine.untrusted import UnreadableError
@@ -26,7 +29,10 @@ KINDS = {
     **dict.fromkeys(("levels", "reference"), "u"),
 }
 """NumPy's kinds of the arrays of a file."""
-MOST_BYTES = 2**28  # of one file's arrays: two for each voxel of the box, an eighth for each of the image
+IMAGES, VALUES = "images", "values"  # arrays that a file has where steps read images
+MOST_BYTES = (
+    2**29
+)  # of one file's arrays: two for each voxel of the box and image, an eighth for each of the reference
 
 
 class KeptFolder:
@@ -43,7 +49,7 @@ class KeptFolder:
         """Write one case atomically; returns its file.
 
         The mask is stored as bits, and lower and upper bytes of the levels are stored separately, which makes the
-        file a sixth smaller.
+        file a sixth smaller; so are those of images.
         """
         refuse_link(self.path)
         path = self.path / f"{case.key}_{case.availability.given_text}.npz"
@@ -56,11 +62,12 @@ class KeptFolder:
                 given=_names(case.availability.given),
                 removed=_names(case.availability.removed),
                 spacing_mm=np.array(case.spacing_mm),
-                levels=np.stack([case.levels % 256, case.levels // 256]).astype(np.uint8),
+                levels=_bytes(case.levels),
                 corner=np.array([side.start for side in case.box]),
                 shape=np.array(case.reference.shape),
                 reference=np.packbits(case.reference),
                 lesion=np.array([] if case.lesion is None else case.lesion, dtype=np.float64),
+                **_images_of(case),
             )
         return path
 
@@ -99,10 +106,7 @@ def _case(stored: Arrays) -> KeptCase:
     for name, kinds in KINDS.items():
         if stored[name].dtype.kind not in kinds:
             raise UnreadableError(f"{name} holds {stored[name].dtype}")
-    lower, upper = stored["levels"]
-    levels = upper.astype(np.uint16)
-    levels *= 256
-    levels += lower
+    levels = _joined(stored["levels"])
     depth, rows, columns = (int(side) for side in stored["shape"])
     shape, corner = (depth, rows, columns), [int(side) for side in stored["corner"]]
     box = tuple(slice(a, a + n) for a, n in zip(corner, levels.shape, strict=True))
@@ -123,7 +127,39 @@ def _case(stored: Arrays) -> KeptCase:
         box=box,
         reference=np.unpackbits(bits, count=math.prod(shape)).view(np.bool_).reshape(shape),
         lesion=_three(stored["lesion"]) if stored["lesion"].size else None,
+        images=tuple(_images(stored, levels.shape)),
     )
+
+
+def _images_of(case: KeptCase) -> dict[str, Any]:
+    """The arrays of a case's images; none without images."""
+    if not case.images:
+        return {}
+    values = [_bytes((image.values.astype(np.int32) - NO_VALUE).astype(np.uint16)) for image in case.images]
+    return {IMAGES: _names(tuple(image.modality for image in case.images)), VALUES: np.stack(values)}
+
+
+def _images(stored: Arrays, shape: tuple[int, ...]) -> Iterator[ImageValues]:
+    if IMAGES not in set(stored):
+        return
+    names, values = stored[IMAGES], stored[VALUES]
+    if names.dtype.kind != "U" or values.dtype != np.uint8 or values.shape != (names.size, 2, *shape):
+        raise UnreadableError("its images have another size than its probabilities")
+    for name, one in zip(names.tolist(), values, strict=True):
+        yield ImageValues(name, (_joined(one).astype(np.int32) + NO_VALUE).astype(np.int16))
+
+
+def _bytes(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """The lower bytes, then the upper ones [2, …]."""
+    return np.stack([values % 256, values // 256]).astype(np.uint8)
+
+
+def _joined(halves: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    lower, upper = halves
+    values: NDArray[np.uint16] = upper.astype(np.uint16)
+    values *= 256
+    values += lower
+    return values
 
 
 def _names(names: tuple[str, ...]) -> NDArray[np.str_]:

@@ -63,7 +63,7 @@ def check_spec(case: ModelCase) -> None:
         f"plan must return a {spec.plan_type.__name__} (plan_type), got a {type(case.plan()).__name__}"
     )
     assert spec.cost.flops_per_voxel > 0, "cost.flops_per_voxel must be above 0"
-    assert spec.cost.parameters > 0, "cost.parameters must be above 0"
+    assert (spec.cost.parameters > 0) == spec.learns, "cost.parameters must be above 0 if it learns"
     assert spec.fewest_modalities >= 1, f"fewest_modalities must be 1 or more, got {spec.fewest_modalities}"
     largest = spec.largest_patch(case.settings(), case.scans.batch_size)
     assert largest > 0, f"largest_patch must be above 0, got {largest}"
@@ -105,7 +105,10 @@ def check_output_and_gradients(case: ModelCase) -> None:
         network, (x, present) = case.network().train(), case.given(flags)
         outputs = outputs_of(network(x, present))
         _check_logits(outputs[0], case, f"in training with present={flags}")
-        torch.stack([tensor.square().mean() for tensor in outputs]).sum().backward()  # type: ignore[no-untyped-call]
+        loss = torch.stack([tensor.square().mean() for tensor in outputs]).sum()
+        assert loss.requires_grad == case.spec.learns, "learns must say whether there are parameters to train"
+        if case.spec.learns:
+            loss.backward()  # type: ignore[no-untyped-call]
         for name, parameter in network.named_parameters():
             gradient = parameter.grad
             assert gradient is not None, (
@@ -134,11 +137,13 @@ def check_absent_voxels_do_not_matter(case: ModelCase) -> None:
 
 
 def check_given_modalities_matter(case: ModelCase) -> None:
-    """Removing any one modality changes the output."""
+    """Removing any one modality that the network reads changes the output."""
     network, (x, present) = case.network().eval(), case.given((1.0,) * len(case.scans.modalities))
     with torch.no_grad():
         full = network(x, present)
         for index, modality in enumerate(case.scans.modalities):
+            if case.spec.reads is not None and modality not in case.spec.reads:
+                continue
             flags = present.clone()
             flags[:, index] = 0
             fewer = network(x * flags[:, :, None, None, None], flags)
@@ -174,6 +179,8 @@ def check_other_channels_are_refused(case: ModelCase) -> None:
 
 def check_memory_order(case: ModelCase) -> None:
     """Parameters are contiguous and gradients have their strides, as safetensors and DDP want them."""
+    if not case.spec.learns:
+        return
     network, (x, present) = case.network().train(), case.given((1.0,) * len(case.scans.modalities))
     torch.stack([tensor.mean() for tensor in outputs_of(network(x, present))]).sum().backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():

@@ -17,19 +17,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from study.cohort.availability import Availability
 from study.config import Postprocessing
 from study.evaluation.fast_chain import FastChain
+from study.evaluation.images import ImageValues
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.postprocessing import in_words, postprocess
-from study.evaluation.steps import StepContext, find_step
+from study.evaluation.steps import find_step
+from study.evaluation.steps.context import context_of_kept
+from study.imaging.values import NO_VALUE
 
 __all__ = ["check_step"]
 
-OTHERS = ("remove_small", "keep_biggest", "grow", "fill_holes")
+OTHERS = ("remove_small", "keep_biggest", "grow", "fill_holes", "seeds")
 LOWEST = 0.05  # of all thresholds
 MAPS = 12
+VALUES = np.array([NO_VALUE, 400, 600, 800, 1000, 1500], np.int16)  # thousandths
 
 
 def check_step(name: str, settings: Mapping[str, Any] | None = None) -> None:
@@ -42,12 +47,24 @@ def check_step(name: str, settings: Mapping[str, Any] | None = None) -> None:
     Raises:
         AssertionError: a check fails; says what is wrong and what would be right.
     """
-    chains = [Postprocessing.model_validate({**(settings or {}), "steps": steps}) for steps in _orders(name)]
+    chains = list(_chains(name, settings or {}))
+    assert chains, f"{name} must go into some order of steps with these settings"
     _check_words(name, chains[0])
     for case in _cases():
         _check_mask(name, case, chains[0])
     if find_step(name).on_components is not None:
         _check_counts(name, list(_cases()), chains)
+
+
+def _chains(name: str, settings: Mapping[str, Any]) -> Iterator[Postprocessing]:
+    """The step in every order of steps that the configuration allows."""
+    orders = list(_orders(name))
+    for steps in orders:
+        try:
+            yield Postprocessing.model_validate({**settings, "steps": steps})
+        except ValidationError:
+            if steps == orders[0]:
+                raise
 
 
 def _orders(name: str) -> Iterator[tuple[str, ...]]:
@@ -70,7 +87,7 @@ def _check_words(name: str, settings: Postprocessing) -> None:
 
 
 def _check_mask(name: str, case: KeptCase, settings: Postprocessing) -> None:
-    step, context = find_step(name), StepContext(case.spacing_mm, case.lesion)
+    step, context = find_step(name), context_of_kept(case)
     probability = case.probability()
     before = probability >= np.float32(settings.threshold)
     mask, seen = before.copy(), probability.copy()
@@ -88,7 +105,7 @@ def _check_counts(name: str, cases: list[KeptCase], chains: list[Postprocessing]
     overlap, predicted = FastChain(cases, LOWEST, "one").counts(chains)
     for row, settings in enumerate(chains):
         for column, case in enumerate(cases):
-            mask = postprocess(case.probability(), settings, StepContext(case.spacing_mm, case.lesion))
+            mask = postprocess(case.probability(), settings, context_of_kept(case))
             wanted = (np.count_nonzero(mask & case.reference), np.count_nonzero(mask))
             found = (overlap[row, column], predicted[row, column])
             assert found == wanted, (
@@ -98,18 +115,20 @@ def _check_counts(name: str, cases: list[KeptCase], chains: list[Postprocessing]
 
 
 def _cases() -> Iterator[KeptCase]:
-    """Random maps of few levels, with and without a lesion; the last one is empty."""
+    """Random maps of few levels, with and without a lesion and an image of ADC; the last one is empty."""
     for number in range(MAPS):
         rng = np.random.default_rng(number)
         shape = tuple(int(side) for side in rng.integers(3, 10, 3))
         levels: NDArray[np.float32] = np.array([0, 0.1, 0.3, 0.5, 0.7, 1], np.float32)
         probability = rng.choice(levels, shape) * np.float32(number < MAPS - 1)
+        given = ("ADC",) if number % 3 else ()
         yield keep(
             probability,
             rng.random(shape) < 0.3,
             key=f"A-{number:04d}",
             center="A",
-            availability=Availability(("DWI",), ("DWI",)),
+            availability=Availability(("DWI", "ADC"), ("DWI", *given)),
             spacing_mm=(3.0, 1.0, 1.5),
             lesion=(1.0, 2.0, 1.5) if number % 2 else None,
+            images=[ImageValues(modality, rng.choice(VALUES, shape)) for modality in given],
         )

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from study.machine.memory import is_out_of_memory
 from study.machine.runtime import Runtime
 from study.training.batches import Batch
+from study.training.rates import learns
 from study.training.recipe import Criterion
 
 __all__ = ["Iteration"]
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Iteration:
-    """One iteration: forward, loss, backward, clip, update.
+    """One iteration: forward, loss, backward, clip, update. A network without parameters to train has its loss alone.
 
     A batch may be trained in parts, one after the other, which needs the memory of one part. As criteria are means over
     samples, the sum of the parts' gradients, each weighted by its share of the samples, is the batch's. Two things are
@@ -52,6 +53,8 @@ class Iteration:
     def __call__(self, batch: Batch) -> torch.Tensor:
         """The loss of a batch, detached, after the update."""
         loss = self._halving_gradient(batch) if self.halves else self._gradient(batch)
+        if not learns(self.model):
+            return loss
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         self.scaler.step(self.optimizer)
@@ -70,7 +73,8 @@ class Iteration:
                     runtime.device.type, runtime.precision, enabled=runtime.autocast is not None
                 ):
                     loss = self.criterion(self.model, on_device) * (len(part) / len(batch))
-                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                if loss.requires_grad:
+                    self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         return torch.stack(losses).sum()
 

@@ -19,7 +19,7 @@ from study.training.checkpoint import CheckpointStore, TrainingState
 from study.training.epoch import Epoch, ValidationScores
 from study.training.iteration import Iteration
 from study.training.ranks import Ranks
-from study.training.rates import build_optimizer, learning_rate
+from study.training.rates import build_optimizer, learning_rate, learns
 from study.training.recipe import Criterion
 
 __all__ = ["Outcome", "Report", "Validate", "train"]
@@ -139,7 +139,8 @@ def _run_epoch(
         group["lr"] = rate
     iteration.model.train()
     losses, dropped = [], []
-    for _ in range(course.trainer.iterations_per_epoch):
+    # A network without parameters to train has its loss told, once an epoch.
+    for _ in range(course.trainer.iterations_per_epoch if learns(iteration.model) else 1):
         batch = next(stream)
         losses.append(iteration(batch))
         if subsets is not None:

@@ -15,7 +15,7 @@ from torch import nn
 from study.config import Trainer
 from study.config.parts import find_part
 
-__all__ = ["build_optimizer", "learning_rate"]
+__all__ = ["build_optimizer", "learning_rate", "learns"]
 
 BETA2 = 0.999  # Adam's usual one; no paper names another
 ROUNDING = 1e-9  # epoch 7 of 100 has come at decay_from=0.07, though 0.07 * 100 is above 7
@@ -26,10 +26,16 @@ Decay = Callable[[Trainer, float], float]
 
 
 def build_optimizer(network: nn.Module, trainer: Trainer) -> torch.optim.Optimizer:
-    """The optimiser that `trainer.optimizer` names, over the parameters that are not frozen."""
+    """The optimiser that `trainer.optimizer` names, over the parameters that are not frozen; of none, over nothing."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    parameters = parameters or [nn.Parameter(torch.empty(0))]  # torch refuses an empty list
     build: Builder = find_part("optimizers", trainer.optimizer)
     return build(parameters, trainer)
+
+
+def learns(network: nn.Module) -> bool:
+    """Whether a network has parameters that are not frozen."""
+    return any(parameter.requires_grad for parameter in network.parameters())
 
 
 def sgd(parameters: Parameters, trainer: Trainer) -> torch.optim.Optimizer:

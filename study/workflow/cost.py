@@ -18,6 +18,9 @@ GPU_FLOPS_PER_S = 2e13
 STORED_COPIES = 5  # of a trial's parameters: the weights, and model and momentum in the last two checkpoints
 # For a map of 512×512×100 voxels, 5 million of them brain. Measured: 1.8 to 4.2; uncertain networks need more.
 KEPT_MB = 3.0
+IMAGE_SHARE = (
+    1.7  # of that, for each image whose values are kept; measured on phantoms with an untrained network
+)
 
 
 def stored_bytes(config: Config) -> float:
@@ -82,11 +85,17 @@ def kept_lines(config: Config, subjects: int) -> list[str]:
         config.cohort.modalities, config.modality_dropout.droppable, config.evaluation.subsets
     )
     maps = _trainings(config) * subjects * len(subsets)
-    kept_gb = maps * KEPT_MB / 1000
+    from study.workflow.postprocessing import images_to_keep
+
+    images = images_to_keep(config)
+    each_mb = KEPT_MB * (1 + IMAGE_SHARE * len(images))
+    beside = f" with the values of {' and '.join(images)}" if images else ""
+    kept_gb = maps * each_mb / 1000
     free_gb = shutil.disk_usage(nearest_folder(config.study.root)).free / 1e9
     line = (
-        f"  at most {maps:,} kept probability maps, one for each trial, validation subject and availability subset: "
-        f"{kept_gb:,.1f} GB if they have 512×512×100 voxels ({KEPT_MB:.0f} MB each), less if smaller"
+        f"  at most {maps:,} kept probability maps{beside}, one for each trial, validation subject and "
+        "availability subset: "
+        f"{kept_gb:,.1f} GB if they have 512×512×100 voxels ({each_mb:.0f} MB each), less if smaller"
     )
     return [line, *([f"  only {free_gb:,.1f} GB are free in study.root"] if kept_gb > free_gb else [])]
 

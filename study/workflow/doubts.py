@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models import find_model
 from study.cohort.records import Splits
 from study.config import Config, Trainer
 from study.workflow.sight import judging_subjects
 
-__all__ = ["evidence_doubts", "rate_doubts"]
+__all__ = ["evidence_doubts", "rate_doubts", "training_doubts"]
 
 # Learning rates outside these ranges are rarely meant. With momentum m, SGD's steps grow to 1 / (1 - m) times the rate:
 # nnU-Net's 0.01 with 0.99 and our 0.1 with 0.9 both come to 1.
@@ -43,6 +44,18 @@ def evidence_doubts(config: Config, splits: Splits, centers: Mapping[str, str]) 
             "or change cohort.splits"
         )
     return lines
+
+
+def training_doubts(config: Config) -> list[str]:
+    """Epochs of a network that has nothing to train, or a learning rate that does not go with the optimiser."""
+    name, epochs = config.model.name, config.trainer.epochs
+    if find_model(name).learns:
+        return rate_doubts(config.trainer)
+    if epochs == 1:
+        return []
+    return [
+        f"trainer.epochs: {name} has nothing to train, and {epochs} epochs only take time; set trainer=untrained"
+    ]
 
 
 def rate_doubts(trainer: Trainer) -> list[str]:

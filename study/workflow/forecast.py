@@ -14,7 +14,7 @@ from study.cohort.remarks import remarks
 from study.config import Config
 from study.records.goals import rule_in_words
 from study.workflow.cost import cost_lines, kept_lines
-from study.workflow.doubts import evidence_doubts, rate_doubts
+from study.workflow.doubts import evidence_doubts, training_doubts
 from study.workflow.feasible import obstacles
 from study.workflow.rung_lines import rung_lines
 from study.workflow.searched import describe_search
@@ -46,7 +46,7 @@ def forecast(config: Config, *, searches: bool = True) -> str:
     centers = {subject.key: subject.center for subject in cohort.subjects}
     if searches:
         lines.append(f"  {sight_line(config, len(judging_subjects(config, splits, centers)))}")
-    if doubts := [*evidence_doubts(config, splits, centers), *rate_doubts(config.trainer)]:
+    if doubts := [*evidence_doubts(config, splits, centers), *training_doubts(config)]:
         lines += ["", "Please note:", *(f"  {doubt}" for doubt in doubts)]
     if found := obstacles(config, searches=searches, looks_for_gpus=False):
         lines += ["", "It cannot run on this machine:", *(f"  {obstacle}" for obstacle in found)]

@@ -14,8 +14,10 @@ from models import Synthesiser, find_model
 from study.cohort.availability import Availability
 from study.evaluation.chains import Chains
 from study.evaluation.cross_center import Judge
+from study.evaluation.images import ImageValues
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.rows import ResultRow
+from study.evaluation.steps.context import given_images
 from study.evaluation.synthesis import synthesis_psnr
 from study.imaging.prepared import Prepared
 from study.machine.stopwatch import Stopwatch
@@ -24,7 +26,7 @@ from study.records.overlays import Overlay
 from study.records.results import Goals, SynthesisMean
 from study.workflow.examples import ExamplePicker
 from study.workflow.opening import StudyData
-from study.workflow.postprocessing import fit_postprocessing
+from study.workflow.postprocessing import fit_postprocessing, images_to_keep
 
 
 class Judged(NamedTuple):
@@ -100,10 +102,16 @@ def _keep_validation(
     """
     folder.forget_kept()
     clock = Stopwatch()
-    kept = []
+    kept: list[KeptCase] = []
     references: dict[str, NDArray[np.bool_]] = {}  # shared by all subsets of a subject
+    wanted = images_to_keep(data.config)
+    images: dict[str, ImageValues] = {}  # by modality, of one subject after the other, shared as well
     predictions = judge.predictions(network, data.of(data.splits.validation))
     for prepared, availability, probability in clock.timed(predictions):
+        if kept and kept[-1].key != prepared.key:
+            images = {}
+        given = given_images(prepared, availability, wanted, tuple(images.values()))
+        images |= {image.modality: image for image in given}
         case = keep(
             prepared.to_native(probability),
             references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
@@ -112,6 +120,7 @@ def _keep_validation(
             availability=availability,
             spacing_mm=prepared.native.spacing_mm,
             lesion=prepared.lesion,
+            images=given,
         )
         folder.kept.write(case)
         kept.append(case)

@@ -11,7 +11,7 @@ from study.config import Config
 from study.config.words import number_of
 from study.imaging.cache import PreparedCohort
 from study.imaging.plausible import implausible
-from study.workflow.doubts import evidence_doubts, rate_doubts
+from study.workflow.doubts import evidence_doubts, training_doubts
 from study.workflow.feasible import crowd_doubts
 
 
@@ -30,7 +30,7 @@ def doubts(splits: Splits, cohort: Cohort, config: Config, plan: Plan) -> list[s
     """What is legal, and perhaps not meant: of the splits, the learning rate, and the memory."""
     centers = {subject.key: subject.center for subject in cohort.subjects}
     evidence = evidence_doubts(config, splits, centers)
-    return [*evidence, *rate_doubts(config.trainer), *crowd_doubts(config, plan)]
+    return [*evidence, *training_doubts(config), *crowd_doubts(config, plan)]
 
 
 def outside(cached: PreparedCohort, config: Config) -> list[str]:

@@ -31,7 +31,8 @@ def test_an_unknown_key_is_answered_with_the_nearest_or_with_the_keys_that_there
     (problem,) = problems(postprocessing={"zzz": 0.4})
     assert problem == (
         "postprocessing.zzz: no such key; "
-        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow, settings"
+        "postprocessing has steps, threshold, remove_small, keep_biggest, near_lesion, grow, intensity, seeds, "
+        "settings"
     )
 
 

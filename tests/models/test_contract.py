@@ -51,7 +51,7 @@ def test_training_gives_every_resolution_only_with_deep_supervision(name: str) -
     assert single(x).shape == (1, 2, *PATCH)
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"lstm", "tiramisu"}))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"lstm", "tiramisu", "threshold"}))
 def test_an_input_whose_sides_do_not_fit_is_named(name: str) -> None:
     network = build_model(name, small_plan(name))
     with pytest.raises(ValueError, match=r"got \[1, 3, 8, 16, 18\]"):
@@ -79,7 +79,7 @@ def test_recurrent_networks_see_stacks_and_no_others() -> None:
 
 def test_every_folder_of_a_network_has_its_network_plan_and_spec() -> None:
     folders = [path.parent for path in Path(models.__file__).parent.glob("*/spec.py")]
-    assert len(folders) == 7
+    assert len(folders) == 8
     for folder in folders:
         files = {path.name for path in folder.glob("*.py")}
         assert files >= {"__init__.py", "network.py", "plan.py", "spec.py"}, folder

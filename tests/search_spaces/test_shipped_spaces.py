@@ -14,7 +14,8 @@ from study.commandline.groups import choices
 from study.config import Config
 
 SPACES, TRAINERS = choices()["search_space"], choices()["trainer"]
-WITHOUT_RATE = {"thrombus_models", "thrombus_multicentric"}  # the first fixes all of nnU-Net's training
+# The first fixes all of nnU-Net's training; the last has nothing to train.
+WITHOUT_RATE = {"thrombus_models", "thrombus_multicentric", "threshold"}
 
 
 def content_of(space: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from study.testing.metrics import check_metric
 from study.testing.steps import check_step
 
 SETTINGS: dict[str, Any] = {
+    "intensity": {"low": 0.5, "high": 0.9},
+    "seeds": {"threshold": 0.7, "bound": 0.6, "grow_threshold": 0.3, "grow_bound": 1.0},
     "remove_small": {"voxels": 3, "ml": 0.01},
     "keep_biggest": {"ratio": 0.4},
     "near_lesion": {"voxels": 2.0, "mm": 3.0},

@@ -13,7 +13,6 @@ import numpy as np
 from study.config import Postprocessing
 from study.evaluation.component_lists import CaseTrees, Components
 from study.evaluation.components import Integers, Mask, label_components
-from study.evaluation.forest import TOTALS
 from study.evaluation.steps.step import PostprocessingStep, Probability, StepContext
 
 
@@ -43,8 +42,8 @@ def _on_components(
 
 
 def _outside(nodes: Integers, levels: Integers, trees: CaseTrees) -> Integers:
-    """Totals [n, TOTALS] of the voxels in holes of components that are not in what these grow to."""
-    outside = np.zeros((nodes.size, TOTALS), dtype=np.int64)
+    """Totals [n, T] of the voxels in holes of components that are not in what these grow to."""
+    outside = np.zeros((nodes.size, trees.forest.width), dtype=np.int64)
     order = np.argsort(nodes, kind="stable")
     for node, holes in trees.holes.of(nodes).items():
         begin, end = np.searchsorted(nodes, [node, node + 1], sorter=order)

@@ -1,0 +1,1 @@
+"""A rule without training: locally bright in DWI, dark in ADC."""
