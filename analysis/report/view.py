@@ -10,6 +10,7 @@ from analysis.certainty import certainty
 from analysis.ensemble import ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
+from analysis.rule import rule_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
 from study.config import Config
@@ -157,6 +158,11 @@ class StudyView:
     def gains(self) -> Table | None:
         """What the winner gains over its rival; None without a rival that was tested."""
         return None if self.winner is None else gain_table(self.ranking, self.method)
+
+    @cached_property
+    def rule(self) -> list[Table]:
+        """The tables of the rule without training; none where it was not judged."""
+        return rule_tables(self.ranking, self.method)
 
     @cached_property
     def ensemble(self) -> list[Table]:

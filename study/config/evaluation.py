@@ -49,6 +49,11 @@ class Evaluation(Section):
     postprocessing_per_subset: bool = Field(
         False, description="settings of their own for subjects that lack a modality"
     )
+    rule: bool = Field(
+        True,
+        description="judge the rule without training (model=threshold) beside the winner of a study that segments "
+        "lesions on DWI or ADC",
+    )
     bootstrap: Annotated[int, Field(ge=1, le=100_000)] = Field(
         2000, description="resamples of a bootstrap: other centers, and the gain of a post-processing"
     )

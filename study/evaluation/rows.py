@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-ENSEMBLE = -1  # in place of a trial's number
+ENSEMBLE, RULE = -1, -2  # in place of a trial's number
 Split = Literal["validation", "test", "control"]
 
 
@@ -15,7 +15,7 @@ class ResultRow:
     """How well one trial segments one subject from one availability subset.
 
     Attributes:
-        trial: its number; ENSEMBLE for the mean of several.
+        trial: its number; ENSEMBLE for the mean of several, RULE for the rule without training.
         split: control scans are tested apart from test subjects.
         center: where the subject was acquired.
         seen: whether the network learnt from subjects of this center.

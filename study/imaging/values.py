@@ -7,8 +7,6 @@ brain an image has no value.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +14,7 @@ from study.errors import CacheError, Problem
 from study.imaging.prepared import Prepared
 from study.imaging.units import UNITS
 
-__all__ = ["NO_VALUE", "PER_UNIT", "Thousandths", "native_values"]
+__all__ = ["NO_VALUE", "PER_UNIT", "Thousandths", "in_units", "native_values"]
 
 PER_UNIT = 1000
 NO_VALUE = -(2**15)  # outside of the brain
@@ -42,16 +40,25 @@ def native_values(prepared: Prepared, modality: str, channel: int) -> Thousandth
     inside = image != 0
     weight = prepared.to_native(inside)
     there = weight >= 0.5
-    values = np.where(inside, _in_units(prepared, modality, channel, image), 0)
+    has_unit = modality.upper() in UNITS
+    values = np.where(inside, in_units(prepared, modality, channel) if has_unit else image, 0)
     mean = prepared.to_native(values)[there].astype(np.float64) / weight[there]
     thousandths = np.full(there.shape, NO_VALUE, np.int16)
     thousandths[there] = np.clip(np.rint(mean * PER_UNIT), -MOST, MOST)
     return thousandths
 
 
-def _in_units(prepared: Prepared, modality: str, channel: int, image: NDArray[np.float32]) -> NDArray[Any]:
-    if modality.upper() not in UNITS:
-        return image
+def in_units(prepared: Prepared, modality: str, channel: int) -> NDArray[np.float64]:
+    """An image [D, H, W] on `prepared.grid` in its unit (ADC: 10⁻³ mm²/s); without meaning outside the brain.
+
+    Args:
+        prepared: the subject.
+        modality: one that it has.
+        channel: its index in `prepared.image`.
+
+    Raises:
+        CacheError: the subject was prepared by a version that kept no units.
+    """
     scale = prepared.scales[channel] if prepared.scales else None
     if scale is None:
         what = (
@@ -59,4 +66,4 @@ def _in_units(prepared: Prepared, modality: str, channel: int, image: NDArray[np
         )
         remedy = "remove its entry from the cache (imaging.cache), and fill the cache with resume=true"
         raise CacheError([Problem(prepared.facts.key, None, what, remedy)])
-    return scale.in_units(image)
+    return scale.in_units(np.asarray(prepared.image[channel]))

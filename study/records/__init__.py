@@ -45,6 +45,8 @@ Only this package opens the files. Each is an attribute of its folder and has a 
         postprocessing.json    the post-processing that was fitted on the mean
         rows.parquet           one row per test subject and availability subset
         ensemble.json          which trials, how often each counts, and how good it is; written last
+      rule/                    a rule without training, where the scans have DWI or ADC (evaluation.rule): files as of
+        rule.json              the ensemble, and its limits and objective; written last
       replicates/0000/         a trial that is trained again with another seed: files as of a trial, and
         replicate.json         which trial it repeats, and its seed
 """

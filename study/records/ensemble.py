@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from study.records import losses
 from study.records.files import Record, RecordFile
-
-if TYPE_CHECKING:
-    from study.records.fits import Fits
-    from study.records.rows import RowsFile
+from study.records.judged import JudgedFolder
 
 
 class Member(Record):
@@ -57,30 +53,15 @@ class EnsembleResult(Record):
         )
 
 
-class EnsembleFolder:
+class EnsembleFolder(JudgedFolder):
     """The files of the ensemble.
 
     Attributes:
-        path: the folder.
         result: how it was chosen; written last.
     """
 
     def __init__(self, study: Path) -> None:
-        self.path = study / "ensemble"
+        super().__init__(study / "ensemble", losses.ENSEMBLE)
         self.result: RecordFile[EnsembleResult] = RecordFile(
             self.path / "ensemble.json", EnsembleResult, losses.ENSEMBLE
         )
-
-    @property
-    def fits(self) -> Fits:
-        """Its post-processing."""
-        from study.records.fits import Fits
-
-        return Fits(self.path)
-
-    @property
-    def rows(self) -> RowsFile:
-        """Its results on test subjects."""
-        from study.records.rows import RowsFile
-
-        return RowsFile(self.path / "rows.parquet", losses.ENSEMBLE)

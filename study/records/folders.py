@@ -22,6 +22,7 @@ from study.records.files import BytesFile, RecordFile, refuse_link
 from study.records.locks import held
 from study.records.logs import LogFile
 from study.records.prepared import PreparedStudy
+from study.records.rule import RuleFolder
 from study.records.subjects import SubjectsFile
 from study.records.summary import Summary
 from study.records.tracking import FinishedFile, TrackingHistory
@@ -69,6 +70,7 @@ class StudyFolder:
             self.path / "tracking.json", TrackingHistory, losses.TRACKING
         )
         self.ensemble = EnsembleFolder(self.path)
+        self.rule = RuleFolder(self.path)
         self.report = BytesFile(self.path / "report.html", losses.REPORT)
         self.finished = FinishedFile(self.path / "finished.jsonl", losses.FINISHED)
         self.driver = DriverFiles(self.path / ".lock", self.path / "driver.json")
@@ -197,7 +199,7 @@ class StudyFolder:
     def remove_leftovers(self) -> None:
         """Remove what killed processes were writing."""
         trials = [f"{part}/{place}.*.tmp" for part in ("trials", "replicates") for place in ("*/", "*/*/")]
-        remove_leftovers(self.path, ".*.tmp", "ensemble/.*.tmp", *trials)
+        remove_leftovers(self.path, ".*.tmp", "ensemble/.*.tmp", "rule/.*.tmp", *trials)
 
     def driven(self) -> AbstractContextManager[None]:
         """Drive the study; raises StudyError if another process does, since both would run the same trials."""

@@ -46,6 +46,7 @@ ROWS = (
     "again with study.evaluate and copy evaluation-own.parquet here"
 )
 ENSEMBLE = "only the ensemble is lost; remove the folder ensemble, and make it again with resume=true"
+RULE = "only the rule without training is lost; remove the folder rule, and judge it again with resume=true"
 EVALUATION = "only this evaluation is lost; repeat it with study.evaluate"
 EXAMPLES = "only masks for the report are lost; remove it, and the report is written without these pictures"
 OVERLAYS = "only pictures are lost; remove it, and the trial is shown without them"

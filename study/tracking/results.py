@@ -49,14 +49,16 @@ def metric_name(text: str) -> str:
 
 
 def gains_of(config: Config, folder: StudyFolder) -> list[Table]:
-    """What the winner gains over its rival, and the ensemble over the winner; none of what there is not."""
+    """What the winner gains over its rival, the ensemble over the winner, the winner over the rule."""
     from analysis.ensemble import ensemble_tables
     from analysis.gains import gain_table
     from analysis.method import Method
+    from analysis.rule import rule_tables
 
-    method = Method.of(config.evaluation, config.study.seed)
-    table = gain_table(Ranking(folder), method)
-    return [*([] if table is None else [table]), *ensemble_tables(folder, method)]
+    method, ranking = Method.of(config.evaluation, config.study.seed), Ranking(folder)
+    table = gain_table(ranking, method)
+    gains = [] if table is None else [table]
+    return [*gains, *ensemble_tables(folder, method), *rule_tables(ranking, method)]
 
 
 def _averages(lines: Lines) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from models import Synthesiser, find_model
 from study.cohort.availability import Availability
 from study.evaluation.chains import Chains
-from study.evaluation.cross_center import Judge
+from study.evaluation.cross_center import Judge, Predicted
 from study.evaluation.images import ImageValues
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.rows import ResultRow
@@ -69,7 +69,13 @@ def judge_trial(
         network: in evaluation mode.
         train_s: seconds of the iterations that it was trained with.
     """
-    kept, predict_s = _keep_validation(folder, data, judge, network)
+    kept, clock = list[KeptCase](), Stopwatch()
+    folder.forget_kept()
+    predictions = clock.timed(judge.predictions(network, data.of(data.splits.validation)))
+    for case in keep_cases(predictions, images_to_keep(data.config)):
+        folder.kept.write(case)
+        kept.append(case)
+    predict_s = clock.seconds / max(len(kept), 1)  # of one case, the mean
     fit = fit_postprocessing(kept, data.config)
     folder.fits.own.write(fit)
     rows = _test(folder, data, judge, network, fit.best)
@@ -92,39 +98,33 @@ def to_score(data: StudyData, unseen: Collection[str]) -> list[Scored]:
     ]
 
 
-def _keep_validation(
-    folder: TrialFolder, data: StudyData, judge: Judge, network: nn.Module
-) -> tuple[list[KeptCase], float]:
-    """Predict the validation subjects on their native grids, and keep the probabilities.
+def keep_cases(predictions: Iterable[Predicted], wanted: Collection[str]) -> Iterator[KeptCase]:
+    """What post-processing is searched on: probabilities on the grids of the references.
 
-    Returns:
-        The cases, and the seconds that the network took for one of them, the mean.
+    Args:
+        predictions: of subjects with a reference, one subject after the other.
+        wanted: modalities whose images are kept beside the probabilities.
     """
-    folder.forget_kept()
-    clock = Stopwatch()
-    kept: list[KeptCase] = []
-    references: dict[str, NDArray[np.bool_]] = {}  # shared by all subsets of a subject
-    wanted = images_to_keep(data.config)
-    images: dict[str, ImageValues] = {}  # by modality, of one subject after the other, shared as well
-    predictions = judge.predictions(network, data.of(data.splits.validation))
-    for prepared, availability, probability in clock.timed(predictions):
-        if kept and kept[-1].key != prepared.key:
-            images = {}
+    key, images = (
+        "",
+        dict[str, ImageValues](),
+    )  # by modality, of one subject after the other, shared by its subsets
+    reference = np.zeros(0, np.bool_)  # likewise
+    for prepared, availability, probability in predictions:
+        if prepared.key != key:
+            key, images, reference = prepared.key, {}, np.asarray(prepared.native_target, np.bool_)
         given = given_images(prepared, availability, wanted, tuple(images.values()))
         images |= {image.modality: image for image in given}
-        case = keep(
+        yield keep(
             prepared.to_native(probability),
-            references.setdefault(prepared.key, np.asarray(prepared.native_target, np.bool_)),
-            key=prepared.key,
+            reference,
+            key=key,
             center=prepared.facts.center,
             availability=availability,
             spacing_mm=prepared.native.spacing_mm,
             lesion=prepared.lesion,
             images=given,
         )
-        folder.kept.write(case)
-        kept.append(case)
-    return kept, clock.seconds / max(len(kept), 1)
 
 
 def _test(

@@ -10,6 +10,7 @@ from analysis.ensemble import ensemble_in_words, ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
+from analysis.rule import AGAINST_RULE, rule_tables
 from analysis.system_tables import rows_of_systems, system_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
@@ -123,6 +124,7 @@ def _tables(config: Config, folder: StudyFolder, ranking: Ranking) -> list[str]:
     if (gains := gain_table(ranking, method)) is not None:
         tables.append(gains)
     tables += ensemble_tables(folder, method)
+    tables += [table for table in rule_tables(ranking, method) if table.name == AGAINST_RULE]
     if paths := _paths_in_turn(config, ranking):
         systems = system_tables(rows_of_systems({"": [ranking]}, paths), method)
         compared = f"Settings compared in turn ({', '.join(paths)}), best trial of each"

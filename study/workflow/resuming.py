@@ -19,6 +19,7 @@ FREE_TO_CHANGE = (
     "study.replicates",
     "ensemble.members",
     "evaluation.average",
+    "evaluation.rule",
     "study.concurrency",
     "study.root",
     "cohort.pseudonym_key",

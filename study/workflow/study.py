@@ -57,6 +57,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
     from study.workflow.ensembling import try_ensemble
     from study.workflow.replicating import announcing_replicates, replicate_plan
     from study.workflow.report import check_any_succeeded, final_report
+    from study.workflow.rule import try_rule
     from study.workflow.searching import search_plan
     from study.workflow.trial import run_trial
 
@@ -74,6 +75,7 @@ def _run(config: Config, folder: StudyFolder, book: Logbook, stored: Callable[[]
             announce = announcing_replicates(folder, again, tracker.trial_changed, stored, book.say)
             run_search(again, folder.replicates, announce, run_trial=run_trial)
         try_ensemble(config, folder, book.say)
+        try_rule(config, folder, book.say)
         write_report(folder)
     _register(config, folder, book.say)
     book.say(final_report(config, folder))
@@ -114,6 +116,7 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
     check_feasible(config, searches=False)
     from analysis.report.report import write_report
     from study.workflow.report import final_report, summarise
+    from study.workflow.rule import try_rule
     from study.workflow.trial import run_trial
 
     _prepare(config, folder, book)
@@ -122,6 +125,7 @@ def _train(config: Config, folder: StudyFolder, book: Logbook) -> None:
         trial = folder.trial(0)
         trial.parameters.write({})
         run_trial(config, trial, EpochLines(trial, config.trainer.epochs, book.say))
+    try_rule(config, folder, book.say)
     folder.summary.write(summarise(config, folder))
     write_report(folder)
     book.say(final_report(config, folder))

@@ -13,6 +13,7 @@ from analysis.rendering import shown_estimate
 from analysis.report.content import Point, Section
 from analysis.report.view import StudyView, TrialView
 from analysis.report.words import counted, given, listed, setting, verdict, where
+from analysis.rule import AGAINST_RULE
 from analysis.tables import Table
 from study.config.modalities import JOINER
 
@@ -100,14 +101,18 @@ def _had(view: StudyView, centers: str, removed: str) -> str:
 
 
 def _verdicts(view: StudyView) -> dict[tuple[str, str], str]:
-    """What the winner's difference to its rival tells, by centers and removed modalities."""
-    if view.gains is None or view.ranking.rival is None:
-        return {}
-    other = f"{rival_kind(view.ranking)} (trial {view.ranking.rival.number})"
-    lines = (_by_name(view.gains, row) for row in view.gains.rows)
-    return {
-        (line["centers"], line["removed"]): verdict(line["difference"], line["p"], other) for line in lines
-    }
+    """What the winner's differences to its rival and to the rule tell, by centers and removed modalities."""
+    compared: list[tuple[Table, str]] = []
+    if view.gains is not None and view.ranking.rival is not None:
+        compared.append((view.gains, f"{rival_kind(view.ranking)} (trial {view.ranking.rival.number})"))
+    compared += [(table, "a rule without training") for table in view.rule if table.name == AGAINST_RULE]
+    found: dict[tuple[str, str], str] = {}
+    for table, other in compared:
+        for line in (_by_name(table, row) for row in table.rows):
+            place = (line["centers"], line["removed"])
+            said = verdict(line["difference"], line["p"], other)
+            found[place] = f"{found[place]}; {said}" if place in found else said
+    return found
 
 
 def _by_name(table: Table, row: tuple[Any, ...]) -> dict[str, Any]:

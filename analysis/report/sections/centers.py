@@ -1,4 +1,4 @@
-"""Dice by center, averaged, what a removed modality costs, what the winner gains, and the ensemble."""
+"""Dice by center, averaged, what a removed modality costs, what the winner gains, the ensemble, and the rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def centers(view: StudyView) -> Section | None:
     """The winner's tables, and its Dice by center as a figure; none while there is no winner."""
     if not view.tables:
         return None
-    tables = [*view.tables.values(), *([view.gains] if view.gains else []), *view.ensemble]
+    tables = [*view.tables.values(), *([view.gains] if view.gains else []), *view.ensemble, *view.rule]
     drawings = []
     if (by_center := view.tables.get("cross_center")) is not None:
         caption = (
