@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "study.plan": "Print the spacing, patch and network that a configuration leads to.",
     "study.models": "Measure the parameters, FLOPs and memory of networks.",
     "study.run": "Search for the model that holds up at an unseen center with a sequence missing.",
+    "study.series": "Run several studies that belong together, such as one for each center that is left out.",
     "study.status": "Tell where a study stands, while it runs or after.",
     "study.stop": "End a running study gracefully.",
     "study.train": "Train one network; only its post-processing is searched.",

@@ -54,7 +54,11 @@ def test_the_rule_is_judged_on_the_same_subjects_and_stands_in_the_report(
     names = pd.read_csv(folder.subjects.path).set_index("key")["id"]
     by_name = {row["subject"]: row for row in hospitals}
     for line in rows.itertuples():
-        assert line.dice == pytest.approx(dice_of_the_rule(by_name[names[line.subject]], line.subset), abs=0.02)
+        assert line.dice == pytest.approx(
+            dice_of_the_rule(by_name[names[line.subject]], line.subset), abs=0.02
+        )
     assert "against the rule without training" in "\n".join(said)
     page = folder.report.read().decode()
-    assert "A rule without training (DWI at least 1.2 times its local mean, ADC at most 0.65·10⁻³ mm²/s)" in page
+    assert (
+        "A rule without training (DWI at least 1.2 times its local mean, ADC at most 0.65·10⁻³ mm²/s)" in page
+    )
