@@ -78,6 +78,7 @@ def _closing(
 def _tables(series: SeriesFile, configs: dict[str, Config], folders: Sequence[StudyFolder]) -> list[Table]:
     """The tables of the series; studies without a winner are left out."""
     from analysis.method import Method
+    from analysis.published import published_table
     from analysis.system_tables import rows_of_systems, system_tables
     from analysis.unseen import unseen_table
     from study.records import Ranking
@@ -88,9 +89,11 @@ def _tables(series: SeriesFile, configs: dict[str, Config], folders: Sequence[St
     won = {part: ranking for part, ranking in rankings.items() if ranking.no_winner is None}
     if not won:
         return []
+    published = [published_table(one, won, method) for one in series.published]
     if series.table == "unseen":
-        return [unseen_table(won, method)]
-    return system_tables(rows_of_systems({part: [ranking] for part, ranking in won.items()}), method)
+        return [*published, unseen_table(won, method)]
+    rows = rows_of_systems({part: [ranking] for part, ranking in won.items()})
+    return [*published, *system_tables(rows, method)]
 
 
 if __name__ == "__main__":

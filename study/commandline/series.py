@@ -18,11 +18,40 @@ from study.config.parts import must_be_one_of
 from study.config.validation import validate_section
 from study.errors import ConfigError
 
-__all__ = ["SeriesFile", "find_series", "series_choices", "settings_of_parts"]
+__all__ = ["Published", "SeriesFile", "about_series", "find_series", "series_choices", "settings_of_parts"]
 
 FOLDER = "series"
 Arguments = tuple[str, ...]
 Parts = Mapping[str, Mapping[str, str]]
+
+
+class PublishedRow(Section):
+    """Published numbers of one system, given some modalities."""
+
+    study: str = Field(description="the study of the series that is set beside it")
+    values: tuple[int | float | str, ...] = Field(
+        (), description="of the searched settings by which its trials are told apart"
+    )
+    given: str = Field(description="modalities, joined by +")
+    numbers: dict[str, float] = Field(description="by the name of the column")
+
+
+class Published(Section):
+    """A table of a paper."""
+
+    source: str = Field(description="the paper, and the number of its table")
+    metric: str = Field("dice", description="column of rows that its numbers are means of")
+    by: tuple[str, ...] = Field((), description="searched settings whose values the table compares")
+    columns: dict[str, dict[Literal["center", "occlusion"], str]] = Field(
+        description="whose test subjects each column is about"
+    )
+    rows: tuple[PublishedRow, ...]
+
+    @model_validator(mode="after")
+    def _columns_are_known(self) -> Self:
+        if unknown := {name for row in self.rows for name in row.numbers} - set(self.columns):
+            raise ValueError(f"numbers of {', '.join(sorted(unknown))}, which is none of the columns")
+        return self
 
 
 class SeriesFile(Section):
@@ -44,6 +73,8 @@ class SeriesFile(Section):
     growing: Arguments = Field(
         (), description="of a study with one, two, … of the seen centers, with {centers} in their place"
     )
+
+    published: tuple[Published, ...] = Field((), description="tables of papers that ours are set beside")
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:

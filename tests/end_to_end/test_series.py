@@ -36,7 +36,11 @@ def test_each_center_is_left_out_once_and_what_has_ended_is_left_as_it_is(
     with pytest.raises(StudyError, match=r"loco-.* exist in .*resume=true"):
         series.main(command)
     folders["South"].summary.path.unlink()  # as if it had been killed before its end
-    ended = {center: folder.summary.path.stat().st_mtime_ns for center, folder in folders.items() if center != "South"}
+    ended = {
+        center: folder.summary.path.stat().st_mtime_ns
+        for center, folder in folders.items()
+        if center != "South"
+    }
     series.main([*command, "resume=true"])
     assert capsys.readouterr().out.count("has ended before") == 2
     assert {center: folders[center].summary.path.stat().st_mtime_ns for center in ended} == ended
