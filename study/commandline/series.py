@@ -29,7 +29,7 @@ class PublishedRow(Section):
     """Published numbers of one system, given some modalities."""
 
     study: str = Field(description="the study of the series that is set beside it")
-    values: tuple[int | float | str, ...] = Field(
+    values: tuple[int | float | str | None, ...] = Field(
         (), description="of the searched settings by which its trials are told apart"
     )
     given: str = Field(description="modalities, joined by +")
