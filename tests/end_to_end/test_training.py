@@ -88,10 +88,14 @@ def test_a_bundle_needs_nothing_of_its_study_and_writes_on_the_inputs_grid(
     assert set(np.unique(np.asarray(mask.dataobj))) <= {0, 1}
 
 
+@pytest.mark.parametrize(
+    "technique",
+    [[], ["filler.kind=learned", "filler.cells=[1,2,2]"], ["head.kind=dynamic"], ["imputation.kind=physics"]],
+)
 def test_predicted_masks_have_the_dice_of_the_rows(
-    hospitals: Rows, arguments: Arguments, tmp_path: Path
+    hospitals: Rows, arguments: Arguments, tmp_path: Path, technique: list[str]
 ) -> None:
-    folder = train_study(arguments(hospitals), tmp_path, "same")
+    folder = train_study(arguments(hospitals, *technique), tmp_path, "same")
     compare_masks_with_rows(folder, folder.trial(0).rows.read(), hospitals, tmp_path)
 
 
