@@ -69,10 +69,14 @@ def _part(cases: Cases, group: Group, occlusion: str) -> Cases:
 
 
 def figure_of(contrasts: Sequence[Contrast], names: Sequence[str]) -> Figure:
-    """Dice of both sides by group, with each run as a tick, and beside it the paired differences."""
+    """Dice of both sides by group, with each run as a tick, and beside it the paired differences.
+
+    Groups of so few subjects that there is no interval stand in the table alone, unless all are so small.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 1.1 + 0.75 * len(contrasts)), layout="constrained")
+    contrasts = [one for one in contrasts if one.difference.estimate.interval is not None] or contrasts
+    figure = Figure(figsize=(9.5, 1.6 + 0.75 * len(contrasts)), layout="constrained")
     means, differences = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for row, one in enumerate(contrasts):
         sides = zip(names, (one.difference.first, one.difference.second), one.difference.runs, strict=True)
@@ -85,9 +89,9 @@ def figure_of(contrasts: Sequence[Contrast], names: Sequence[str]) -> Figure:
     means.set_yticks(range(len(contrasts)), [_group(one) for one in contrasts])
     means.set_ylim(len(contrasts) - 0.5, -0.5)
     means.set_xlim(0, 1)
-    means.set_xlabel("Dice: mean, 95 % interval, single runs (ticks)")
-    means.legend(frameon=False, loc="lower right")
-    differences.set_xlabel(f"{names[0]} − {names[1]}, paired, 95 % interval")
+    means.set_xlabel("Dice: mean, 95 % interval,\nsingle runs (ticks)")
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
+    differences.set_xlabel(f"{names[0]} − {names[1]}:\npaired, 95 % interval")
     for axes in (means, differences):
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
@@ -106,4 +110,4 @@ def _group(one: Contrast) -> str:
     centers, removed, occlusion = one.labels
     which = "" if occlusion == "all" else f", {occlusion} occlusions"
     given = f"without {removed}" if removed else "with all they have"
-    return f"{centers}{which}, {given} (n = {one.difference.estimate.n})"
+    return f"{centers}{which},\n{given} (n = {one.difference.estimate.n})"
