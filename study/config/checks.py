@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models import MODELS, find_model
 from study.config.cohort import CohortConfig
 from study.config.evaluation import Evaluation
@@ -186,8 +188,11 @@ def check_images(postprocessing: Postprocessing, model: Model, cohort: CohortCon
             )
 
 
-def check_rule(model: Model, imaging: Imaging, trainer: Trainer, in_pairs: bool) -> None:
-    """A network gets the intensities that it needs, and one that learns nothing is not trained by several."""
+def check_rule(model: Model, imaging: Imaging, trainer: Trainer, learning: Sequence[str]) -> None:
+    """A network gets the intensities that it needs, and one that learns nothing has nobody and nothing to learn with.
+
+    `learning` names the techniques in use that a network must learn with.
+    """
     spec = find_model(model.name)
     if spec.normalisation not in (None, imaging.normalisation):
         raise ValueError(
@@ -201,10 +206,10 @@ def check_rule(model: Model, imaging: Imaging, trainer: Trainer, in_pairs: bool)
             f"trainer.workers: {model.name} has nothing to train, so that several workers have nothing to share, "
             f"got {trainer.workers}; set it to 1"
         )
-    if in_pairs:
+    if learning:
         raise ValueError(
-            f"model.name: {model.name} has nothing to train, which cotraining, distillation and ranking need; disable "
-            "them, or choose another model"
+            f"model.name: {model.name} has nothing to train, which {' and '.join(learning)} would need; leave that "
+            "out, or choose another model"
         )
 
 

@@ -93,7 +93,7 @@ class Config(Section):
         checks.check_inputs(self.model, self.cohort)
         checks.check_mirror(self.evaluation, self.model)
         checks.check_images(self.postprocessing, self.model, self.cohort)
-        checks.check_rule(self.model, self.imaging, self.trainer, self.in_pairs)
+        checks.check_rule(self.model, self.imaging, self.trainer, self._learning)
         checks.check_leaks(self.objective, self.cohort)
         return self
 
@@ -127,6 +127,18 @@ class Config(Section):
     def in_pairs(self) -> bool:
         """Whether the full and the reduced image of a subject are trained on together."""
         return self.cotraining.enabled or self.distillation.enabled or self.ranking.enabled
+
+    @property
+    def _learning(self) -> list[str]:
+        """The techniques in use that a network must learn with, by their sections."""
+        used = {
+            "cotraining": self.cotraining.enabled,
+            "distillation": self.distillation.enabled,
+            "ranking": self.ranking.enabled,
+            "head": self.head.kind != "none",
+            "filler": self.filler.kind != "none",
+        }
+        return [name for name, there in used.items() if there]
 
     @property
     def cache_root(self) -> Path:

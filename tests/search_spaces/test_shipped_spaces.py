@@ -14,8 +14,8 @@ from study.commandline.groups import choices
 from study.config import Config
 
 SPACES, TRAINERS = choices()["search_space"], choices()["trainer"]
-# The first fixes all of nnU-Net's training; the last has nothing to train.
-WITHOUT_RATE = {"thrombus_models", "thrombus_multicentric", "threshold"}
+# The first fixes all of nnU-Net's training; threshold has nothing to train; the last compares drop probabilities alone.
+WITHOUT_RATE = {"thrombus_models", "thrombus_multicentric", "threshold", "drop_probabilities"}
 
 
 def content_of(space: str) -> dict[str, Any]:

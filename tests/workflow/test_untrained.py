@@ -36,7 +36,9 @@ def config(**sections: Any) -> Config:
     [
         ({"imaging": {}}, "imaging.normalisation: threshold needs units, got zscore; set it"),
         ({"trainer": {"epochs": 1, "workers": 2}}, r"trainer.workers: threshold has nothing to train.*set it to 1"),
-        ({"distillation": {"enabled": True}}, r"model.name: threshold has nothing to train, which cotraining"),
+        ({"distillation": {"enabled": True}}, r"threshold has nothing to train, which distillation would need"),
+        ({"filler": {"kind": "learned"}}, r"threshold has nothing to train, which filler would need"),
+        ({"head": {"kind": "dynamic"}}, r"threshold has nothing to train, which head would need"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_a_rule_is_refused(sections: dict[str, Any], complaint: str) -> None:
