@@ -57,7 +57,7 @@ ATTENTION = [
 CASES = {
     "nnunet": NNUNET,
     "resenc_unet": ["model=resenc_unet", *SMALL],
-    "multiunet": ["model=multiunet", *SMALL, "trainer.loss=dice"],
+    "multiunet": ["model=multiunet", *SMALL, "trainer.loss=dice", "trainer.epochs=16"],
     "unet2d": ["model=unet2d", *SMALL],
     "urn": ["model=urn", *SMALL, "model.unified.channels=6", "trainer.loss=ce", "trainer.epochs=16"],
     "urn_pretrained": [
