@@ -79,22 +79,23 @@ def test_groups_are_seen_or_not_by_what_was_removed() -> None:
     assert shown.comparisons == 0
     assert "noise of seeds is not known" in " ".join(shown.notes)
     labels = [label.get_text() for label in figure_of(found, ["a", "b"]).axes[0].get_yticklabels()]
-    assert labels[2] == "seen centers, without B0 (n = 1)"
+    assert labels[2] == "seen centers,\nwithout B0 (n = 1)"
 
 
 def test_the_figure_has_the_paired_difference_with_its_interval_where_there_is_one() -> None:
     better, worse = (0.6, 0.7, 0.8, 0.9, 0.5), (0.5, 0.6, 0.6, 0.9, 0.3)
     sides = {"a": [rows(unseen=better, seen=(0.5,))], "b": [rows(unseen=worse, seen=(0.2,))]}
-    _, differences = figure_of(compare(sides, METHOD), ["a", "b"]).axes
+    means, differences = figure_of(compare(sides, METHOD), ["a", "b"]).axes
     drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in differences.lines]
     half = 2.776445 * math.sqrt(0.007 / 5)  # t of 4 degrees; differences 0.1 0.1 0.2 0 0.2, variance 0.007
     assert drawn == [
         (pytest.approx([0.12 - half, 0.12 + half], abs=1e-6), [0, 0]),
         (pytest.approx([0.12]), [0]),
-        (pytest.approx([0.3]), [1]),  # a single subject has no interval
         ([0, 0], [0, 1]),
     ]
     assert "a − b" in differences.get_xlabel()
+    labels = [label.get_text() for label in means.get_yticklabels()]
+    assert labels == ["unseen centers,\nwith all they have (n = 5)"]  # a single subject has no interval: table alone
 
 
 def test_occlusions_are_compared_where_they_are_known() -> None:
