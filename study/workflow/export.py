@@ -113,7 +113,7 @@ def ensemble_contents(folder: StudyFolder) -> Contents:
             "others": tuple(others),
             "postprocessing": chains,
             "subsets": subsets,
-            "requires": {**requires, **_requirements(first.model, chains)},
+            "requires": {**requires, **_requirements(first.model, chains, ())},
         }
     )
     card = model_card(
@@ -173,6 +173,8 @@ def _manifest(
             computing_b_s_mm2=config.imputation.b_value_s_mm2
             if config.imputation.kind == "physics"
             else None,
+            channels=config.channels,
+            channels_b_s_mm2=config.imputation.b_value_s_mm2 if config.channels else None,
         ),
         inference=Inference(
             overlap=config.evaluation.overlap,
@@ -184,16 +186,20 @@ def _manifest(
         postprocessing=chains,
         subsets=subsets,
         fingerprint=None if fingerprint is None else fingerprint.only(config.cohort.modalities),
-        requires=_requirements(config.model.name, chains),
+        requires=_requirements(config.model.name, chains, config.channels),
         versions={name: metadata.version(name) for name in PACKAGES},
         files={},
     )
 
 
-def _requirements(model: str, chains: Chains) -> dict[str, str]:
-    """Versions of the plug-in packages that the network and the post-processing steps come from."""
+def _requirements(model: str, chains: Chains, channels: Sequence[str]) -> dict[str, str]:
+    """Versions of the plug-in packages that the network, the post-processing steps and the channels come from."""
     steps = {step for chain in (chains.full, chains.missing) if chain is not None for step in chain.steps}
-    packages = [plugin_package(model), *(part_package("steps", step) for step in sorted(steps))]
+    packages = [
+        plugin_package(model),
+        *(part_package("steps", step) for step in sorted(steps)),
+        *(part_package("channels", name) for name in channels),
+    ]
     return dict(package for package in packages if package is not None)
 
 

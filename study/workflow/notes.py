@@ -53,6 +53,16 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
     return [f"no lesion: near_lesion is skipped for {number_of(lacking, 'subject')}"] if lacking else []
 
 
+def channels(cached: PreparedCohort, config: Config) -> list[str]:
+    """For each computed channel, the number of subjects that have what it is computed from."""
+    lines = []
+    for place, name in enumerate(config.imaging.channels):
+        subjects = [prepared.channels for key in cached if (prepared := cached[key]).channels is not None]
+        there = sum(bool(one.rows_of(place)) for one in subjects)
+        lines.append(f"{name}: computed for {there} of {len(cached)} subjects")
+    return lines
+
+
 def implausible_images(cached: PreparedCohort) -> list[str]:
     """The number of subjects with implausible images; empty if there is none."""
     found = [
