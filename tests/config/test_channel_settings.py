@@ -13,7 +13,11 @@ from study.errors import ConfigError
 
 
 def config_of(values: Mapping[str, Any]) -> Config:
-    base = {"study": {"name": "test"}, "cohort": {"modalities": ["DWI", "ADC", "B0"]}}
+    base = {
+        "study": {"name": "test"},
+        "cohort": {"modalities": ["DWI", "ADC", "B0"]},
+        "modality_dropout": {"droppable": []},
+    }
     return validate(base).with_values({"imaging.channels": ["local_contrast", "exponential_adc"], **values})
 
 
@@ -22,7 +26,7 @@ def config_of(values: Mapping[str, Any]) -> Config:
     [
         (
             {"imaging.channels": ["local_contrst"]},
-            r"imaging\.channels\.0: must be one of exponential_adc, left_right, local_contrast, got 'local_contrst'; "
+            r"imaging\.channels: must be one of exponential_adc, left_right, local_contrast, got 'local_contrst'; "
             r"did you mean local_contrast\?",
         ),
         (
