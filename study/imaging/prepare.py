@@ -98,17 +98,15 @@ def prepare_images(
         CohortError: everything that is wrong with the files.
         ValueError: normalisation nyul has no landmarks, or what is to be computed no b-value.
     """
-    reference, registration = settings.reference, settings.registration
-    has_lesion = target != "lesion"  # beside the target
     scan = read_scan(
         images,
         modalities,
-        reference,
+        settings.reference,
         masks or {},
         target,
         subject,
-        lesion=has_lesion,
-        registration=registration,
+        lesion=target != "lesion",  # beside the target
+        registration=settings.registration,
         most_voxels=settings.most_voxels,
     )
     stacked = stack(scan, spacing_mm, settings)

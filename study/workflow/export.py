@@ -160,22 +160,7 @@ def _manifest(
         network=network.to_dict(),
         head=head,
         filler=filler,
-        preparation=Preparation(
-            spacing_mm=prepared.spacing_mm,
-            reference=config.imaging.reference,
-            registration=config.imaging.registration,
-            normalisation=config.imaging.normalisation,
-            interpolation=config.imaging.interpolation,
-            crop_margin_mm=config.imaging.crop_margin_mm,
-            in_plane_crop=config.imaging.in_plane_crop,
-            own_slices=config.imaging.own_slices if network.sees_stacks else (),
-            landmarks=prepared.landmarks,
-            computing_b_s_mm2=config.imputation.b_value_s_mm2
-            if config.imputation.kind == "physics"
-            else None,
-            channels=config.channels,
-            channels_b_s_mm2=config.imputation.b_value_s_mm2 if config.channels else None,
-        ),
+        preparation=_preparation(config, prepared, network),
         inference=Inference(
             overlap=config.evaluation.overlap,
             blending=config.evaluation.blending,
@@ -189,6 +174,24 @@ def _manifest(
         requires=_requirements(config.model.name, chains, config.channels),
         versions={name: metadata.version(name) for name in PACKAGES},
         files={},
+    )
+
+
+def _preparation(config: Config, prepared: PreparedStudy, network: Plan) -> Preparation:
+    imaging, b_s_mm2 = config.imaging, config.imputation.b_value_s_mm2
+    return Preparation(
+        spacing_mm=prepared.spacing_mm,
+        reference=imaging.reference,
+        registration=imaging.registration,
+        normalisation=imaging.normalisation,
+        interpolation=imaging.interpolation,
+        crop_margin_mm=imaging.crop_margin_mm,
+        in_plane_crop=imaging.in_plane_crop,
+        own_slices=imaging.own_slices if network.sees_stacks else (),
+        landmarks=prepared.landmarks,
+        computing_b_s_mm2=b_s_mm2 if config.imputation.kind == "physics" else None,
+        channels=config.channels,
+        channels_b_s_mm2=b_s_mm2 if config.channels else None,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from study.cohort.records import Subject
+from study.config import Config, validate
 from study.deployment.bundle import read_bundle
 from study.deployment.manifest import from_text, to_text
 from study.deployment.predictor import load_bundle
@@ -21,6 +22,7 @@ from study.evaluation.inference import predict_probability
 from study.imaging.prepare import prepare_subject
 from study.machine.runtime import Runtime
 from study.workflow.export import export_bundle
+from study.workflow.lesion_model import UNIMPORTANT, find_lesion_model
 from study.workflow.protocol import imaging_protocol
 
 MODEL = {"model": {"patch_size": [8, 16, 16], "stages": 2, "base_channels": 4, "deep_supervision": False}}
@@ -108,3 +110,29 @@ def test_bundles_from_before_there_were_channels_are_read(bundle_path: Path) -> 
     content["preparation"] = older
     content["checksum"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     assert from_text(json.dumps(content).encode(), "here").preparation.channels == ()
+
+
+def lesions_of(bundle: Path) -> Config:
+    return validate(
+        {
+            "study": {"name": "thrombi"},
+            "cohort": {"target": "thrombus"},
+            "lesion": {"source": "model", "path": str(bundle)},
+        }
+    )
+
+
+def test_a_lesion_model_without_channels_is_the_one_that_caches_were_filled_with_before(
+    bundle: Path, bundle_path: Path
+) -> None:
+    """What it is known by must not have changed, or prepared subjects of studies of thrombi would not be found."""
+    known, other = (find_lesion_model(lesions_of(path)) for path in (bundle_path, bundle))
+    assert known is not None
+    assert other is not None
+    content = json.loads((bundle_path / "bundle.json").read_text())
+    gone = {*UNIMPORTANT, "checksum"}
+    settings = {name: value for name, value in content.items() if name not in gone}
+    del settings["preparation"]["channels"], settings["preparation"]["channels_b_s_mm2"]
+    text = json.dumps(settings, sort_keys=True).encode() + (bundle_path / "model.safetensors").read_bytes()
+    assert known.identity == hashlib.sha256(text).hexdigest()
+    assert other.identity != known.identity
