@@ -55,12 +55,12 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
 
 def channels(cached: PreparedCohort, config: Config) -> list[str]:
     """For each computed channel, the number of subjects that have what it is computed from."""
-    lines = []
-    for place, name in enumerate(config.imaging.channels):
-        subjects = [prepared.channels for key in cached if (prepared := cached[key]).channels is not None]
-        there = sum(bool(one.rows_of(place)) for one in subjects)
-        lines.append(f"{name}: computed for {there} of {len(cached)} subjects")
-    return lines
+    names = config.imaging.channels
+    there: Counter[str] = Counter()
+    for key in cached if names else ():
+        if (made := cached[key].channels) is not None:
+            there.update(names[place] for place in set(made.channels))
+    return [f"{name}: computed for {there[name]} of {len(cached)} subjects" for name in names]
 
 
 def implausible_images(cached: PreparedCohort) -> list[str]:
