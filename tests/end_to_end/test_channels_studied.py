@@ -10,11 +10,17 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from study import evaluate, export, plan, predict, train
 from study.commandline import run_command
+from study.commandline.composition import compose
 from study.evaluation.metrics import dice
 from study.records import StudyFolder
+from study.workflow.networks import apply_start, build_network
+from study.workflow.opening import open_study
+from study.workflow.preparation import prepare_study
+from study.workflow.starting import find_start
 
 Rows = list[dict[str, str]]
 Arguments = Callable[..., list[str]]
@@ -104,3 +110,29 @@ def test_the_plan_names_the_inputs(
     assert (
         "inputs        DWI, ADC, B0, local_contrast, exponential_adc, left_right" in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(("inputs", "width"), [("DWI+ADC", 5), ("ADC", 2), ("B0", 1)])
+def test_an_independent_model_sees_the_channels_of_its_modalities(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path, inputs: str, width: int
+) -> None:
+    folder = trained(arguments(hospitals, CHANNELS, f"model.inputs={inputs}"), tmp_path, "alone")
+    assert folder.trial(0).weights.tensors()["encoder.0.0.0.weight"].shape[1] == width
+    assert set(folder.trial(0).rows.read()["subset"]) == {inputs}
+
+
+def test_a_network_with_channels_starts_from_one_without(
+    hospitals: Rows, arguments: Arguments, tmp_path: Path
+) -> None:
+    source = trained(arguments(hospitals), tmp_path, "plain")
+    config = compose(arguments(hospitals, CHANNELS, f"transfer.source={source.path}", "study.name=more"))
+    folder = StudyFolder(source.path.parent, "more")
+    prepare_study(config, folder, find_start(config))
+    plan, start = open_study(folder, config).plan, folder.start.read()
+    assert start is not None
+    network = build_network(config, plan)
+    apply_start(start, network, config, plan)
+    weight = network.state_dict()["encoder.0.0.0.weight"]
+    assert torch.equal(weight[:, :3], source.trial(0).weights.tensors()["encoder.0.0.0.weight"])
+    assert weight.shape[1] == 6
+    assert not weight[:, 3:].any()
