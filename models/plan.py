@@ -29,7 +29,7 @@ class Scans:
     """The training subjects as a planner sees them.
 
     Attributes:
-        modalities: names of the input channels, in order.
+        modalities: names of the input channels, in order: modalities, and behind them channels computed from them.
         median_shape: voxels of the median training subject after resampling.
         spacing_mm: voxel spacing after resampling.
         batch_size: patches in a training batch.
@@ -48,7 +48,7 @@ class Plan:
     """The fields that all plans share.
 
     Attributes:
-        modalities: names of the M input channels, in order.
+        modalities: names of the M input channels, in order; channels that are computed from others are among them.
         n_classes: logits K, background included.
         patch_size: voxels of a training patch and of an inference window.
     """
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def n_inputs(self) -> int:
-        """The number of modalities M."""
+        """The number of input channels M."""
         return len(self.modalities)
 
     @property

@@ -129,6 +129,8 @@ class ModelSpec:
         synthesises: whether the network is a `Synthesiser`.
         learns: whether it has parameters to train; without, a training only tells the loss.
         reads: the modalities that it reads; None for all that it is planned for.
+        takes_channels: whether channels that are computed from modalities may stand behind these; not where the network
+            asks for its modalities by name.
         normalisation: the `imaging.normalisation` that it needs; None for any.
         published: how its published implementation's weights are read; None where there is none that is known.
         settings: None, or the type of the network's own settings, `model.settings` in a configuration: a pydantic
@@ -146,6 +148,7 @@ class ModelSpec:
     synthesises: bool = False
     learns: bool = True
     reads: tuple[str, ...] | None = None
+    takes_channels: bool = True
     normalisation: str | None = None
     published: Published | None = None
     settings: type | None = None

@@ -52,6 +52,7 @@ def describe_plan(config: Config, progress: Progress) -> str:
     lines = [
         f"Network {config.model.name} from {found.subjects} training subjects ([slices, rows, columns]):",
         f"  median shape  {_text(found.median_shape)} voxels of {spacing} mm",
+        f"  inputs        {', '.join(plan.modalities)}",
         f"  patch         {_text(plan.patch_size)}, batch size {config.trainer.batch_size}",
         f"  parameters    {parameters / 1e6:.3g} million",
     ]

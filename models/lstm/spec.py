@@ -48,6 +48,7 @@ ATTLSTM = ModelSpec(
     cost=PublishedCost(5.0e4, 0.3e6),
     benchmark=_STACK,
     largest_patch=largest_stack,
+    takes_channels=False,
 )
 
 UPATTLSTM = ModelSpec(
@@ -57,4 +58,5 @@ UPATTLSTM = ModelSpec(
     cost=PublishedCost(5.6e5, 0.3e6),
     benchmark=_STACK,
     largest_patch=largest_stack,
+    takes_channels=False,
 )

@@ -25,5 +25,6 @@ SPEC = ModelSpec(
     benchmark=BenchmarkInput((64, 96, 80), ("DWI", "ADC"), (2.0, 2.0, 2.0)),
     learns=False,
     reads=READ,
+    takes_channels=False,
     normalisation="units",
 )

@@ -29,4 +29,5 @@ SPEC = ModelSpec(
     fewest_modalities=2,  # its variance term compares encoders (Lau 2019, section 2.3.2)
     criterion="unified",
     synthesises=True,
+    takes_channels=False,  # each modality has an encoder, and a decoder that synthesises it
 )

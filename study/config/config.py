@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from models import find_model
 from study.config import checks
+from study.config.channels import check_channels, computable
 from study.config.cohort import CohortConfig
 from study.config.ensemble import Ensemble
 from study.config.evaluation import Evaluation
@@ -83,6 +84,7 @@ class Config(Section):
         checks.check_droppable(self.modality_dropout, self.cohort)
         checks.check_imaging(self.imaging, self.cohort)
         checks.check_imputation(self.imputation, self.model, self.cohort)
+        check_channels(self.imaging, self.imputation, self.model, self.cohort)
         checks.check_pseudonym_key(self.cohort, self.study)
         checks.check_pairs(self.trainer)
         checks.check_criterion(self.trainer, self.model, self.in_pairs)
@@ -108,6 +110,11 @@ class Config(Section):
         return self.cohort.modalities if self.model.inputs is None else split_modalities(self.model.inputs)
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The computed channels that the network is built for, behind its modalities: those that these suffice for."""
+        return computable(self.imaging.channels, self.inputs)
+
+    @property
     def pretraining_epochs(self) -> int:
         """Epochs of the first of a trial's two trainings; 0 where there is one."""
         needed, chosen = find_model(self.model.name).criterion, self.trainer.criterion
@@ -115,13 +122,12 @@ class Config(Section):
         return self.model.unified.pretraining_epochs if unified else 0
 
     @property
-    def computing_b_s_mm2(self) -> float | None:
-        """The b-value with which images are computed for some trial; None if no trial computes any."""
+    def imputes(self) -> bool:
+        """Whether images are computed in the place of modalities for some trial."""
         searched = self.search_space.get("imputation")
         kind = searched.get("kind") if isinstance(searched, Mapping) else None
         kinds = kind.get("choices", ()) if isinstance(kind, Mapping) else (kind,)
-        imputes = "physics" in (self.imputation.kind, *kinds)
-        return self.imputation.b_value_s_mm2 if imputes else None
+        return "physics" in (self.imputation.kind, *kinds)
 
     @property
     def in_pairs(self) -> bool:
@@ -162,6 +168,7 @@ class Config(Section):
                     name: others for name, others in aliases.items() if name in inputs
                 },
                 "imaging.reference": self.imaging.reference if self.imaging.reference in inputs else None,
+                "imaging.channels": self.channels,
                 "imaging.own_slices": tuple(name for name in self.imaging.own_slices if name in inputs),
                 "modality_dropout.droppable": (),
                 "modality_dropout.keep_at_least": 1,

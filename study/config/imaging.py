@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from study.config.section import Count, LocalPath, NotNegative, Positive, Section
+from study.config.known import known
+from study.config.mistakes import plain
+from study.config.section import LIST_OF_ONE, Count, LocalPath, NotNegative, Positive, Section
 
 Interpolation = Literal["linear", "cubic"]
 Normalisation = Literal["zscore", "nyul", "units"]
 MOST_VOXELS = 512**3  # a head at 0.35 mm; 0.6 GB as float32, of which preparing needs a few copies
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise plain(f"must name each channel once, got {', '.join(names)}")
+    return names
+
+
+Channels = Annotated[tuple[Annotated[str, known("channels")], ...], LIST_OF_ONE, AfterValidator(_each_once)]
 
 
 class Imaging(Section):
@@ -48,6 +59,11 @@ class Imaging(Section):
     own_slices: tuple[str, ...] = Field(
         (),
         description="modalities that recurrent networks see in slices of their own spacing, around the same position",
+    )
+    channels: Channels = Field(
+        (),
+        description="further inputs of the network, computed from modalities; the b-value that they take is "
+        "imputation.b_value_s_mm2",
     )
     most_voxels: Count = Field(
         MOST_VOXELS,

@@ -13,6 +13,7 @@ chooses it. `study.testing.parts` tests what each kind asks for.
 kind           chosen by                                called with, and what it gives
 =============  =======================================  ==============================================================
 readers        cohort.sources                           (cohort) → entries
+channels       imaging.channels                         see study.imaging.channels.channel.Channel
 augmentations  trainer.augmentation                     (patch, present, rng) → (image, target)
 schedules      schedule.shape                           (schedule, position in [0, 1]) → g in [0, 1]
 policies       modality_dropout.policy                  (candidates, most, modality_dropout, rng) → bool [candidates]
@@ -61,6 +62,11 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "nnunet": "study.cohort.nnunet:list_nnunet",
         "bids": "study.cohort.bids:list_bids",
         "manifest": "study.cohort.manifest:list_manifest",
+    },
+    "channels": {
+        "local_contrast": "study.imaging.channels.local_contrast:LOCAL_CONTRAST",
+        "exponential_adc": "study.imaging.channels.exponential_adc:EXPONENTIAL_ADC",
+        "left_right": "study.imaging.channels.left_right:LEFT_RIGHT",
     },
     "augmentations": {
         "nnunet": "study.imaging.augment:augment",

@@ -171,9 +171,9 @@ def _check_weights(given: Kinds, manifest: Manifest, place: int, where: str) -> 
         state = outline(one.model, plan, one.head, one.filler)
     except ValueError as error:
         raise _unbuildable(where, str(error)) from None
-    if plan.n_inputs != len(manifest.modalities):
-        reason = f"it takes {plan.n_inputs} modalities, the bundle {len(manifest.modalities)}"
-        raise _unbuildable(where, reason)
+    inputs = (*manifest.modalities, *manifest.preparation.channels)
+    if plan.n_inputs != len(inputs):
+        raise _unbuildable(where, f"it takes {plan.n_inputs} inputs, the bundle has {len(inputs)}")
     wanted = {name: TensorKind.of(tensor) for name, tensor in state.items()}
     if problems := differences(wanted, given):
         raise _unbuildable(where, f"{weights_file(place)}: {problems[0]}")

@@ -75,7 +75,7 @@ def _what(manifest: Manifest) -> str:
         f"{_network(manifest)} that segments the {manifest.target} in MRI of the head. Inputs: "
         f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
         f"(dropped with probability {manifest.drop_probability:.3g} in training)."
-        f"{_stand_ins(manifest)}{_instead(manifest)}"
+        f"{_stand_ins(manifest)}{_instead(manifest)}{_channels(manifest)}"
     )
 
 
@@ -92,6 +92,16 @@ def _instead(manifest: Manifest) -> str:
         " Where one of DWI, ADC and B0 is not given and the other two are, the network sees it computed from these "
         f"(Stejskal-Tanner, b = {b:g} s/mm², ADC in 10⁻³ mm²/s), in training as in use; the tables below count it as "
         "not given."
+    )
+
+
+def _channels(manifest: Manifest) -> str:
+    preparation = manifest.preparation
+    if not preparation.channels:
+        return ""
+    return (
+        f" It also sees {', '.join(preparation.channels)}, which are computed from the modalities that are given (b = "
+        f"{preparation.channels_b_s_mm2:g} s/mm²), each where these suffice for it."
     )
 
 

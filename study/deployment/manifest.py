@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from study.config import Blending, Count, Fraction, Interpolation, MirrorAxis, Normalisation, Section
 from study.config.explaining import explained
+from study.config.imaging import Channels
 from study.deployment.subsets import Subset
 from study.errors import BundleError
 from study.evaluation.chains import Chains
@@ -20,14 +21,13 @@ from study.machine.untrusted import UnreadableError, parse_json
 
 FORMAT: Final = "fadeout-bundle"
 MOST_NETWORKS: Final = 50
-FORMAT_VERSION: Final = 5
-READABLE: Final = (
-    3,
-    4,
-    FORMAT_VERSION,
-)  # 3 had neither subsets nor fingerprint; 4 no b-value, filler, mirroring, ensembles or cubic interpolation
+FORMAT_VERSION: Final = 6
+# 3 had neither subsets nor fingerprint; 4 no b-value, filler, mirroring, ensembles or cubic interpolation; 5 had no
+# channels that are computed.
+READABLE: Final = (3, 4, 5, FORMAT_VERSION)
 
 Spacing = Annotated[float, Field(ge=0.01, le=100)]  # mm; finer, any scan would fill the memory
+BValue = Annotated[float, Field(ge=50, le=20_000)]
 Cells = Annotated[int, Field(ge=1, le=32)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -46,9 +46,13 @@ class Preparation(Section):
     in_plane_crop: tuple[Count, Count] | None = None
     own_slices: tuple[str, ...] = ()
     landmarks: dict[str, tuple[float, ...]] = Field(description="per modality, for normalisation nyul")
-    computing_b_s_mm2: Annotated[float, Field(ge=50, le=20_000)] | None = Field(
+    computing_b_s_mm2: BValue | None = Field(
         None,
         description="b-value with which one of DWI, ADC and B0 is computed from the other two; none: it is not",
+    )
+    channels: Channels = Field((), description="further inputs, computed from modalities; behind these")
+    channels_b_s_mm2: BValue | None = Field(
+        None, description="b-value of the DWI that channels take; none without any"
     )
 
 
@@ -89,7 +93,7 @@ class Manifest(Section):
     """The content of `bundle.json`."""
 
     format: Literal["fadeout-bundle"] = FORMAT
-    format_version: Literal[3, 4, 5] = FORMAT_VERSION
+    format_version: Literal[3, 4, 5, 6] = FORMAT_VERSION
     study: str
     trial: int
     target: Literal["lesion", "thrombus"]

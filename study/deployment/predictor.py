@@ -191,7 +191,8 @@ class Bundle:
             target=self.manifest.target,
             lesion=None if isinstance(lesion, Path) else lesion,
             landmarks=preparation.landmarks or None,
-            b_s_mm2=preparation.computing_b_s_mm2,
+            b_s_mm2=preparation.computing_b_s_mm2 or preparation.channels_b_s_mm2,
+            imputes=preparation.computing_b_s_mm2 is not None,
             subject=name,
         )
 
@@ -280,6 +281,7 @@ def _imaging(manifest: Manifest, most_voxels: int) -> Imaging:
         crop_margin_mm=preparation.crop_margin_mm,
         in_plane_crop=preparation.in_plane_crop,
         own_slices=preparation.own_slices,
+        channels=preparation.channels,
         most_voxels=most_voxels,
     )
 

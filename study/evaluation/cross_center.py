@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -84,16 +85,9 @@ class Judge:
                     yield Predicted(prepared, availability, probability)
 
     def _together(self, prepared: Prepared) -> Iterator[list[Availability]]:
-        """The subsets of a subject, in order, in groups of the same images: each that has a computed one is alone."""
-        shared: list[Availability] = []
-        for availability in self.subsets(prepared):
-            if computed_in(prepared, availability):
-                yield from [shared] if shared else []
-                yield [availability]
-                shared = []
-            else:
-                shared.append(availability)
-        yield from [shared] if shared else []
+        """The subsets of a subject, in order, in groups that see the same computed images."""
+        for _, together in groupby(self.subsets(prepared), lambda one: prepared.images_seen(one.flags)):
+            yield list(together)
 
     def mask(
         self, prepared: Prepared, availability: Availability, native: NDArray[np.float32], chains: Chains

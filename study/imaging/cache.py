@@ -207,7 +207,7 @@ class _Builder:
 
     def _settings(self) -> dict[str, Any]:
         """What is hashed to the address: another name or type of a value gives every entry another address."""
-        settings, model = self.protocol.settings, self.lesion_model
+        settings, model, b_s_mm2 = self.protocol.settings, self.lesion_model, self.protocol.b_s_mm2
         landmarks = (self.landmarks or {}).items()
         return {
             "version": CODE_VERSION,
@@ -225,7 +225,8 @@ class _Builder:
             "own_slices": settings.own_slices,
             "spacing_mm": [float(value) for value in self.spacing_mm],
             "landmarks": {name: [float(value) for value in values] for name, values in landmarks},
-            **({} if self.protocol.b_s_mm2 is None else {"computed with b": float(self.protocol.b_s_mm2)}),
+            **({"computed with b": b_s_mm2} if self.protocol.imputes else {}),
+            **({"channels": settings.channels, "channels with b": b_s_mm2} if settings.channels else {}),
         }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from study.cohort.records import Subject, SubjectFacts
 from study.config import Imaging
 from study.errors import CohortError, Problem
+from study.imaging.channels.computing import channel_images, channel_stacks
 from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.impute import TRIPLE, computed_stack, sources_of
@@ -66,6 +67,7 @@ def prepare_subject(
         lesion=lesion,
         landmarks=landmarks,
         b_s_mm2=protocol.b_s_mm2,
+        imputes=protocol.imputes,
         subject=subject.label,
         facts=subject.facts,
     )
@@ -82,37 +84,37 @@ def prepare_images(
     lesion: LesionCenter | None = None,
     landmarks: Landmarks | None = None,
     b_s_mm2: float | None = None,
+    imputes: bool = False,
     subject: str = "input",
     facts: SubjectFacts | None = None,
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
     `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
-    found on the grid of one of the images; it is used where there is no mask. With `b_s_mm2`, of DWI, ADC and B0 each
-    is computed whose two others are there.
+    found on the grid of one of the images; it is used where there is no mask. With `imputes`, of DWI, ADC and B0 each
+    is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too.
 
     Raises:
         CohortError: everything that is wrong with the files.
-        ValueError: normalisation nyul has no landmarks.
+        ValueError: normalisation nyul has no landmarks, or what is to be computed no b-value.
     """
-    reference, registration = settings.reference, settings.registration
-    has_lesion = target != "lesion"  # beside the target
     scan = read_scan(
         images,
         modalities,
-        reference,
+        settings.reference,
         masks or {},
         target,
         subject,
-        lesion=has_lesion,
-        registration=registration,
+        lesion=target != "lesion",  # beside the target
+        registration=settings.registration,
         most_voxels=settings.most_voxels,
     )
     stacked = stack(scan, spacing_mm, settings)
     own = own_stack(scan, stacked, settings)
     intensities = measure(scan.volumes, stacked)
-    made = _computed(scan, stacked, own, settings, b_s_mm2)
-    chosen = _checked_landmarks(scan, (stacked, own, *made), settings, landmarks, intensities)
+    made = _computed(scan, stacked, own, settings, b_s_mm2) if imputes else []
+    channels = channel_stacks(stacked, settings.channels, b_s_mm2, scan.subject)
+    chosen = _checked_landmarks(scan, (stacked, own, *made, *channels), settings, landmarks, intensities)
     mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
         facts=facts or SubjectFacts(subject),
@@ -128,6 +130,7 @@ def prepare_images(
         lesion=_lesion_center(scan, lesion),
         intensities=intensities,
         computed=_normalised_computed(made, settings, modalities, chosen),
+        channels=channel_images(channels, settings.channels, modalities, settings.normalisation),
         scales=tuple(_scale(stacked, modality, settings, chosen) for modality in modalities),
     )
 
@@ -135,9 +138,9 @@ def prepare_images(
 def _computed(
     scan: Scan, stacked: Stack, own: Stack | None, settings: Imaging, b_s_mm2: float | None
 ) -> list[Stack]:
-    """What is computed, on the prepared grid and, if there is one, on that of own slices; nothing without b."""
+    """What takes the place of modalities, on the prepared grid and, if there is one, on that of own slices."""
     if b_s_mm2 is None:
-        return []
+        raise ValueError("imputation needs the b-value of the DWI")
     sources = [name for name in TRIPLE if name in stacked.images]
     grids = [stacked, *([] if own is None else [on_grid(scan, sources, own.grid, settings.interpolation)])]
     return [computed_stack(one, b_s_mm2, scan.subject) for one in grids]

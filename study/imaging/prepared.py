@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.cohort.records import SubjectFacts
+from study.imaging.channels.images import ChannelImages
 from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
@@ -42,6 +43,7 @@ class Prepared:
         scales: for each modality, how `image` is read in its units; None for an absent one. Empty where the subject was
             prepared by a version that did not keep them.
         computed: images that take the place of modalities that are not given (`imputation.kind`); None without.
+        channels: N further inputs that are computed from modalities (`imaging.channels`); None without.
     """
 
     facts: SubjectFacts
@@ -58,6 +60,7 @@ class Prepared:
     intensities: Intensities | None = None
     computed: Computed | None = None
     scales: tuple[Scale | None, ...] = ()
+    channels: ChannelImages | None = None
 
     @property
     def key(self) -> str:
@@ -69,11 +72,31 @@ class Prepared:
         """The images to cut a network's windows from."""
         return Windows.of(self.image, self.grid, self.own)
 
-    def seen(self, given: Sequence[bool]) -> tuple[Windows, tuple[bool, ...]]:
-        """What a network sees if it is given some modalities [M]: their images and computed ones; and which those are.
+    @property
+    def further(self) -> int:
+        """K + R, the number of computed images that a window has behind the modalities."""
+        return sum(0 if made is None else len(made.channels) for made in (self.computed, self.channels))
 
-        No voxel of a modality that is not given matters.
+    def seen(self, given: Sequence[bool]) -> tuple[Windows, tuple[bool, ...]]:
+        """What a network sees if it is given some modalities [M]: M + N images; and which of them are given.
+
+        Images are those of modalities, or computed ones in their place, and behind them the N channels. No voxel of a
+        modality that is not given matters.
         """
+        windows, flags = self._seen_modalities(given)
+        if self.channels is None:
+            return windows, flags
+        image = np.concatenate((windows.image, self.channels.seen(given)))
+        return replace(windows, image=image), (*flags, *self.channels.given(given))
+
+    def images_seen(self, given: Sequence[bool]) -> tuple[tuple[int | None, ...], ...]:
+        """Which computed images `seen` takes if some modalities [M] are given: all else is the same for all subsets."""
+        return (
+            () if self.computed is None else self.computed.rows(given),
+            () if self.channels is None else self.channels.chosen(given),
+        )
+
+    def _seen_modalities(self, given: Sequence[bool]) -> tuple[Windows, tuple[bool, ...]]:
         rows = () if self.computed is None else self.computed.rows(given)
         if self.computed is None or not rows:
             return self.windows, tuple(given)
@@ -89,15 +112,18 @@ class Prepared:
         return Windows.of(image, self.grid, replaced), tuple(flags)
 
     def window(self, start: Sequence[int], size: Sequence[int]) -> NDArray[np.float32]:
-        """A writable copy of the window [M + N, *size] that begins at index `start` of `grid`; 0 outside the volume.
+        """A writable copy of the window [M + K + R, *size] that begins at index `start` of `grid`; 0 outside of it.
 
-        Behind the M modalities come the N computed images.
+        Behind the M modalities come the K images of `computed`, and the R of `channels`.
         """
-        made = self.computed
-        out = np.zeros((len(self.image) + (0 if made is None else len(made.channels)), *size), np.float32)
-        self.windows.cut(start, out[: len(self.image)])
-        if made is not None:
-            self._windows_of_computed(made).cut(start, out[len(self.image) :])
+        out = np.zeros((len(self.image) + self.further, *size), np.float32)
+        places = [len(self.image), len(out) - (0 if self.channels is None else len(self.channels.channels))]
+        of_modalities, of_computed, of_channels = np.split(out, places)
+        self.windows.cut(start, of_modalities)
+        if self.computed is not None:
+            self._windows_of_computed(self.computed).cut(start, of_computed)
+        if self.channels is not None:
+            Windows.of(self.channels.image, self.grid, None).cut(start, of_channels)
         return out
 
     def _windows_of_computed(self, made: Computed) -> Windows:
@@ -108,7 +134,10 @@ class Prepared:
         return Windows.of(made.image, self.grid, own)
 
     def select(self, modalities: Sequence[int]) -> Prepared:
-        """The subject with only these modalities, by index, in this order, on the same grid; nothing is computed."""
+        """The subject with only these modalities, by index, in this order, on the same grid.
+
+        Nothing is computed in the place of others; channels are those that the modalities suffice for.
+        """
         return replace(
             self,
             image=self.image[list(modalities)],
@@ -116,6 +145,7 @@ class Prepared:
             own=None if self.own is None else self.own.select(modalities),
             computed=None,
             scales=tuple(self.scales[index] for index in modalities) if self.scales else (),
+            channels=None if self.channels is None else self.channels.select(modalities),
         )
 
     def to_native(self, probability: NDArray[Any]) -> NDArray[np.float32]:

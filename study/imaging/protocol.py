@@ -17,7 +17,8 @@ class ImagingProtocol:
         target: the mask that is segmented.
         lesion_source: where the lesion comes from that a thrombus is near; `none` where lesions are the target.
         settings: the section `imaging`.
-        b_s_mm2: of the DWI, to compute one of DWI, ADC and B0 from the other two; None: none is computed.
+        b_s_mm2: the b-value of the DWI; None where nothing is computed.
+        imputes: whether one of DWI, ADC and B0 is computed from the other two.
     """
 
     modalities: tuple[str, ...]
@@ -25,6 +26,7 @@ class ImagingProtocol:
     lesion_source: Literal["none", "file", "model"]
     settings: Imaging
     b_s_mm2: float | None = None
+    imputes: bool = False
 
     @property
     def masks(self) -> tuple[str, ...]:

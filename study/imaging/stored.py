@@ -3,7 +3,8 @@
 ::
 
     <address>/  image.npy  own.npy  target.npy  native_target.npy  foreground.npy  grid.json
-                computed.npy  computed_own.npy  where images are computed
+                computed.npy  computed_own.npy  where images are computed in the place of modalities
+                channels.npy  where further inputs are computed
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from study.cohort.records import SubjectFacts
 from study.errors import CacheError, Problem
+from study.imaging.channels.images import ChannelImages
 from study.imaging.computed import Computed
 from study.imaging.geometry import Centroid
 from study.imaging.intensities import Intensities
@@ -34,6 +36,7 @@ from study.machine.untrusted import LARGEST_JSON, UnreadableError, open_regular,
 ARRAYS = ("image", "target", "foreground", "native_target")
 OWN, GRID = "own.npy", "grid.json"
 COMPUTED, COMPUTED_OWN = "computed.npy", "computed_own.npy"
+CHANNELS = "channels.npy"
 PATTERNS = ("*.npy", GRID)  # the files of an entry
 DAMAGE = (*arrays.DAMAGE, KeyError)
 
@@ -85,6 +88,7 @@ def _opened(folder: Path, facts: SubjectFacts) -> Prepared:
         lesion=_centroid(content["lesion"]) if content["lesion"] else None,
         intensities=_intensities(content["intensities"]) if content["intensities"] else None,
         scales=tuple(map(_scale, content.get("scales", ()))),
+        channels=_open_channels(folder, content.get("channels"), len(present), grid),
     )
 
 
@@ -107,6 +111,20 @@ def _open_computed(
         return Computed(image, channels, sources)
     slices = _required(_array(folder / COMPUTED_OWN, np.float32, (len(channels), *own.grid.shape)))
     return Computed(image, channels, sources, slices)
+
+
+def _open_channels(folder: Path, content: Any, modalities: int, grid: Grid) -> ChannelImages | None:
+    if not content:
+        return None
+    names = tuple(str(name) for name in content["names"])
+    channels = tuple(int(index) for index in content["channels"])
+    sources = tuple(tuple(int(index) for index in row) for row in content["sources"])
+    fit = all(0 <= channel < len(names) for channel in channels) and len(sources) == len(channels)
+    fit = fit and all(channels.count(channel) <= 2 for channel in channels)
+    if not fit or not all(0 <= index < modalities for row in sources for index in row):
+        raise UnreadableError(f"{GRID} tells of channels that are none")
+    image = _required(_array(folder / CHANNELS, np.float32, (len(channels), *grid.shape)))
+    return ChannelImages(names, image, channels, sources)
 
 
 def _grid(content: dict[str, Any]) -> Grid:
@@ -197,6 +215,9 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         _save(folder / COMPUTED, made.image)
         if made.own is not None:
             _save(folder / COMPUTED_OWN, made.own)
+    channels = prepared.channels
+    if channels is not None:
+        _save(folder / CHANNELS, channels.image)
     content = {
         "present": prepared.present,
         "grid": prepared.grid.to_dict(),
@@ -208,6 +229,12 @@ def _write_files(prepared: Prepared, folder: Path) -> None:
         "computed": made and {"channels": made.channels, "sources": made.sources},
         "scales": [scale and asdict(scale) for scale in prepared.scales],
     }
+    if channels is not None:
+        content["channels"] = {
+            "names": channels.names,
+            "channels": channels.channels,
+            "sources": channels.sources,
+        }
     write_json(folder / GRID, content)
 
 

@@ -1,4 +1,4 @@
-"""The contracts of fading schedules, drop policies, losses, augmentations, readers, samplers and stopping rules.
+"""The contracts of schedules, drop policies, losses, augmentations, channels, readers, samplers and stopping rules.
 
 Each check takes the part's name, ours or that of an installed package, and settings of the section that chooses it::
 
@@ -22,12 +22,14 @@ import torch
 from study.cohort.records import Entry, Listing
 from study.config import CohortConfig, ModalityDropout, Schedule, Trainer, Tuning
 from study.config.parts import find_part
-from study.testing.patches import patch_of
+from study.imaging.channels.channel import Channel, Sources
+from study.testing.patches import brain_of, patch_of
 from study.training.dropout import sample_dropout
 from study.training.fading import fade
 
 __all__ = [
     "check_augmentation",
+    "check_channel",
     "check_loss",
     "check_policy",
     "check_reader",
@@ -40,6 +42,9 @@ Settings = Mapping[str, Any]
 DRAWS = 200
 MODALITIES = 4
 PATCH = (4, 12, 10)  # [D, H, W]
+MIRRORED = (
+    0.05  # of the deviation in the brain: how far the channel of a mirrored brain may be off, on average
+)
 
 
 def check_schedule(name: str, settings: Settings | None = None) -> None:
@@ -152,6 +157,41 @@ def check_augmentation(name: str) -> None:
         assert not changed[~present].any(), f"{name}: must leave absent modalities 0"
         again, _ = augment(patch, present, np.random.default_rng(seed))
         assert np.array_equal(changed, again), f"{name}: must draw from the generator alone"
+
+
+def check_channel(name: str) -> None:
+    """Values are finite, the same again, of the brain alone, and mirrored where the brain is mirrored.
+
+    Args:
+        name: of `imaging.channels`.
+
+    Raises:
+        AssertionError: the channel does not keep the contract; says how.
+    """
+    channel = find_part("channels", name)
+    assert isinstance(channel, Channel), f"{name}: must be a Channel, got {type(channel).__name__}"
+    for way in channel.ways:
+        assert way.sources, f"{name}: must be computed from a modality"
+        given = brain_of(way.sources)
+        inside = given.inside
+        values = way.compute(given)
+        assert values.shape == inside.shape, f"{name}: must have the shape of its sources, got {values.shape}"
+        assert values.dtype == np.float32, f"{name}: must give float32, got {values.dtype}"
+        assert np.isfinite(values[inside]).all(), f"{name}: must give finite values"
+        again = way.compute(brain_of(way.sources))
+        assert np.array_equal(values, again), f"{name}: must give the same values again"
+        other = {
+            source: np.where(inside, image, 9).astype(np.float32) for source, image in given.images.items()
+        }
+        beyond = way.compute(Sources(other, inside, given.spacing_mm, given.b_s_mm2))
+        assert np.array_equal(values[inside], beyond[inside]), (
+            f"{name}: must not read voxels beyond the brain"
+        )
+        for axis in range(3):
+            flipped = {source: np.flip(image, axis) for source, image in given.images.items()}
+            moved = way.compute(Sources(flipped, np.flip(inside, axis), given.spacing_mm, given.b_s_mm2))
+            off = float(np.abs(np.flip(moved, axis)[inside] - values[inside]).mean() / values[inside].std())
+            assert off <= MIRRORED, f"{name}: must be mirrored with the brain, off by {off:.2g} deviations"
 
 
 def check_reader(name: str, settings: Settings | None = None) -> None:

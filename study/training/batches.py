@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from study.config.parts import find_part
 from study.errors import LoaderError
-from study.imaging.computed import Computed
 from study.imaging.prepared import Prepared
 from study.imaging.sample import Patch, sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
@@ -21,7 +20,7 @@ from study.training.course import Course
 from study.training.dropout import Draw, sample_dropout
 from study.training.fading import fade, progress
 from study.training.ranks import Ranks
-from study.training.shown import Shown, shown
+from study.training.shown import Shown, arranged, shown, with_channels
 
 __all__ = ["Batch", "Samples", "batches"]
 
@@ -37,20 +36,20 @@ Augmentation = Callable[[Patch, np.ndarray, Generator], tuple[np.ndarray, np.nda
 
 @dataclass
 class Batch:
-    """Samples of one iteration in one process.
+    """Samples of one iteration in one process, of C inputs: M modalities, and behind them channels computed from them.
 
     Attributes:
-        image: float32 `[B, M, D, H, W]`, augmented, with all present modalities; absent ones are 0, or computed from
+        image: float32 `[B, C, D, H, W]`, augmented, with all present modalities; absent ones are 0, or computed from
             others (`imputation.kind`).
         target: uint8 `[B, D, H, W]`.
-        present: float32 `[B, M]`, 1 where the subject has a modality, or its image is computed.
-        factors: float32 `[B, M]`, what modality dropout multiplies a modality by.
-        code: float32 `[B, M]`, 0 where nothing of a modality is left to see; else 1, or with
+        present: float32 `[B, C]`, 1 where the subject has a modality, or its image is computed.
+        factors: float32 `[B, C]`, what modality dropout multiplies an input by.
+        code: float32 `[B, C]`, 0 where nothing of an input is left to see; else 1, or with
             `head.code=gradual` the g(t) of a fading one.
         dropped: float32 `[B, M]`, 1 where a modality was drawn to be dropped.
-        computed: float32 `[B, M, D, H, W]`, what takes the place of a dropped modality, augmented; None if nothing is
-            computed.
-        shares: float32 `[B, M]`, what the computed images are multiplied by; None likewise.
+        computed: float32 `[B, C, D, H, W]`, what takes the place of an input that fades, augmented; None if nothing
+            does.
+        shares: float32 `[B, C]`, what these images are multiplied by; None likewise.
     """
 
     image: torch.Tensor
@@ -73,7 +72,7 @@ class Batch:
 
     @property
     def reduced(self) -> torch.Tensor:
-        """The image after modality dropout, `[B, M, D, H, W]`."""
+        """The image after modality dropout, `[B, C, D, H, W]`."""
         left = self.image * self.factors[:, :, None, None, None]
         if self.computed is None or self.shares is None:
             return left
@@ -129,6 +128,7 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
         self.per_iteration = trainer.batch_size * world
         self.per_epoch = self.per_iteration * trainer.iterations_per_epoch
         self.forced_from = round(self.per_iteration * (1 - trainer.foreground_fraction))
+        self.replaces = course.imputes or any(one.channels and one.channels.has_others for one in subjects)
 
     def __len__(self) -> int:
         return self.per_epoch * self.course.trainer.epochs
@@ -142,16 +142,15 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng((self.course.seed, number))
         patch = self._draw(number, rng)
-        present = np.asarray(patch.prepared.present, bool)
-        augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
         prepared = patch.prepared
-        computed = () if prepared.computed is None else prepared.computed.channels
-        image, target = augment(patch, np.append(present, np.ones(len(computed), bool)), rng)
+        augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
+        there = np.append(np.asarray(prepared.present, bool), np.ones(prepared.further, bool))
+        window, target = augment(patch, there, rng)
         *flags, shares = self._shown(number, prepared, self._drawing(number, prepared, rng)())
-        if not self.course.imputes:
-            return image, target, *flags
-        image, made = _with_computed(image, present, prepared.computed)
-        return image, target, *flags, made, shares
+        if not self.replaces and prepared.channels is None:
+            return window, target, *flags
+        image, made = arranged(window, prepared)
+        return (image, target, *flags, made, shares) if self.replaces else (image, target, *flags)
 
     def drawn_again(self, number: int, choose: Choose) -> Shown:
         """The modality dropout of a sample, drawn anew: one of the draws of the policy, which `choose` takes."""
@@ -166,7 +165,8 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
 
     def _shown(self, number: int, prepared: Prepared, draw: Draw) -> Shown:
         g = self.fade_at(number // self.per_epoch)
-        return shown(np.asarray(prepared.present, bool), draw, g, self._fading(g), prepared.computed)
+        found = shown(np.asarray(prepared.present, bool), draw, g, self._fading(g), prepared.computed)
+        return found if prepared.channels is None else with_channels(found, prepared.channels)
 
     def _generator(self, number: int) -> Generator:
         """What a sample's subject is drawn from first: its own generator, or that of its pair."""
@@ -196,24 +196,6 @@ class Samples(Dataset[tuple[np.ndarray, ...]]):
     def _fading(self, g: float) -> float:
         """The code of a dropped modality."""
         return g if self.course.code == "gradual" else float(g > 0)
-
-
-def _with_computed(
-    channels: np.ndarray, present: np.ndarray, computed: Computed | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The image [M, D, H, W], absent modalities computed, and all computed images at the places of their modalities.
-
-    Args:
-        channels: [M + N, D, H, W], the image and the N computed images.
-        present: bool [M].
-        computed: what the N are.
-    """
-    image, placed = channels[: len(present)].copy(), np.zeros_like(channels[: len(present)])
-    if computed is not None:
-        placed[list(computed.channels)] = channels[len(present) :]
-        before = computed.replaced(present)
-        image[before] = placed[before]
-    return image, placed
 
 
 def batches(

@@ -52,7 +52,7 @@ def _adopt(config: Config, folder: StudyFolder, weights: Path, book: Logbook) ->
     plan = None
     if found.origin is not None:
         config = _as_trained(config, found.origin)
-        plan = found.origin.plan(config.cohort.modalities)
+        plan = found.origin.plan(_inputs(config))
         _load(plan, config, found)  # before any scan is read
     book.say(f"study {config.study.name}: preparing the scans")
     lines = _prepare(config, folder, found, plan, book.progress)
@@ -69,12 +69,12 @@ def _adopt(config: Config, folder: StudyFolder, weights: Path, book: Logbook) ->
 
 def _as_trained(config: Config, origin: NnunetOrigin) -> Config:
     """The configuration with the model and spacing that the checkpoint states."""
-    given = [name.casefold() for name in config.cohort.modalities]
-    if [name.casefold() for name in origin.channels] != given:
+    given = _inputs(config)
+    if [name.casefold() for name in origin.channels] != [name.casefold() for name in given]:
         raise ConfigError(
             [
                 f"cohort.modalities: the network takes {', '.join(origin.channels)}, in this order, "
-                f"got {', '.join(config.cohort.modalities)}; use these names for the scans, or set "
+                f"got {', '.join(given)}; use these names for the scans, or set "
                 f"cohort.modalities=[{','.join(origin.channels)}]"
             ]
         )
@@ -88,6 +88,11 @@ def _as_trained(config: Config, origin: NnunetOrigin) -> Config:
             [f"imaging.spacing_mm: the network was trained at {spacing}; leave it out, or set the same"]
         )
     return config.with_values({"model.name": origin.model, "imaging.spacing_mm": spacing})
+
+
+def _inputs(config: Config) -> tuple[str, ...]:
+    """The names of the network's inputs: modalities, and behind them channels that are computed from these."""
+    return (*config.inputs, *config.channels)
 
 
 def _prepare(

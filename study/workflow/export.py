@@ -113,7 +113,7 @@ def ensemble_contents(folder: StudyFolder) -> Contents:
             "others": tuple(others),
             "postprocessing": chains,
             "subsets": subsets,
-            "requires": {**requires, **_requirements(first.model, chains)},
+            "requires": {**requires, **_requirements(first.model, chains, ())},
         }
     )
     card = model_card(
@@ -160,20 +160,7 @@ def _manifest(
         network=network.to_dict(),
         head=head,
         filler=filler,
-        preparation=Preparation(
-            spacing_mm=prepared.spacing_mm,
-            reference=config.imaging.reference,
-            registration=config.imaging.registration,
-            normalisation=config.imaging.normalisation,
-            interpolation=config.imaging.interpolation,
-            crop_margin_mm=config.imaging.crop_margin_mm,
-            in_plane_crop=config.imaging.in_plane_crop,
-            own_slices=config.imaging.own_slices if network.sees_stacks else (),
-            landmarks=prepared.landmarks,
-            computing_b_s_mm2=config.imputation.b_value_s_mm2
-            if config.imputation.kind == "physics"
-            else None,
-        ),
+        preparation=_preparation(config, prepared, network),
         inference=Inference(
             overlap=config.evaluation.overlap,
             blending=config.evaluation.blending,
@@ -184,16 +171,38 @@ def _manifest(
         postprocessing=chains,
         subsets=subsets,
         fingerprint=None if fingerprint is None else fingerprint.only(config.cohort.modalities),
-        requires=_requirements(config.model.name, chains),
+        requires=_requirements(config.model.name, chains, config.channels),
         versions={name: metadata.version(name) for name in PACKAGES},
         files={},
     )
 
 
-def _requirements(model: str, chains: Chains) -> dict[str, str]:
-    """Versions of the plug-in packages that the network and the post-processing steps come from."""
+def _preparation(config: Config, prepared: PreparedStudy, network: Plan) -> Preparation:
+    imaging, b_s_mm2 = config.imaging, config.imputation.b_value_s_mm2
+    return Preparation(
+        spacing_mm=prepared.spacing_mm,
+        reference=imaging.reference,
+        registration=imaging.registration,
+        normalisation=imaging.normalisation,
+        interpolation=imaging.interpolation,
+        crop_margin_mm=imaging.crop_margin_mm,
+        in_plane_crop=imaging.in_plane_crop,
+        own_slices=imaging.own_slices if network.sees_stacks else (),
+        landmarks=prepared.landmarks,
+        computing_b_s_mm2=b_s_mm2 if config.imputation.kind == "physics" else None,
+        channels=config.channels,
+        channels_b_s_mm2=b_s_mm2 if config.channels else None,
+    )
+
+
+def _requirements(model: str, chains: Chains, channels: Sequence[str]) -> dict[str, str]:
+    """Versions of the plug-in packages that the network, the post-processing steps and the channels come from."""
     steps = {step for chain in (chains.full, chains.missing) if chain is not None for step in chain.steps}
-    packages = [plugin_package(model), *(part_package("steps", step) for step in sorted(steps))]
+    packages = [
+        plugin_package(model),
+        *(part_package("steps", step) for step in sorted(steps)),
+        *(part_package("channels", name) for name in channels),
+    ]
     return dict(package for package in packages if package is not None)
 
 

@@ -38,7 +38,14 @@ class _Lesions:
 
     @cached_property
     def identity(self) -> str:
-        settings = self.contents.manifest.model_dump(mode="json", exclude=UNIMPORTANT)
+        manifest = self.contents.manifest
+        settings = manifest.model_dump(mode="json", exclude=UNIMPORTANT)
+        if not manifest.preparation.channels:  # as before there were any, or caches would be filled again
+            settings["preparation"] = {
+                name: value
+                for name, value in settings["preparation"].items()
+                if not name.startswith("channels")
+            }
         return hashlib.sha256(
             json.dumps(settings, sort_keys=True).encode()
             + self.contents.weights

@@ -30,7 +30,8 @@ def plan_network(
     """
     # Pairs send the full and the reduced input through the network together.
     together = config.trainer.batch_size * (2 if config.in_pairs else 1)
-    scans = Scans(config.inputs, median_shape, spacing_mm, together)
+    inputs = (*config.inputs, *config.channels)
+    scans = Scans(inputs, median_shape, spacing_mm, together)
     try:
         return plan_model(config.model.name, config.model.model_dump(), scans)
     except ValueError as error:

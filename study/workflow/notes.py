@@ -53,6 +53,16 @@ def without_lesion(cached: PreparedCohort, config: Config) -> list[str]:
     return [f"no lesion: near_lesion is skipped for {number_of(lacking, 'subject')}"] if lacking else []
 
 
+def channels(cached: PreparedCohort, config: Config) -> list[str]:
+    """For each computed channel, the number of subjects that have what it is computed from."""
+    names = config.imaging.channels
+    there: Counter[str] = Counter()
+    for key in cached if names else ():
+        if (made := cached[key].channels) is not None:
+            there.update(names[place] for place in set(made.channels))
+    return [f"{name}: computed for {there[name]} of {len(cached)} subjects" for name in names]
+
+
 def implausible_images(cached: PreparedCohort) -> list[str]:
     """The number of subjects with implausible images; empty if there is none."""
     found = [

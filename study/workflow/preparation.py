@@ -93,6 +93,7 @@ def prepare_study(
         *said,
         *notes.outside(cached, config),
         *notes.without_lesion(cached, config),
+        *notes.channels(cached, config),
         *notes.implausible_images(cached),
         *notes.doubts(splits, cohort, config, plan),
         *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),

@@ -10,5 +10,10 @@ def imaging_protocol(config: Config) -> ImagingProtocol:
     """What is read of each subject, and how it is prepared."""
     cohort = config.cohort
     return ImagingProtocol(
-        cohort.modalities, cohort.target, config.lesion_source, config.imaging, config.computing_b_s_mm2
+        cohort.modalities,
+        cohort.target,
+        config.lesion_source,
+        config.imaging,
+        config.imputation.b_value_s_mm2,
+        config.imputes,
     )

@@ -126,7 +126,7 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         ("{", "not JSON"),
         ("[]", "does not describe a fadeout-bundle"),
         ('{"format": "other"}', "does not describe a fadeout-bundle"),
-        ('{"format": "fadeout-bundle", "format_version": 2}', "format version 2, this program reads 3 to 5"),
+        ('{"format": "fadeout-bundle", "format_version": 2}', "format version 2, this program reads 3 to 6"),
     ],
 )
 def test_other_content_is_refused(bundle: Path, text: str, message: str) -> None:

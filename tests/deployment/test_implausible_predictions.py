@@ -154,7 +154,7 @@ def test_help_documents_the_word(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_bundle_keeps_fingerprint_and_subsets(path: Path, contents: Contents) -> None:
     read = read_bundle(path).manifest
-    assert read.format_version == 5
+    assert read.format_version == 6
     assert (read.fingerprint, read.subsets) == (contents.manifest.fingerprint, SUBSETS)
 
 

@@ -200,8 +200,9 @@ def test_the_cache_keeps_what_is_computed_under_an_address_of_its_own(
 def test_a_search_over_the_technique_prepares_for_all_its_trials(make_config: Callable) -> None:
     choices = {"imputation": {"kind": {"type": "categorical", "choices": ["none", "physics"]}}}
     config = make_config(VALUES | {"imputation.kind": "none"})
-    assert imaging_protocol(config).b_s_mm2 is None
-    assert imaging_protocol(config.model_copy(update={"search_space": choices})).b_s_mm2 == 1000
+    assert not imaging_protocol(config).imputes
+    searched = imaging_protocol(config.model_copy(update={"search_space": choices}))
+    assert (searched.imputes, searched.b_s_mm2) == (True, 1000)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "policies": parts.check_policy,
     "losses": parts.check_loss,
     "augmentations": parts.check_augmentation,
+    "channels": parts.check_channel,
     "samplers": parts.check_sampler,
     "schedulers": parts.check_scheduler,
 }
@@ -28,7 +29,13 @@ import numpy as np
 import random
 import torch
 from study.cohort import Listing
+from study.imaging.channels.channel import Channel, Way
 
+def plain(sources): return sources.images["DWI"]
+def at_right(sources): return sources.images["DWI"] * np.linspace(0, 1, sources.inside.shape[2], dtype=np.float32)
+def over_all(sources): return sources.images["DWI"] / np.float32(sources.images["DWI"].mean())
+def undefined(sources): return np.full_like(sources.images["DWI"], np.nan)
+sided, beyond_brain, endless = (Channel(Way(("DWI",), one)) for one in (at_right, over_all, undefined))
 def rising(schedule, position): return position
 def beyond(schedule, position): return 2.0
 def everything(candidates, most, settings, rng): return np.ones(candidates + 1, bool)
@@ -62,6 +69,10 @@ FAULTS = [
     ("augmentations", "cropped", "must keep the shape"),
     ("augmentations", "revived", "must leave absent modalities 0"),
     ("augmentations", "in_place", "must leave the image"),
+    ("channels", "plain", "must be a Channel, got function"),
+    ("channels", "sided", "must be mirrored with the brain"),
+    ("channels", "beyond_brain", "must not read voxels beyond the brain"),
+    ("channels", "endless", "must give finite values"),
     ("readers", "nothing", "at least one entry"),
     ("readers", "bare", "must give a Listing, got list"),
     ("schedulers", "flip", "the same decision"),

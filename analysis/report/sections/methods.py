@@ -123,7 +123,8 @@ def _data_facts(view: StudyView) -> dict[str, str]:
         else "The scans have not been prepared yet."
     )
     imputed = "no image is imputed"
-    if (b := config.computing_b_s_mm2) is not None:
+    if config.imputes:
+        b = config.imputation.b_value_s_mm2
         imputed = (
             "one of DWI, ADC and B0 that is not given is computed from the other two (Stejskal-Tanner, b = "
             f"{b:g} s/mm²) where imputation.kind is physics"
@@ -176,7 +177,7 @@ def _training_facts(view: StudyView) -> dict[str, str]:
         "with post-processing that was cross-fitted on them."
     )
     return {
-        "model": f"The network is {own.model.name}, with {listed(own.inputs)} as its input channels.",
+        "model": f"The network is {own.model.name}, with {listed(own.inputs)} as its input channels{_computed(own)}.",
         "start": f"Weights start {'from another study' if own.transfer.source else 'at random'}, seed "
         f"{config.study.seed}.",
         "training": f"It was trained for {trainer.epochs} epochs of {trainer.iterations_per_epoch} iterations, "
@@ -193,6 +194,16 @@ def _training_facts(view: StudyView) -> dict[str, str]:
         "output": "A probability for each voxel, and a mask after post-processing"
         + (f": {_chains(view)}." if winner else "."),
     }
+
+
+def _computed(config: Config) -> str:
+    """What the network sees besides its modalities."""
+    if not config.channels:
+        return ""
+    return (
+        f", and {listed(config.channels)}, computed from these before normalisation (b = "
+        f"{config.imputation.b_value_s_mm2:g} s/mm²) and given where what they are computed from is"
+    )
 
 
 def _winner(config: Config) -> str:
