@@ -69,6 +69,12 @@ class Prepared:
         """The images to cut a network's windows from."""
         return Windows.of(self.image, self.grid, self.own)
 
+    @property
+    def brain_voxels(self) -> float:
+        """How many voxels of `native` the brain takes: where any modality is not 0."""
+        brain = np.count_nonzero(np.any(self.image, axis=0))
+        return float(brain * self.grid.voxel_volume_ml / self.native.voxel_volume_ml)
+
     def seen(self, given: Sequence[bool]) -> tuple[Windows, tuple[bool, ...]]:
         """What a network sees if it is given some modalities [M]: their images and computed ones; and which those are.
 
