@@ -9,6 +9,7 @@ import numpy as np
 from analysis.estimates import NORMAL, Estimate, Interval, Values
 from study.evaluation.averages import FEWEST
 
+ROUNDING = 1e-12
 FEWEST_POINTS = 3  # a line goes through any two
 
 
@@ -22,7 +23,7 @@ def correlation(first: Values, second: Values) -> Estimate:
     if n < FEWEST_POINTS or not (np.ptp(first) > 0 and np.ptp(second) > 0):
         return Estimate(math.nan, n)
     found = float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
-    if n < FEWEST or abs(found) == 1:
+    if n < FEWEST or abs(found) > 1 - ROUNDING:
         return Estimate(found, n)
     middle, half = math.atanh(found), NORMAL / math.sqrt(n - 3)
     return Estimate(found, n, Interval(math.tanh(middle - half), math.tanh(middle + half)))

@@ -131,8 +131,9 @@ def test_every_table_of_metrics_says_what_they_are_for_empty_masks(average: Any,
     assert set(tables) == {"cross_center", "averages", "occlusions", "metrics"}
     both = {"one": "Dice is 1", "nan": "Dice has no value and is left out"}[empty_dice]
     for name in ("cross_center", "averages"):
-        assert f"Where both masks are empty, {both}. Where only one of the masks is, Dice is 0." in to_markdown(
-            tables[name]
+        assert (
+            f"Where both masks are empty, {both}. Where only one of the masks is, Dice is 0."
+            in to_markdown(tables[name])
         )
     assert "Where only the prediction is, Dice and detection rate are 0." in to_markdown(tables["occlusions"])
     every = to_markdown(tables["metrics"])
@@ -159,9 +160,7 @@ def test_what_metrics_are_for_empty_masks_in_words() -> None:
 
 def test_the_table_of_syntheses_has_both_metrics_and_what_is_left_out() -> None:
     means = [
-        SynthesisMean(
-            center="CHSF", given="DWI+ADC", modality="B0", psnr_db=21.44, ssim=0.8123, subjects=7
-        ),
+        SynthesisMean(center="CHSF", given="DWI+ADC", modality="B0", psnr_db=21.44, ssim=0.8123, subjects=7),
         SynthesisMean(center="CHSF", given="DWI+B0", modality="ADC", psnr_db=19.0),  # of an earlier version
     ]
     table = synthesis_table(means)

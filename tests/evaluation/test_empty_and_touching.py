@@ -55,7 +55,7 @@ def test_the_dice_of_two_empty_masks_is_a_setting() -> None:
 
 def test_the_catalogue_has_the_columns_of_rows_in_their_order() -> None:
     assert [name for name in columns() if name in METRICS] == list(METRICS)
-    assert OF_MASKS == list(METRICS)[: len(OF_MASKS)]
+    assert list(METRICS)[: len(OF_MASKS)] == OF_MASKS
 
 
 def test_components_that_touch_by_a_corner_of_a_voxel_are_one_of_26_and_two_of_18_neighbours() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from study.evaluation.metrics import dice, score
 
-
 EMPTY = np.zeros((2, 3, 4), bool)
 FULL = np.ones((2, 3, 4), bool)
 
@@ -91,7 +90,10 @@ def test_both_empty(setting, expected):
 
 @pytest.mark.parametrize("setting", ["nan", "one"])
 def test_one_empty(setting):
-    missed, false = score(FULL, EMPTY, (10, 10, 10), setting, 2.0), score(EMPTY, FULL, (10, 10, 10), setting, 2.0)
+    missed, false = (
+        score(FULL, EMPTY, (10, 10, 10), setting, 2.0),
+        score(EMPTY, FULL, (10, 10, 10), setting, 2.0),
+    )
     for scores in (missed, false):
         assert scores.dice == scores.lesion_f1 == 0
         assert scores.count_difference == 1

@@ -15,7 +15,7 @@ from study.evaluation.metrics.distance import SurfaceDistances
 
 SEEDS = range(6)
 MONAI = pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")  # of MONAI, at itself
-SURFACE_DISTANCE = pytest.mark.filterwarnings("ignore:Please import .correlate.:DeprecationWarning")  # its own
+SURFACE_DISTANCE = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # its own
 EVERYWHERE = np.ones((3, 3, 3), int)  # 26 neighbours
 
 

@@ -43,9 +43,7 @@ def test_the_inside_of_a_lesion_is_no_surface() -> None:
     center = np.zeros_like(reference)
     center[2, 2, 2] = True
     # The one voxel is 2 mm from the surface, 98 surface voxels are 2 to 3.46 mm from it.
-    distances = [
-        math.dist(voxel, (2, 2, 2)) for voxel in product(range(5), repeat=3) if {0, 4} & set(voxel)
-    ]
+    distances = [math.dist(voxel, (2, 2, 2)) for voxel in product(range(5), repeat=3) if {0, 4} & set(voxel)]
     assert len(distances) == 98
     found = of(reference, center, (1, 1, 1))
     assert found.hd95_mm == pytest.approx(np.percentile(distances, 95))
@@ -64,7 +62,9 @@ def test_a_lesion_at_the_border_has_a_surface_there() -> None:
     ("tolerance_mm", "share"),
     [(0.5, 2 / 5), (1.0, 3 / 5), (1.9, 3 / 5), (2.0, 4 / 5), (3.0, 1.0)],
 )
-def test_surfaces_within_the_tolerance_agree_the_tolerance_included(tolerance_mm: float, share: float) -> None:
+def test_surfaces_within_the_tolerance_agree_the_tolerance_included(
+    tolerance_mm: float, share: float
+) -> None:
     # From the reference 0, 2 and 3 mm; from the prediction 0 and 1 mm.
     reference, prediction = drawing("#..##"), drawing("##...")
     assert of(reference, prediction, (1.0, 1.0, 1.0)).within(tolerance_mm) == pytest.approx(share)

@@ -34,10 +34,13 @@ def calibration_error(
         )
     if not voxels > 0:
         return math.nan
-    given = probability > 0
-    known = probability[given]
+    total = float(probability.sum(dtype=np.float64))
+    if math.isnan(total):
+        return calibration_error(np.nan_to_num(probability), reference, voxels)
+    above = probability >= 1 / BINS  # few voxels; the lowest bin has the rest of both sums
+    known, truth = probability[above], reference[above].astype(np.bool_)
     bins = np.minimum((known * BINS).astype(np.intp), BINS - 1)
-    gaps = np.bincount(bins, weights=known, minlength=BINS)
-    gaps -= np.bincount(bins[reference[given].astype(np.bool_)], minlength=BINS)
-    gaps[0] -= np.count_nonzero(reference[~given])
+    gaps = np.bincount(bins, weights=known, minlength=BINS) - np.bincount(bins[truth], minlength=BINS)
+    gaps[0] += total - known.sum(dtype=np.float64)
+    gaps[0] -= np.count_nonzero(reference) - np.count_nonzero(truth)
     return float(np.abs(gaps).sum() / voxels)
