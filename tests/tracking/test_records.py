@@ -134,7 +134,7 @@ def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFol
     assert record.tags["fadeout.winner"] == "0"
     assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 (–) |" in record.tags["mlflow.note.content"]
     assert "Do not sort or choose trials by them" in record.tags["mlflow.note.content"]
-    assert [table.name for table in record.tables] == ["cross_center", "averages", "removed"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "removed", "metrics"]
 
 
 def test_a_study_without_a_winner_says_why_and_has_no_table(config: Config, folder: StudyFolder) -> None:
@@ -195,7 +195,7 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
 
 def test_without_occlusions_there_is_no_such_table(config: Config, folder: StudyFolder) -> None:
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
-    assert [table.name for table in record.tables] == ["cross_center", "averages"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "metrics"]
     assert "selection on test data" in record.tags["mlflow.note.content"]
     assert not [point for point in record.points if "occlusions" in point.key]
 
