@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOTES = (
     "Distances are between surface voxels. Components have 26 neighbours, those of LTPR and LFPR 18. The calibration "
-    "error is that of the probabilities before post-processing, over the voxels of the brain.",
+    "error is that of the probabilities before post-processing, divided by the voxels of the brain.",
     "The correlation of volumes is over all subjects of a column (Fisher's interval), whatever else is averaged over. "
     "ISBI scores are made of means over subjects whose reference is not empty: the first with their correlation of "
     "volumes, the second with their mean voxel correlation.",

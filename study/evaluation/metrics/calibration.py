@@ -18,7 +18,7 @@ def calibration_error(
 
     Probabilities of the target are binned, not those of the likelier class. All voxels of the grid count, those
     without a probability as background that the network is sure of; what is divided by is the size of the brain, so
-    that more air around it does not make a network look better.
+    that more air around it does not make a network look better. It exceeds 1 where a network is unsure of much air.
 
     Args:
         probability: of the target [D, H, W], before post-processing.

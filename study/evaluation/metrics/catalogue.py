@@ -227,9 +227,10 @@ METRICS: Mapping[str, MetricFacts] = {
         "calibration error",
         r"\frac{1}{N_{brain}} \sum_{b=1}^{15} \Big\lvert \sum_{v \in b} (p_v - y_v) \Big\rvert",
         "Expected calibration error of the probabilities p before post-processing, in 15 bins of equal width; y is 1 "
-        "in the reference. Over the voxels of the brain, which are mostly background that every network is sure of.",
+        "in the reference. All voxels count, those outside of the brain, too; divided by the voxels of the brain.",
         "Guo 2017, equation 3",
         COUNTED,
+        AMOUNT,
         decimals=5,
     ),
 }
