@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.cases import check_one_trial
 from analysis.cross_center import REMOVED
-from analysis.estimates import Bounds, Estimate, estimate, rate
 from analysis.method import Method
+from analysis.metric_columns import metric_columns, metric_estimate
 from analysis.tables import TESTED, Across, Cell, Column, Table
 from study.config import split_modalities
+from study.evaluation.metrics import METRICS as CATALOGUE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OCCLUSIONS = ("proximal", "distal", "all", "control")
-SHARE: Bounds = (0.0, 1.0)
-AMOUNT: Bounds = (0.0, float("inf"))
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A column of rows that is averaged.
-
-    Attributes:
-        title: as readers see it.
-        decimals: that are shown.
-        bounds: of its values.
-    """
-
-    title: str
-    decimals: int
-    bounds: Bounds = AMOUNT
-
-
-METRICS = {
-    "dice": Metric("Dice", 3, SHARE),
-    "detected": Metric("detection rate", 2, SHARE),
-    "false_positives": Metric("false positives", 2),
-    "false_positive_voxels": Metric("false positive size, voxels", 1),
-    "false_positive_ml": Metric("false positive size, mL", 3),
-    "false_negatives": Metric("false negatives", 2),
-    "false_negative_voxels": Metric("false negative size, voxels", 1),
-    "false_negative_ml": Metric("false negative size, mL", 3),
-    "reference_volume_ml": Metric("reference volume, mL", 3),
-    "predicted_volume_ml": Metric("predicted volume, mL", 3),
-}
+METRICS = (
+    *("dice", "detected", "false_positives", "false_positive_voxels", "false_positive_ml"),
+    *("false_negatives", "false_negative_voxels", "false_negative_ml"),
+    *("reference_volume_ml", "predicted_volume_ml"),
+)
 NOTE = (
     "False positives are predicted components (26 neighbours) without a voxel in the reference, false negatives "
     "components of the reference without a predicted voxel; sizes are means within a subject, 0 where it has none. One "
@@ -86,7 +60,6 @@ def occlusion_table(rows: pd.DataFrame, method: Method, by: str | None = None) -
         for name, part in _by_occlusion(group).items()
         if len(part)
     ]
-    measured = (Column(name, one.title, "estimate", one.decimals) for name, one in METRICS.items())
     return Table(
         "occlusions",
         f"By occlusion, on test subjects: {method.name}",
@@ -96,10 +69,10 @@ def occlusion_table(rows: pd.DataFrame, method: Method, by: str | None = None) -
             REMOVED,
             Column("occlusion", "occlusion"),
             Column("n", "subjects", "count"),
-            *measured,
+            *metric_columns(METRICS, method),
         ),
         tuple(lines),
-        (*method.notes, NOTE, TESTED),
+        (*method.notes_of(*(CATALOGUE[name] for name in METRICS)), NOTE, TESTED),
         across=Across("occlusion", OCCLUSIONS),
     )
 
@@ -128,15 +101,5 @@ def _means(rows: pd.DataFrame, method: Method) -> list[Cell]:
     """The number of subjects, then the estimate of each metric."""
     subjects = rows.groupby("subject").agg({"center": "first", **dict.fromkeys(METRICS, "mean")})
     centers = subjects["center"].to_numpy(dtype=object)
-
-    def estimated(name: str, metric: Metric) -> Estimate:
-        values = subjects[name].to_numpy(dtype=float)
-        if (
-            name == "detected"
-            and method.average == "subjects"
-            and set(values[~np.isnan(values)]) <= {0.0, 1.0}
-        ):
-            return rate(values)
-        return estimate(values, centers, method.average, bounds=metric.bounds)
-
-    return [len(subjects), *(estimated(name, metric) for name, metric in METRICS.items())]
+    found = [metric_estimate(name, subjects[name].to_numpy(dtype=float), centers, method) for name in METRICS]
+    return [len(subjects), *found]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.cross_center import DICE
 from analysis.estimates import Estimate, estimate
-from analysis.occlusions import METRICS
 from analysis.tables import TESTED, Across, Cell, Column, Table
 from study.config import split_modalities
+from study.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,5 +77,6 @@ def _mean(rows: pd.DataFrame, where: Mapping[Any, str], metric: str, method: Met
     if rows.empty:
         return None
     centers = rows["center"].to_numpy(dtype=object)
-    bounds = DICE if metric == "dice" else METRICS[metric].bounds
-    return estimate(rows[metric].to_numpy(dtype=float), centers, method.average, bounds=bounds)
+    return estimate(
+        rows[metric].to_numpy(dtype=float), centers, method.average, bounds=METRICS[metric].bounds
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from docs.interface import interface_page
+from docs.metrics import metrics_page
 from docs.settings import escaped, settings_page, settings_table
 from study.commandline import Command
 from study.commandline.commands import COMMANDS, module_of
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands(),
         "settings.md": settings_page(),
         "choices.md": _choices(),
+        "metrics.md": metrics_page(),
         "python.md": interface_page(),
     }
     return {name: NOTE + text for name, text in written.items()}

@@ -11,6 +11,7 @@ from analysis.ensemble import ensemble_tables
 from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rule import rule_tables
+from analysis.synthesis import synthesis_table
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
 from study.config import Config
@@ -148,6 +149,14 @@ class StudyView:
             return {}
         found = trial_tables(self.rows, self.method, self.config.cohort.target)
         return {table.name: table for table in found}
+
+    @cached_property
+    def synthesis(self) -> Table | None:
+        """How well the winner synthesises modalities; None for a network that does not."""
+        result = None if self.winner is None else self.winner.result
+        if not isinstance(result, CompleteTrial) or not result.synthesis:
+            return None
+        return synthesis_table(result.synthesis)
 
     @cached_property
     def certainty(self) -> Telling | None:

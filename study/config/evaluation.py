@@ -29,6 +29,9 @@ class Evaluation(Section):
     empty_dice: Literal["nan", "one"] = Field(
         "one", description="Dice where reference and prediction are empty"
     )
+    tolerance_mm: Annotated[float, Field(gt=0)] = Field(
+        2.0, description="distance up to which surfaces agree, in the normalised surface distance"
+    )
     average: Average = Field(
         "subjects", description="what counts the same in the means of tables: every subject, or every center"
     )

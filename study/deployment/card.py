@@ -173,7 +173,7 @@ def _subsets(manifest: Manifest, method: Method) -> str:
     intro = (
         "Share of the training samples that showed exactly these modalities, once dropped ones had faded out; Dice of "
         f"the test subjects that were given them, whether or not they have others, {method.name} with 95 % interval "
-        "where there is one. `study.predict` warns of what was never trained or tested."
+        f"where there is one. {method.empty_masks} `study.predict` warns of what was never trained or tested."
     )
     if len(lines) - 2 < 2 ** len(manifest.modalities) - 1:
         intro += " Subsets that are not listed were neither trained nor tested."

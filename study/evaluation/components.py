@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Values = NDArray[np.float64]
 Box = tuple[slice, ...]
+Connectivity = Literal[18, 26]  # whether voxels that touch by a corner alone are one component
 
 
 def bounding_box(mask: Mask) -> Box | None:
@@ -26,8 +27,8 @@ def bounding_box(mask: Mask) -> Box | None:
     return tuple(box)
 
 
-def label_components(mask: Mask) -> tuple[NDArray[Any], int]:
-    """Labels 1..n (0: background) of the 26-connected components of a mask [D, H, W], and n.
+def label_components(mask: Mask, connectivity: Connectivity = 26) -> tuple[NDArray[Any], int]:
+    """Labels 1..n (0: background) of the connected components of a mask [D, H, W], and n.
 
     Two defects of cc3d 4.1 are worked around. For booleans it reserves too little memory, and fails where voxels lie
     isolated in a box of odd sides (`#.#`): the mask is passed as integers. From a view that is one voxel wide along
@@ -36,7 +37,7 @@ def label_components(mask: Mask) -> tuple[NDArray[Any], int]:
     import cc3d
 
     voxels = np.ascontiguousarray(mask).view(np.uint8)
-    labels, count = cc3d.connected_components(voxels, connectivity=26, return_N=True)
+    labels, count = cc3d.connected_components(voxels, connectivity=connectivity, return_N=True)
     return labels, int(count)
 
 

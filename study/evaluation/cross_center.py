@@ -18,6 +18,7 @@ from study.evaluation.chains import Chains
 from study.evaluation.components import Mask
 from study.evaluation.inference import predict_subsets
 from study.evaluation.metrics import extra_scores, score
+from study.evaluation.metrics.calibration import calibration_error
 from study.evaluation.postprocessing import postprocess
 from study.evaluation.rows import ResultRow, Split
 from study.evaluation.steps.context import context_of
@@ -125,7 +126,7 @@ class Judge:
         facts = prepared.facts
         mask = self.mask(prepared, availability, native, chains)
         judged = (prepared.native_target, mask, prepared.native.spacing_mm)
-        scores = score(*judged, self.evaluation.empty_dice)
+        scores = score(*judged, self.evaluation.empty_dice, self.evaluation.tolerance_mm)
         return ResultRow(
             trial=trial,
             split=split,
@@ -139,6 +140,7 @@ class Judge:
             substituted=_stand_ins(facts, availability),
             computed=join_modalities(computed_in(prepared, availability)),
             **vars(scores),
+            calibration_error=calibration_error(native, prepared.native_target, prepared.brain_voxels),
             extra=extra_scores(*judged, self.evaluation.metrics),
         )
 

@@ -1,4 +1,4 @@
-"""How well a network synthesises a modality that it is not given (Lau et al. 2019, table 2)."""
+"""How well a network synthesises a modality that it is not given: PSNR (Lau et al. 2019, table 2) and SSIM."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from torch import Tensor
 from models import Synthesiser
 from study.cohort.availability import Availability
 from study.machine.runtime import Runtime
+from study.training.ssim import similarity_map
 
-__all__ = ["SynthesisScore", "psnr_db", "synthesis_psnr"]
+__all__ = ["SynthesisScore", "psnr_db", "ssim", "synthesis_scores"]
 
 SLICES = 16  # slices in a batch
 
@@ -27,18 +28,19 @@ class SynthesisScore(NamedTuple):
     Attributes:
         availability: the modalities that the network is given.
         modality: a modality that the subject has and the network is not given.
-        psnr_db: see `psnr_db`.
+        psnr_db, ssim: see the functions of these names.
     """
 
     availability: Availability
     modality: str
     psnr_db: float
+    ssim: float
 
 
-def synthesis_psnr(
+def synthesis_scores(
     network: Synthesiser, image: NDArray[np.float32], subsets: Sequence[Availability], runtime: Runtime
 ) -> list[SynthesisScore]:
-    """The peak signal-to-noise ratio of each removed modality of a subject, for each subset; in the order of both.
+    """How well each removed modality of a subject is synthesised, for each subset; in the order of both.
 
     Whole slices are synthesised, in single precision. The network is in evaluation mode meanwhile.
 
@@ -58,8 +60,8 @@ def synthesis_psnr(
                 synthesised = _synthesise(network, given, availability.flags, runtime.device)
                 for index, name in enumerate(availability.modalities):
                     if name in availability.removed:
-                        ratio = psnr_db(image[index], synthesised[index])
-                        scores.append(SynthesisScore(availability, name, ratio))
+                        pair = image[index], synthesised[index]
+                        scores.append(SynthesisScore(availability, name, psnr_db(*pair), ssim(*pair)))
     finally:
         network.train(training)
     return scores
@@ -73,10 +75,36 @@ def psnr_db(truth: NDArray[np.float32], synthesised: NDArray[np.float32]) -> flo
     """
     brain = truth != 0
     values = truth[brain].astype(np.float64)
-    if not len(values) or values.min() == values.max():
+    extent = _extent(values)
+    if not extent > 0:
         return math.nan
     error = float(np.mean((values - synthesised[brain]) ** 2))
-    return 20 * math.log10(values.max() - values.min()) - 10 * math.log10(error) if error > 0 else math.inf
+    return 20 * math.log10(extent) - 10 * math.log10(error) if error > 0 else math.inf
+
+
+def ssim(truth: NDArray[np.float32], synthesised: NDArray[np.float32]) -> float:
+    """Structural similarity (Wang 2004), the mean over the brain; arrays are `[D, H, W]`.
+
+    Each slice is compared on its own, with a Gaussian window of 11 × 11 voxels. Brain and range are those of `psnr_db`;
+    what lies outside of the brain counts as 0 in both, as it is in every image. nan without a brain, or where it is
+    uniform.
+    """
+    brain = truth != 0
+    extent = _extent(truth[brain].astype(np.float64))
+    if not extent > 0:
+        return math.nan
+    total = 0.0
+    for first in range(0, len(truth), SLICES):
+        part = slice(first, first + SLICES)
+        inside = brain[part]
+        images = (torch.from_numpy(np.where(inside, one[part], 0) / extent) for one in (truth, synthesised))
+        total += float(similarity_map(*images)[torch.from_numpy(inside)].sum(dtype=torch.float64))
+    return total / int(np.count_nonzero(brain))
+
+
+def _extent(values: NDArray[np.float64]) -> float:
+    """From the lowest to the highest of some values; 0 without any."""
+    return float(values.max() - values.min()) if len(values) else 0.0
 
 
 def _synthesise(

@@ -73,6 +73,12 @@ class Prepared:
         return Windows.of(self.image, self.grid, self.own)
 
     @property
+    def brain_voxels(self) -> float:
+        """How many voxels of `native` the brain takes: where any modality is not 0."""
+        brain = np.count_nonzero(np.any(self.image, axis=0))
+        return float(brain * self.grid.voxel_volume_ml / self.native.voxel_volume_ml)
+
+    @property
     def further(self) -> int:
         """K + R, the number of computed images that a window has behind the modalities."""
         return sum(0 if made is None else len(made.channels) for made in (self.computed, self.channels))

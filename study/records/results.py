@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,13 +17,16 @@ class SynthesisMean(Record):
         center: of the subjects.
         given: modalities given to the network, such as `DWI+ADC`.
         modality: the synthesised one.
-        psnr_db: mean over subjects.
+        psnr_db, ssim: means over subjects; nan without a value, or where an earlier version measured none.
+        subjects: how many; None where an earlier version did not count them.
     """
 
     center: str
     given: str
     modality: str
     psnr_db: float
+    ssim: float = math.nan
+    subjects: int | None = None
 
 
 class Goals(Record):

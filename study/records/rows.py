@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 256
 MOST_BYTES = 256 * 1024**2  # of a table in memory; a million rows of ours
-SINCE = {"mirrored": ""}  # columns that the first tables did not have, and what held then
+NEW_METRICS = (
+    *("ppv", "tpr", "voxel_correlation", "lfpr", "ltpr", "relative_volume_difference", "assd_mm", "nsd"),
+    *("panoptic_quality", "segmentation_quality", "recognition_quality", "calibration_error"),
+)
+SINCE: Mapping[str, str | float] = {
+    "mirrored": "",
+    **dict.fromkeys(NEW_METRICS, math.nan),
+}  # columns that the first tables did not have, and what held then
 DAMAGE = (
     ValueError,
     TypeError,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.config import Config, Objective
+from study.evaluation.metrics import METRICS, SUMMARIES
 from study.records import CompleteTrial, FailedTrial, Ranking, StudyFolder, TrialFolder, TrialResult
 from study.records.goals import goals_of, rule_in_words
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 CHOICE = (
-    "Metrics `dice.…` are those of test subjects. Do not sort or choose trials by them: that is selection on test data "
-    "and flatters the best of many. Compare trials by `objective`."
+    "Metrics `dice.…` and `metrics/…` are those of test subjects. Do not sort or choose trials by them: that is "
+    "selection on test data and flatters the best of many. Compare trials by `objective`."
 )
 BY_OCCLUSION = ("dice", "detected", "false_positives", "false_negatives")  # logged as metrics
 OBJECTIVE = "objective"
@@ -81,10 +82,22 @@ def _occlusions(lines: Lines) -> dict[str, float]:
     }
 
 
+def _all_metrics(lines: Lines) -> dict[str, float]:
+    """Every metric with all that subjects have; with modalities removed, they are in the table itself."""
+    named = [*METRICS, *SUMMARIES]
+    return {
+        f"metrics/{metric}.{'seen' if line['centers'] == 'seen centers' else 'unseen'}": line[metric]
+        for line in lines
+        if not line["removed"]
+        for metric in named
+    }
+
+
 METRICS_OF = {
     "averages": _averages,
     "cross_center": _centers,
     "occlusions": _occlusions,
+    "metrics": _all_metrics,
 }  # by the table's name
 
 
@@ -123,7 +136,11 @@ def study_note(
 
 
 def trial_note(tables: Sequence[Table]) -> str:
-    """What MLflow shows of a trial: what not to choose by, and its tables, with intervals."""
+    """What MLflow shows of a trial: what not to choose by, and its tables, with intervals.
+
+    The table of all metrics is long, and an artifact like the others.
+    """
     from analysis.rendering import to_markdown, without_repeats
 
-    return "\n\n".join([CHOICE, *map(to_markdown, without_repeats(tables))])
+    shown = [table for table in tables if table.name != "metrics"]
+    return "\n\n".join([CHOICE, *map(to_markdown, without_repeats(shown))])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["structural_similarity"]
+__all__ = ["similarity_map", "structural_similarity"]
 
 RADIUS = 5  # of a window of 11 (Liu 2022, section 2.4)
 SIGMA = 1.5  # of the window's Gaussian (Wang 2004)
@@ -49,17 +49,27 @@ def structural_similarity(first: Tensor, second: Tensor) -> Tensor:
     return torch.stack(sums).sum() / one.numel()
 
 
+def similarity_map(first: Tensor, second: Tensor) -> Tensor:
+    """The SSIM around each voxel of images `[N, (D,) H, W]` of a floating type and a range of 1, each on its own."""
+    return _similarity(
+        first, second, [_window(edge, first.device).to(first.dtype) for edge in first.shape[1:]]
+    )
+
+
 def _summed(x: Tensor, y: Tensor, windows: Sequence[Tensor]) -> Tensor:
     """The sum of the SSIM of maps `[N, (D,) H, W]`."""
     with torch.autocast(x.device.type, enabled=False):
-        x, y = x.to(windows[0].dtype), y.to(windows[0].dtype)
-        mean_x, mean_y = _blur(x, windows), _blur(y, windows)
-        variance_x = (_blur(x * x, windows) - mean_x * mean_x).clamp_min(0)
-        variance_y = (_blur(y * y, windows) - mean_y * mean_y).clamp_min(0)
-        covariance = _blur(x * y, windows) - mean_x * mean_y
-        shared = (2 * mean_x * mean_y + C1) * (2 * covariance + C2)
-        total = (mean_x * mean_x + mean_y * mean_y + C1) * (variance_x + variance_y + C2)
-        return (shared / total).sum()
+        return _similarity(x.to(windows[0].dtype), y.to(windows[0].dtype), windows).sum()
+
+
+def _similarity(x: Tensor, y: Tensor, windows: Sequence[Tensor]) -> Tensor:
+    mean_x, mean_y = _blur(x, windows), _blur(y, windows)
+    variance_x = (_blur(x * x, windows) - mean_x * mean_x).clamp_min(0)
+    variance_y = (_blur(y * y, windows) - mean_y * mean_y).clamp_min(0)
+    covariance = _blur(x * y, windows) - mean_x * mean_y
+    shared = (2 * mean_x * mean_y + C1) * (2 * covariance + C2)
+    total = (mean_x * mean_x + mean_y * mean_y + C1) * (variance_x + variance_y + C2)
+    return shared / total
 
 
 def _blur(x: Tensor, windows: Sequence[Tensor]) -> Tensor:

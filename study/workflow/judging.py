@@ -18,7 +18,7 @@ from study.evaluation.images import ImageValues
 from study.evaluation.kept import KeptCase, keep
 from study.evaluation.rows import ResultRow
 from study.evaluation.steps.context import given_images
-from study.evaluation.synthesis import synthesis_psnr
+from study.evaluation.synthesis import SynthesisScore, synthesis_scores
 from study.imaging.prepared import Prepared
 from study.machine.stopwatch import Stopwatch
 from study.records import TrialFolder
@@ -165,19 +165,27 @@ def _overlay(prepared: Prepared, availability: Availability, mask: NDArray[np.bo
 
 
 def _synthesis(data: StudyData, judge: Judge, network: nn.Module) -> tuple[SynthesisMean, ...]:
-    """Mean PSNR of each synthesised modality on test subjects, by center and subset; empty without synthesis."""
+    """How well each modality is synthesised on test subjects, by center and subset; empty without synthesis."""
     if not find_model(data.config.model.name).synthesises:
         return ()
     synthesiser = cast(Synthesiser, network)
-    groups: dict[tuple[str, str, str], list[float]] = {}
+    groups: dict[tuple[str, str, str], list[SynthesisScore]] = {}
     for prepared in data.of((*data.splits.test, *data.splits.unseen)):
-        for one in synthesis_psnr(synthesiser, prepared.image, judge.subsets(prepared), judge.runtime):
-            if math.isfinite(one.psnr_db):
+        for one in synthesis_scores(synthesiser, prepared.image, judge.subsets(prepared), judge.runtime):
+            if not math.isnan(one.ssim):
                 place = (prepared.facts.center, one.availability.given_text, one.modality)
-                groups.setdefault(place, []).append(one.psnr_db)
-    return tuple(_means(groups.items()))
+                groups.setdefault(place, []).append(one)
+    return tuple(_mean(*place, groups[place]) for place in sorted(groups))
 
 
-def _means(groups: Iterable[tuple[tuple[str, str, str], list[float]]]) -> Iterable[SynthesisMean]:
-    for (center, given, modality), values in sorted(groups):
-        yield SynthesisMean(center=center, given=given, modality=modality, psnr_db=float(np.mean(values)))
+def _mean(center: str, given: str, modality: str, scores: Sequence[SynthesisScore]) -> SynthesisMean:
+    """The means of some scores, N ≥ 1; an infinite PSNR, of an exact synthesis, is left out."""
+    ratios = [one.psnr_db for one in scores if math.isfinite(one.psnr_db)]
+    return SynthesisMean(
+        center=center,
+        given=given,
+        modality=modality,
+        psnr_db=float(np.mean(ratios)) if ratios else math.nan,
+        ssim=float(np.mean([one.ssim for one in scores])),
+        subjects=len(scores),
+    )

@@ -11,6 +11,7 @@ from analysis.gains import gain_table
 from analysis.method import Method
 from analysis.rendering import to_text, without_repeats
 from analysis.rule import AGAINST_RULE, rule_tables
+from analysis.synthesis import synthesis_table
 from analysis.system_tables import rows_of_systems, system_tables
 from analysis.trial_tables import trial_tables
 from search_spaces.space import SearchSpace
@@ -120,7 +121,7 @@ def _front(config: Config, ranking: Ranking) -> list[str]:
 def _tables(config: Config, folder: StudyFolder, ranking: Ranking) -> list[str]:
     """Test results by center, by occlusion if it is recorded, and by settings that were compared in turn."""
     method = Method.of(config.evaluation, config.study.seed)
-    tables = trial_tables(ranking.winning_rows(), method, config.cohort.target)
+    tables = trial_tables(ranking.winning_rows(), method, config.cohort.target, brief=True)
     if (gains := gain_table(ranking, method)) is not None:
         tables.append(gains)
     tables += ensemble_tables(folder, method)
@@ -147,11 +148,7 @@ def _synthesis(trial: TrialFolder) -> list[str]:
     result = trial.result.read()
     if not isinstance(result, CompleteTrial) or not result.synthesis:
         return []
-    title = "Synthesis of removed modalities, mean PSNR in dB over test subjects"
-    means = [
-        f"  {one.center}, {one.modality} from {one.given}: {one.psnr_db:.1f}" for one in result.synthesis
-    ]
-    return [title, *means, ""]
+    return [to_text(synthesis_table(result.synthesis)), ""]
 
 
 def _next_steps(folder: StudyFolder, commands: Sequence[str]) -> list[str]:

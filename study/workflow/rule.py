@@ -100,11 +100,11 @@ def _plan(config: Config, prepared: PreparedStudy) -> Plan:
 
 
 def _in_units(subject: Prepared, modalities: Sequence[str]) -> Prepared:
-    """A subject whose images have their units again, all on one grid, and none of them computed."""
+    """A subject whose images have their units again, all on one grid, without computed ones."""
     from study.imaging.values import in_units
 
     image = np.array(subject.image)
     for channel, modality in enumerate(modalities):
         if subject.present[channel]:
             image[channel] = np.where(image[channel] != 0, in_units(subject, modality, channel), 0)
-    return replace(subject, image=image, computed=None, own=None)
+    return replace(subject, image=image, computed=None, channels=None, own=None)

@@ -95,7 +95,9 @@ def test_the_figure_has_the_paired_difference_with_its_interval_where_there_is_o
     ]
     assert "a − b" in differences.get_xlabel()
     labels = [label.get_text() for label in means.get_yticklabels()]
-    assert labels == ["unseen centers,\nwith all they have (n = 5)"]  # a single subject has no interval: table alone
+    assert labels == [
+        "unseen centers,\nwith all they have (n = 5)"
+    ]  # a single subject has no interval: table alone
 
 
 def test_occlusions_are_compared_where_they_are_known() -> None:

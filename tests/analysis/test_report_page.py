@@ -32,6 +32,7 @@ TABLE = Table(
 ORDER = [
     "Question and answer",
     "Center by center",
+    "All metrics",
     "What mattered",
     "All modalities against missing ones",
     "Training",

@@ -27,6 +27,7 @@ from study.config import validate
 from study.evaluation.rows import ResultRow
 from study.records import StudyFolder
 from study.records.examples import Example, ExampleMask
+from study.records.results import SynthesisMean
 
 
 def make(root: Path, **study: Any) -> StudyFolder:
@@ -121,6 +122,18 @@ def test_a_study_in_any_state_has_a_report(tmp_path: Path, trials: str) -> None:
     for section in made.values():
         for drawing in section.drawings:
             drawing.draw().canvas.draw()
+
+
+def test_all_metrics_stand_beside_what_was_synthesised(tmp_path: Path) -> None:
+    folder = make(tmp_path, trials=1)
+    synthesis = SynthesisMean(center="CHSF", given="DWI", modality="B0", psnr_db=20.0, ssim=0.9, subjects=6)
+    write_trial(folder, complete(0, 0.6, synthesis=(synthesis,)), rows=subject_rows())
+    found = sections(folder)
+    assert [table.name for table in found["metrics"].tables] == ["metrics", "synthesis"]
+    assert "metrics" not in [table.name for table in found["centers"].tables]
+    said = found["methods"].tables[0].frame().set_index("asks_for").loc["metrics of performance", "text"]
+    assert "HD95" in said
+    assert "Where both masks are empty, Dice is 1" in said
 
 
 def test_verdicts_need_an_interval_and_p() -> None:

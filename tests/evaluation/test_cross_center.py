@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from builders import availability
@@ -76,6 +78,16 @@ def test_an_independent_model_that_is_given_all_that_it_knows_lacks_nothing():
     row = own.row(3, "test", True, subject(None, withheld=("B0",)), subset, PROBABILITY, CHAINS)
     assert row.removed == "B0"  # in the tables
     assert row.predicted_volume_ml == pytest.approx(0.02)  # the chain for all
+
+
+def test_the_calibration_of_a_row_is_of_probabilities_before_post_processing_over_the_brain():
+    bright = subject(None)
+    bright.image[0, :, :, :3] = 1.0  # the brain: 3 of 6 voxels
+    row = judge().row(3, "test", False, bright, ALL, PROBABILITY, CHAINS)
+    # Bins: 0.9 twice, both the target; 0.3; 0.6.
+    assert row.calibration_error == pytest.approx((0.2 + 0.3 + 0.6) / 3)
+    nowhere = judge().row(3, "test", False, subject(None), ALL, PROBABILITY, CHAINS)
+    assert math.isnan(nowhere.calibration_error)
 
 
 def test_a_row_scores_the_mask():

@@ -8,7 +8,7 @@ from builders import result_row
 
 from study.errors import StudyError
 from study.records import StudyFolder
-from study.records.rows import RowsFile
+from study.records.rows import NEW_METRICS, RowsFile
 
 
 @pytest.fixture
@@ -45,6 +45,16 @@ def test_absent_and_damaged_rows_are_told(file: RowsFile) -> None:
     file.path.write_bytes(file.path.read_bytes()[:-20])
     with pytest.raises(StudyError, match=r"rows\.parquet: damaged"):
         file.read()
+
+
+def test_rows_from_before_a_metric_have_no_value_for_it(file: RowsFile) -> None:
+    file.write([result_row()])
+    before = file.read().drop(columns=list(NEW_METRICS))
+    assert "dice" in before
+    before.to_parquet(file.path, index=False)
+    table = file.read()
+    assert set(table.columns) == set(result_row().cells())
+    assert table[list(NEW_METRICS)].isna().all(axis=None)
 
 
 def test_rows_from_before_mirroring_were_not_mirrored(file: RowsFile) -> None:

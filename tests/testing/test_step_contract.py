@@ -11,7 +11,8 @@ import pytest
 
 from study.config.parts import PARTS
 from study.evaluation import fast_chain, postprocessing
-from study.evaluation.metrics import dice, hd95
+from study.evaluation.metrics import dice
+from study.evaluation.metrics.distance import SurfaceDistances
 from study.evaluation.steps import find_step
 from study.testing import steps
 from study.testing.metrics import check_metric
@@ -54,7 +55,13 @@ def test_a_faulty_step_is_told_so(faults: dict[str, Any], told: str, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "metric", [lambda a, b, _: dice(a, b, "nan"), hd95, lambda a, b, _: 1], ids=["dice", "hd95", "constant"]
+    "metric",
+    [
+        lambda a, b, _: dice(a, b, "nan"),
+        lambda a, b, spacing_mm: SurfaceDistances.of(a, b, spacing_mm).hd95_mm,
+        lambda a, b, _: 1,
+    ],
+    ids=["dice", "hd95", "constant"],
 )
 def test_a_metric_is_a_number_for_any_masks(metric: Any) -> None:
     check_metric(metric)

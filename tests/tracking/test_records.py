@@ -10,6 +10,7 @@ import pytest
 from studies import chains, complete, fit, pruned
 
 from study.config import Config
+from study.evaluation.metrics import METRICS, SUMMARIES
 from study.evaluation.rows import ResultRow
 from study.records import Finished, StudyFolder, Summary, TrialResult
 from study.tracking.history import History
@@ -133,7 +134,7 @@ def test_the_winner_s_table_describes_the_study(config: Config, folder: StudyFol
     assert record.tags["fadeout.winner"] == "0"
     assert "| ISLES | no | DWI+ADC | nothing | 3 | 0.630 (–) |" in record.tags["mlflow.note.content"]
     assert "Do not sort or choose trials by them" in record.tags["mlflow.note.content"]
-    assert [table.name for table in record.tables] == ["cross_center", "averages", "removed"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "removed", "metrics"]
 
 
 def test_a_study_without_a_winner_says_why_and_has_no_table(config: Config, folder: StudyFolder) -> None:
@@ -143,6 +144,21 @@ def test_a_study_without_a_winner_says_why_and_has_no_table(config: Config, fold
     assert record.tags["mlflow.note.content"] == "No winner can be named, because the highest objective is 0."
     assert "fadeout.winner" not in record.tags
     assert not record.tables
+
+
+def test_all_metrics_with_all_modalities_are_metrics_and_their_table_is_kept(
+    config: Config, folder: StudyFolder
+) -> None:
+    record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
+    found = {point.key: point.value for point in record.points if point.key.startswith("metrics/")}
+    assert found["metrics/hd95_mm.seen"] == 3
+    assert found["metrics/calibration_error.unseen"] == 0.002
+    shown = {key.removeprefix("metrics/").rpartition(".")[0] for key in found}
+    assert {*METRICS} < shown <= {*METRICS, *SUMMARIES}
+    assert {key.rpartition(".")[2] for key in found} == {"seen", "unseen"}
+    (table,) = [table for table in record.tables if table.name == "metrics"]
+    assert "All metrics" in table.title
+    assert "All metrics" not in record.tags["mlflow.note.content"]  # too long for a note
 
 
 def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
@@ -163,7 +179,7 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
     assert "occlusions/dice.seen.control" not in found
     by_occlusion = {key.split("/")[1].split(".")[0] for key in found if key.startswith("occlusions/")}
     assert by_occlusion == {"dice", "detected", "false_positives", "false_negatives"}
-    assert [table.name for table in record.tables] == ["cross_center", "averages", "occlusions"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "occlusions", "metrics"]
     assert record.tables[2].frame()[["seen", "removed", "occlusion", "n"]].to_numpy().tolist() == [
         [True, "", "distal", 3],
         [True, "", "all", 3],
@@ -179,7 +195,7 @@ def test_a_table_by_occlusion_is_kept_and_its_means_are_metrics(
 
 def test_without_occlusions_there_is_no_such_table(config: Config, folder: StudyFolder) -> None:
     record = trial_record(config, folder, 0, _ended(folder).of(0), running=True, name="trial")
-    assert [table.name for table in record.tables] == ["cross_center", "averages"]
+    assert [table.name for table in record.tables] == ["cross_center", "averages", "metrics"]
     assert "selection on test data" in record.tags["mlflow.note.content"]
     assert not [point for point in record.points if "occlusions" in point.key]
 

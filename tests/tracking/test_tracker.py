@@ -112,6 +112,7 @@ def test_a_study_is_a_run_with_a_nested_run_per_trial(tracked: Tracked) -> None:
         "cross_center.json",
         "averages.json",
         "removed.json",
+        "metrics.json",
         "overlays/ISLES.png",
     }
     assert {runs[trial][2].tags["mlflow.parentRunId"] for trial in ("0", "1")} == {parent}

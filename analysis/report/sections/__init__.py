@@ -15,6 +15,7 @@ from analysis.report.sections.goals import goals
 from analysis.report.sections.hygiene import hygiene
 from analysis.report.sections.mattered import mattered
 from analysis.report.sections.methods import methods
+from analysis.report.sections.metrics import metrics
 from analysis.report.sections.strata import strata
 from analysis.report.sections.subjects import subjects
 from analysis.report.sections.tradeoff import tradeoff
@@ -27,6 +28,7 @@ __all__ = ["SECTIONS"]
 SECTIONS: tuple[Callable[[StudyView], Section | None], ...] = (
     answer,
     centers,
+    metrics,
     goals,
     mattered,
     tradeoff,

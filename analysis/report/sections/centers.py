@@ -19,7 +19,8 @@ def centers(view: StudyView) -> Section | None:
     """The winner's tables, and its Dice by center as a figure; none while there is no winner."""
     if not view.tables:
         return None
-    tables = [*view.tables.values(), *([view.gains] if view.gains else []), *view.ensemble, *view.rule]
+    own = [table for name, table in view.tables.items() if name != "metrics"]
+    tables = [*own, *([view.gains] if view.gains else []), *view.ensemble, *view.rule]
     drawings = []
     if (by_center := view.tables.get("cross_center")) is not None:
         caption = (

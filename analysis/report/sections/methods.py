@@ -11,6 +11,7 @@ from analysis.report.view import StudyView
 from analysis.report.words import counted, listed, setting
 from analysis.tables import Column, Table
 from study.config import Config
+from study.evaluation.metrics import METRICS
 from study.records.goals import GOALS, rule_in_words
 
 YOURS = "to be written by you"
@@ -219,6 +220,7 @@ def _winner(config: Config) -> str:
 def _testing_facts(view: StudyView) -> dict[str, str]:
     config, average = view.config, view.method.name
     unseen = config.cohort.unseen
+    others = dict.fromkeys(one.title for one in METRICS.values() if one is not METRICS["dice"])
     uncertainty = (
         f"Averages are the {average} with 95 % intervals "
         f"({ {'subjects': 'Student', 'centers': 'Welch'}[view.method.average] }'s "
@@ -238,9 +240,7 @@ def _testing_facts(view: StudyView) -> dict[str, str]:
         "testing": f"Test subjects were scored once, with all modalities they have and with each droppable one "
         "removed. "
         f"{uncertainty}",
-        "metrics": "Dice; also detection, lesion-wise F1, volume difference and 95th percentile of surface "
-        "distances for "
-        "each subject in the study's rows.",
+        "metrics": f"Dice; also, for each subject, {listed(list(others))}. {view.method.empty_masks}",
         "uncertainty": uncertainty,
         "internal": "Test subjects of seen centers, of patients who were neither trained nor chosen on.",
         "external": external,

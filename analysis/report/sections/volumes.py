@@ -103,7 +103,7 @@ def _table(found: list[Agreement]) -> Table:
         tuple((one.centers, one.removed, one.bias.n, one.bias, one.limits) for one in found),
         (
             "Mean over subjects with 95 % interval (Student's t). Limits of agreement: bias ± 1.96 standard "
-            f"deviations, for at least {FEWEST} subjects.",
+            f"deviations, for at least {FEWEST} subjects. An empty mask has 0 mL.",
         ),
     )
 

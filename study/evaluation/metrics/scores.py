@@ -10,22 +10,37 @@ from numpy.typing import NDArray
 
 from study.config.parts import find_part
 from study.evaluation.components import bounding_box, on_one_grid
-from study.evaluation.metrics.distance import hd95
-from study.evaluation.metrics.lesions import Lesions, lesion_f1
-from study.evaluation.metrics.overlap import EmptyDice, detected, dice
-from study.evaluation.metrics.volume import volume_difference_ml, volume_ml, voxel_volume_ml
+from study.evaluation.metrics.distance import SurfaceDistances
+from study.evaluation.metrics.lesions import Lesions, mean_voxels
+from study.evaluation.metrics.overlap import EmptyDice, Overlap
+from study.evaluation.metrics.volume import (
+    relative_volume_difference,
+    volume_difference_ml,
+    voxel_volume_ml,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
-    """One prediction against its reference; the fields are those of `study.evaluation.rows.ResultRow`."""
+    """One prediction against its reference: a column of rows each; `study.evaluation.metrics.METRICS` defines them."""
 
     dice: float
     detected: float
+    ppv: float
+    tpr: float
+    voxel_correlation: float
     lesion_f1: float
+    lfpr: float
+    ltpr: float
+    panoptic_quality: float
+    segmentation_quality: float
+    recognition_quality: float
     count_difference: int
     volume_difference_ml: float
+    relative_volume_difference: float
     hd95_mm: float
+    assd_mm: float
+    nsd: float
     reference_volume_ml: float
     predicted_volume_ml: float
     false_positives: int
@@ -37,39 +52,60 @@ class Scores:
 
 
 def score(
-    reference: NDArray[Any], prediction: NDArray[Any], spacing_mm: Sequence[float], empty_dice: EmptyDice
+    reference: NDArray[Any],
+    prediction: NDArray[Any],
+    spacing_mm: Sequence[float],
+    empty_dice: EmptyDice,
+    tolerance_mm: float,
 ) -> Scores:
-    """All metrics of one subject; the table in `study.evaluation.metrics` has their values for empty masks.
+    """All metrics of one subject that two masks give.
 
     Args:
         reference: mask [D, H, W], 0 and 1.
         prediction: mask on the same grid.
         spacing_mm: voxel size along D, H, W.
         empty_dice: Dice where both masks are empty.
+        tolerance_mm: of the normalised surface distance.
 
     Raises:
         ValueError: the masks are on different grids.
     """
     reference, prediction = on_one_grid(reference, prediction)
+    voxels = reference.size
     box = bounding_box(reference | prediction) or (slice(0, 0),) * reference.ndim
     reference, prediction = reference[box], prediction[box]
+    overlap = Overlap.of(reference, prediction, voxels)
+    lesions = Lesions.of(reference, prediction)
+    isbi = Lesions.of(reference, prediction, connectivity=18)
+    panoptic = lesions.panoptic
+    distances = SurfaceDistances.of(reference, prediction, spacing_mm)
     voxel_ml = voxel_volume_ml(spacing_mm)
-    lesions, predicted = Lesions.of(reference, prediction), Lesions.of(prediction, reference)
     return Scores(
-        dice=dice(reference, prediction, empty_dice),
-        detected=detected(reference, prediction),
-        lesion_f1=lesion_f1(lesions, predicted),
-        count_difference=abs(lesions.count - predicted.count),
-        volume_difference_ml=volume_difference_ml(reference, prediction, spacing_mm),
-        hd95_mm=hd95(reference, prediction, spacing_mm),
-        reference_volume_ml=volume_ml(reference, spacing_mm),
-        predicted_volume_ml=volume_ml(prediction, spacing_mm),
-        false_positives=predicted.alone.size,
-        false_positive_voxels=predicted.mean_voxels,
-        false_positive_ml=predicted.mean_voxels * voxel_ml,
-        false_negatives=lesions.alone.size,
-        false_negative_voxels=lesions.mean_voxels,
-        false_negative_ml=lesions.mean_voxels * voxel_ml,
+        dice=overlap.dice(empty_dice),
+        detected=overlap.detected,
+        ppv=overlap.ppv,
+        tpr=overlap.tpr,
+        voxel_correlation=overlap.correlation,
+        lesion_f1=lesions.f1,
+        lfpr=isbi.lfpr,
+        ltpr=isbi.ltpr,
+        panoptic_quality=panoptic.quality,
+        segmentation_quality=panoptic.segmentation,
+        recognition_quality=panoptic.recognition,
+        count_difference=abs(lesions.reference.size - lesions.prediction.size),
+        volume_difference_ml=volume_difference_ml(overlap, spacing_mm),
+        relative_volume_difference=relative_volume_difference(overlap),
+        hd95_mm=distances.hd95_mm,
+        assd_mm=distances.average_mm,
+        nsd=distances.within(tolerance_mm),
+        reference_volume_ml=overlap.reference * voxel_ml,
+        predicted_volume_ml=overlap.prediction * voxel_ml,
+        false_positives=lesions.false.size,
+        false_positive_voxels=mean_voxels(lesions.false),
+        false_positive_ml=mean_voxels(lesions.false) * voxel_ml,
+        false_negatives=lesions.missed.size,
+        false_negative_voxels=mean_voxels(lesions.missed),
+        false_negative_ml=mean_voxels(lesions.missed) * voxel_ml,
     )
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from study.evaluation.components import Mask
+from study.evaluation.metrics.overlap import Overlap
 
 
 def voxel_volume_ml(spacing_mm: Sequence[float]) -> float:
@@ -15,12 +13,11 @@ def voxel_volume_ml(spacing_mm: Sequence[float]) -> float:
     return math.prod(spacing_mm) / 1000
 
 
-def volume_ml(mask: Mask, spacing_mm: Sequence[float]) -> float:
-    """Volume of a mask [D, H, W] in mL."""
-    return int(np.count_nonzero(mask)) * voxel_volume_ml(spacing_mm)
+def volume_difference_ml(overlap: Overlap, spacing_mm: Sequence[float]) -> float:
+    """Absolute difference of two volumes in mL (ISLES 2022)."""
+    return abs(overlap.prediction - overlap.reference) * voxel_volume_ml(spacing_mm)
 
 
-def volume_difference_ml(reference: Mask, prediction: Mask, spacing_mm: Sequence[float]) -> float:
-    """Absolute difference of two volumes in mL."""
-    difference = int(np.count_nonzero(reference)) - int(np.count_nonzero(prediction))
-    return abs(difference) * voxel_volume_ml(spacing_mm)
+def relative_volume_difference(overlap: Overlap) -> float:
+    """Absolute difference of two volumes over that of the reference (ISBI 2015); nan for an empty reference."""
+    return abs(overlap.prediction - overlap.reference) / overlap.reference if overlap.reference else math.nan
