@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.config import Config
-from study.imaging.cache import entry_folder
+from study.imaging.entries import entry_folder
 from study.imaging.prepared import Prepared
 from study.imaging.stored import write_prepared
 from study.imaging.volume import Grid

@@ -13,6 +13,7 @@
     ├── TransferError            a file that did not arrive whole on another machine
     ├── MemoryShortageError      a training that does not fit into memory: says which settings to lower
     ├── LoaderError              a process that draws patches died or hangs; resuming may help
+    ├── ProducerError            a process that makes fresh brains died or cannot write; resuming may help
     ├── BundleError              a bundle that is missing, damaged or of another version
     └── MissingDependencyError   a step needs an optional package that is not installed
 """
@@ -34,6 +35,7 @@ __all__ = [
     "MemoryShortageError",
     "MissingDependencyError",
     "Problem",
+    "ProducerError",
     "Remark",
     "StudyError",
     "TakenOverError",
@@ -143,6 +145,10 @@ class MemoryShortageError(FadeoutError):
 
 class LoaderError(FadeoutError):
     """A process that draws patches for a training died or hangs."""
+
+
+class ProducerError(FadeoutError):
+    """A process that makes fresh brains for a training died or cannot write."""
 
 
 class BundleError(FadeoutError):

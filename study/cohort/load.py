@@ -102,10 +102,10 @@ def _list_source(source: str, settings: CohortConfig) -> Listing:
         file = Path(error.filename) if error.filename else None
         what, remedy = f"cannot be listed ({error.strerror})", "allow reading it, or correct the path"
         raise CohortError([Problem(f"cohort.{source}", file, what, remedy)]) from None
-    return replace(listed, entries=tuple(_settled(entry, settings) for entry in listed.entries))
+    return replace(listed, entries=tuple(settled(entry, settings) for entry in listed.entries))
 
 
-def _settled(entry: Entry, settings: CohortConfig) -> Entry:
+def settled(entry: Entry, settings: CohortConfig) -> Entry:
     """The entry with absolute paths, and with stand-ins in place of absent modalities."""
     images = {name: path.absolute() for name, path in entry.images.items()}
     masks = {name: path.absolute() for name, path in entry.masks.items()}

@@ -12,10 +12,11 @@ from study.phantoms import PhantomSubject, phantom_files, phantom_folder, phanto
 def list_phantoms(cohort: CohortConfig) -> Listing:
     """Every phantom that `cohort.phantom` asks for, with the files that it has or will have."""
     folder = phantom_folder(cohort.phantom, cohort.phantom.root or Path())
-    return Listing(tuple(_entry(subject, folder) for subject in phantom_roster(cohort.phantom)))
+    return Listing(tuple(phantom_entry(subject, folder) for subject in phantom_roster(cohort.phantom)))
 
 
-def _entry(subject: PhantomSubject, folder: Path) -> Entry:
+def phantom_entry(subject: PhantomSubject, folder: Path) -> Entry:
+    """A phantom of the cohort in a folder; its files need not exist yet."""
     files = phantom_files(subject, folder)
     return Entry(
         id=subject.id,
@@ -25,4 +26,5 @@ def _entry(subject: PhantomSubject, folder: Path) -> Entry:
         masks=files.masks,
         occlusion=subject.occlusion,
         control=subject.control,
+        simulated=True,
     )

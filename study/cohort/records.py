@@ -18,7 +18,7 @@ class Entry:
     """One examination as a reader lists it: a subject without a key, and what is wrong with it.
 
     Attributes:
-        id, patient, center, images, masks, occlusion, control, stand_ins, held_out: as in `Subject`.
+        id, patient, center, images, masks, occlusion, control, stand_ins, held_out, simulated: as in `Subject`.
         problems: found while listing, such as two files for one modality.
         pending: its files are not written yet: a phantom before its simulation.
     """
@@ -33,6 +33,7 @@ class Entry:
     control: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     held_out: bool = False
+    simulated: bool = False
     pending: bool = False
 
     def with_key(self, key: str, *, pseudonymous: bool = False) -> Subject:
@@ -48,6 +49,7 @@ class Entry:
             control=self.control,
             stand_ins=self.stand_ins,
             held_out=self.held_out,
+            simulated=self.simulated,
             pseudonymous=pseudonymous,
         )
 
@@ -100,6 +102,7 @@ class Subject:
         stand_ins: modality to the sequence that stands in for it (`cohort.modality_aliases`); `images` holds the
             stand-in's file under the modality's name.
         held_out: the data set keeps it for the test (nnU-Net's imagesTs); splits that are drawn only test on it.
+        simulated: it is a phantom, and `id` its name in the roster of all phantoms.
         pseudonymous: the key is a keyed hash, and messages use it, too (`cohort.pseudonymise`).
     """
 
@@ -113,6 +116,7 @@ class Subject:
     control: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     held_out: bool = False
+    simulated: bool = False
     pseudonymous: bool = False
 
     @property

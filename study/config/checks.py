@@ -220,3 +220,19 @@ def check_leaks(objective: Objective, cohort: CohortConfig) -> None:
             f"objective.centers: {', '.join(leaked)} is unseen (cohort.unseen); "
             "the objective may read only validation subjects of seen centers"
         )
+
+
+def check_stream(cohort: CohortConfig, lesion_source: str) -> None:
+    """Fresh brains take the places of phantoms, and are prepared by processes that hold no network."""
+    if not cohort.phantom.stream:
+        return
+    if "phantom" not in cohort.sources:
+        raise ValueError(
+            "cohort.phantom.stream: fresh brains take the places of phantoms, and there are none in "
+            f"cohort.sources ({', '.join(cohort.sources)}); add phantom, or set cohort.phantom.stream=false"
+        )
+    if lesion_source == "model":
+        raise ValueError(
+            "cohort.phantom.stream: no network finds the lesions of fresh brains (lesion.source=model); phantoms have "
+            "masks of their lesions: set lesion.source=file, or cohort.phantom.stream=false"
+        )

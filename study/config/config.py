@@ -97,6 +97,7 @@ class Config(Section):
         checks.check_images(self.postprocessing, self.model, self.cohort)
         checks.check_rule(self.model, self.imaging, self.trainer, self._learning)
         checks.check_leaks(self.objective, self.cohort)
+        checks.check_stream(self.cohort, self.lesion_source)
         return self
 
     @property

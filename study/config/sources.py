@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from study.config.case_names import PREFIX, CasePattern
 from study.config.dirt import Dirt
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
+
+_STREAM = ("stream", "stream_every", "stream_processes")
 
 
 class Phantom(Section):
@@ -24,15 +26,43 @@ class Phantom(Section):
         0.0,
         description="how far acquisition and tissue parameters stray beyond the centers' own; 0: not at all",
     )
+    random_contrast: Fraction = Field(
+        0.0,
+        description="share of phantoms whose tissues have any contrast, each tissue another one, instead of the known "
+        "contrasts (domain randomisation)",
+    )
     anatomy: Literal["procedural", "icbm152"] = Field(
         "procedural",
         description="brains: drawn from simple bodies, or deformed from the ICBM152 maps of nilearn (needs "
         "fadeout[anatomy])",
     )
     dirt: Dirt = Field(default_factory=Dirt)
+    stream: bool = Field(
+        False, description="trainings replace their phantoms by fresh brains, one after the other, for ever"
+    )
+    stream_every: Count = Field(
+        10, description="for stream: iterations of a training after which another phantom is replaced"
+    )
+    stream_processes: Count = Field(
+        2, description="for stream: processes of low priority that make fresh brains ahead, for each training"
+    )
     root: LocalPath | None = Field(
         None, description="folder that they are written to; null: <study.root>/phantoms"
     )
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """The settings on which the bytes of a phantom depend, as JSON has them."""
+        return self.model_dump(mode="json", exclude={"root", *_STREAM})
+
+    @model_validator(mode="after")
+    def _streams_if_asked(self) -> Phantom:
+        given = [name for name in _STREAM[1:] if getattr(self, name) != Phantom.model_fields[name].default]
+        if given and not self.stream:
+            raise ValueError(
+                f"{given[0]}: it is read with stream=true only; set cohort.phantom.stream=true, or leave it out"
+            )
+        return self
 
 
 class Isles2022(Section):

@@ -10,24 +10,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from study.cohort.records import Cohort, Subject
 from study.errors import CohortError, Problem
+from study.imaging.entries import EntryRecipe, LesionTrait
 from study.imaging.hashes import hash_of, identity, read_memo
 from study.imaging.lesion import LesionCenter, LesionModel
-from study.imaging.plausible import OVERRIDE, certain_problems
-from study.imaging.prepare import Landmarks, prepare_subject
+from study.imaging.prepare import Landmarks, certain_mistakes, prepare_subject
 from study.imaging.prepared import Prepared
 from study.imaging.protocol import ImagingProtocol
-from study.imaging.read import check_header
 from study.imaging.register import require_registration
 from study.imaging.stored import open_prepared, write_prepared
 from study.machine.files import remove_leftovers, write_json
@@ -35,7 +31,6 @@ from study.machine.processes import map_processes
 from study.machine.progress import Progress, counted, unwatched
 
 MEMO = "hashes.json"
-CODE_VERSION = 3  # raise it whenever the same files and settings would give another entry
 
 
 @dataclass(frozen=True)
@@ -104,11 +99,11 @@ def prepare_cohort(
     remove_leftovers(cache, ".*.tmp", "*/.*.tmp")
     memo_file = cache / MEMO
     memo = read_memo(memo_file)
-    builder = _Builder(cache, protocol, tuple(spacing_mm), landmarks, _trait(protocol, lesion_model))
-    entries = {key: builder.known_entry(cohort[key], memo) for key in keys}
+    recipe = EntryRecipe(cache, protocol, tuple(spacing_mm), landmarks, _trait(protocol, lesion_model))
+    entries = {key: recipe.known_entry(cohort[key], memo) for key in keys}
     missing = [key for key, folder in entries.items() if folder is None]
     jobs = _jobs([cohort[key] for key in missing], lesion_model, progress)
-    done = map_processes(partial(_build, builder), jobs, "preparing subjects", progress)
+    done = map_processes(partial(_build, recipe), jobs, "preparing subjects", progress)
     built = dict(zip(missing, done, strict=True))
     if missing:
         hashes = {name: value for one in built.values() for name, value in one.hashes.items()}
@@ -128,15 +123,9 @@ def _mistakes(
     cohort: Cohort, prepared: Mapping[str, Path], protocol: ImagingProtocol
 ) -> dict[str, tuple[Problem, ...]]:
     """By key, what is certainly wrong with the images of prepared subjects, unless imaging.implausible=warn."""
-    if protocol.settings.implausible == "warn":
-        return {}
-    mistakes = {}
-    for key, folder in prepared.items():
-        subject = cohort[key]
-        intensities = open_prepared(folder, subject.facts).intensities
-        if intensities and (found := certain_problems(intensities, subject.label, subject.images, OVERRIDE)):
-            mistakes[key] = found
-    return mistakes
+    opened = {key: open_prepared(folder, cohort[key].facts) for key, folder in prepared.items()}
+    found = {key: certain_mistakes(one, cohort[key], protocol) for key, one in opened.items()}
+    return {key: problems for key, problems in found.items() if problems}
 
 
 def is_own_cache(folder: Path) -> bool:
@@ -147,87 +136,10 @@ def is_own_cache(folder: Path) -> bool:
         return False
 
 
-def entry_folder(cache: Path, address: str) -> Path:
-    """The folder of the entry with this address."""
-    return cache / address[:2] / address
-
-
-@dataclass(frozen=True)
-class _LesionTrait:
-    """What an entry depends on of the model that finds lesions."""
-
-    identity: str
-    modalities: tuple[str, ...]
-
-
-def _trait(protocol: ImagingProtocol, model: LesionModel | None) -> _LesionTrait | None:
+def _trait(protocol: ImagingProtocol, model: LesionModel | None) -> LesionTrait | None:
     if (protocol.lesion_source == "model") != (model is not None):
         raise ValueError("a lesion model must be given with lesion.source=model, and only then")
-    return None if model is None else _LesionTrait(model.identity, model.modalities)
-
-
-@dataclass(frozen=True)
-class _Builder:
-    """Everything besides the files that entries depend on, and the cache that holds them."""
-
-    cache: Path
-    protocol: ImagingProtocol
-    spacing_mm: tuple[float, ...]
-    landmarks: Landmarks | None
-    lesion_model: _LesionTrait | None
-
-    def files(self, subject: Subject) -> dict[str, Path]:
-        """The files that a prepared subject depends on, by role."""
-        also = self.lesion_model.modalities if self.lesion_model else ()
-        names = dict.fromkeys([*self.protocol.modalities, *also])
-        images = {f"image {name}": subject.images[name] for name in names if name in subject.images}
-        masks = self.protocol.masks
-        return images | {f"mask {name}": subject.masks[name] for name in masks if name in subject.masks}
-
-    def is_readable(self, path: Path) -> bool:
-        """Whether a file is a scan of a size that may be read, also for its hash."""
-        try:
-            check_header(path, "", self.protocol.settings.most_voxels)
-        except CohortError:
-            return False
-        return True
-
-    def entry(self, hashes: Mapping[str, str]) -> Path:
-        """The folder of the entry for files with these hashes, by role."""
-        content = json.dumps({"files": hashes, "settings": self._settings()}, sort_keys=True)
-        return entry_folder(self.cache, hashlib.sha256(content.encode()).hexdigest()[:40])
-
-    def known_entry(self, subject: Subject, memo: Mapping[str, str]) -> Path | None:
-        """The folder of a subject that is prepared and whose files are known; None if it must be built."""
-        try:
-            folder = self.entry({role: memo[identity(path)] for role, path in self.files(subject).items()})
-        except (KeyError, OSError):
-            return None
-        return folder if folder.is_dir() else None
-
-    def _settings(self) -> dict[str, Any]:
-        """What is hashed to the address: another name or type of a value gives every entry another address."""
-        settings, model, b_s_mm2 = self.protocol.settings, self.lesion_model, self.protocol.b_s_mm2
-        landmarks = (self.landmarks or {}).items()
-        return {
-            "version": CODE_VERSION,
-            "modalities": self.protocol.modalities,
-            "masks": self.protocol.masks,
-            "target": self.protocol.target,
-            "lesion": self.protocol.lesion_source,
-            "lesion_model": model and [model.identity, *model.modalities],
-            "registration": settings.registration,
-            "reference": settings.reference,
-            "normalisation": settings.normalisation,
-            "interpolation": settings.interpolation,
-            "crop_margin_mm": settings.crop_margin_mm,
-            "in_plane_crop": settings.in_plane_crop,
-            "own_slices": settings.own_slices,
-            "spacing_mm": [float(value) for value in self.spacing_mm],
-            "landmarks": {name: [float(value) for value in values] for name, values in landmarks},
-            **({"computed with b": b_s_mm2} if self.protocol.imputes else {}),
-            **({"channels": settings.channels, "channels with b": b_s_mm2} if settings.channels else {}),
-        }
+    return None if model is None else LesionTrait(model.identity, model.modalities)
 
 
 @dataclass(frozen=True)
@@ -262,18 +174,18 @@ def _found(subject: Subject, lesion_model: LesionModel) -> _Job:
         return _Job(subject, problems=error.problems)
 
 
-def _build(builder: _Builder, job: _Job) -> _Built:
+def _build(recipe: EntryRecipe, job: _Job) -> _Built:
     """Prepare one subject; runs in a process of its own, so that problems come back as values."""
     identities, hashes = {}, {}
-    files = builder.files(job.subject)
+    files = recipe.files(job.subject)
     for role, path in files.items():
-        if builder.is_readable(path):  # prepare_subject names the others
+        if recipe.is_readable(path):  # prepare_subject names the others
             identities[identity(path)] = hashes[role] = hash_of(path)
-    folder = builder.entry(hashes)
+    folder = recipe.entry(hashes)
     if job.problems or hashes.keys() < files.keys() or not folder.is_dir():
         try:
             prepared = prepare_subject(
-                job.subject, builder.protocol, builder.spacing_mm, builder.landmarks, job.lesion
+                job.subject, recipe.protocol, recipe.spacing_mm, recipe.landmarks, job.lesion
             )
         except CohortError as error:
             return _Built(None, tuple(dict.fromkeys((*error.problems, *job.problems))), identities)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.imaging.cache import entry_folder
+from study.imaging.entries import alone_at, entry_folder
 from study.imaging.stored import PATTERNS
 from study.machine.transfer import PART_BYTES, Part, Receiver, names
 
@@ -77,9 +76,7 @@ def fetch_entry(cache: Path, address: str, get_entry: GetEntry, get_part: GetPar
         OSError: it cannot be written.
     """
     folder = entry_folder(cache, address)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{address}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone_at(folder):
         if folder.is_dir():
             return
         unfinished = folder.with_name(f".{address}.fetched")

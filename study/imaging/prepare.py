@@ -24,7 +24,7 @@ from study.imaging.intensities import Intensities
 from study.imaging.lesion import LesionCenter
 from study.imaging.measure import measure
 from study.imaging.normalise import Landmarks, Scale, nyul, scale_of, unit_scale, zscore
-from study.imaging.plausible import certain_problems
+from study.imaging.plausible import OVERRIDE, certain_problems
 from study.imaging.prepared import FOREGROUND_VOXELS, Prepared
 from study.imaging.protocol import ImagingProtocol
 from study.imaging.register import moved
@@ -35,7 +35,7 @@ from study.imaging.units import UNITS
 from study.imaging.volume import Grid
 from study.imaging.windows import OwnSlices
 
-__all__ = ["Landmarks", "Prepared", "prepare_images", "prepare_subject"]
+__all__ = ["Landmarks", "Prepared", "certain_mistakes", "prepare_images", "prepare_subject"]
 
 
 def prepare_subject(
@@ -71,6 +71,13 @@ def prepare_subject(
         subject=subject.label,
         facts=subject.facts,
     )
+
+
+def certain_mistakes(prepared: Prepared, subject: Subject, protocol: ImagingProtocol) -> tuple[Problem, ...]:
+    """What is certainly wrong with the images of a prepared subject, unless imaging.implausible=warn."""
+    if protocol.settings.implausible == "warn" or prepared.intensities is None:
+        return ()
+    return certain_problems(prepared.intensities, subject.label, subject.images, OVERRIDE)
 
 
 def prepare_images(

@@ -8,13 +8,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from study.errors import FadeoutError
 from study.machine.interrupts import uninterrupted
@@ -46,11 +46,9 @@ def map_processes(
     workers = min(available_cpus(), len(items))
     if len(items) < WORTH_A_POOL or workers < 2:
         return [function(item) for item in counted(items, len(items), what, progress)]
-    context = multiprocessing.get_context("spawn")
-    with _lifeline() as (held, watched), _one_thread():
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=(watched,))
+    with process_pool(workers) as pool:
         try:
-            with uninterrupted(), _born_deaf():
+            with uninterrupted():
                 futures = [pool.submit(function, item) for item in items]
             for future in counted(as_completed(futures), len(futures), what, progress):
                 future.result()
@@ -58,10 +56,48 @@ def map_processes(
         except BrokenProcessPool:
             raise FadeoutError(f"one of {workers} processes died; {_likely_cause()}") from None
         except KeyboardInterrupt:
-            held.close()
+            pool.end()
             raise
+
+
+class Pool:
+    """Processes that call functions; made by `process_pool`."""
+
+    def __init__(self, executor: ProcessPoolExecutor, lifeline: Connection) -> None:
+        self._executor, self._lifeline = executor, lifeline
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Have a function called in one of the processes, which is started for it if need be.
+
+        Raises:
+            BrokenProcessPool: one of them has died.
+        """
+        with uninterrupted(), _born_deaf(), _one_thread():
+            return self._executor.submit(function, *arguments)
+
+    def end(self) -> None:
+        """End all processes at once, in the middle of anything."""
+        self._lifeline.close()
+
+
+@contextmanager
+def process_pool(workers: int, niceness: int = 0) -> Iterator[Pool]:
+    """Processes that end with this one, even if it is killed; see `map_processes`.
+
+    At the end of the block, what has begun is waited for, unless `Pool.end` was called, and the rest is cancelled.
+
+    Args:
+        workers: number of processes.
+        niceness: by how much they give way to others.
+    """
+    context = multiprocessing.get_context("spawn")
+    with _lifeline() as (held, watched):
+        begin = (watched, niceness)
+        executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with, initargs=begin)
+        try:
+            yield Pool(executor, held)
         finally:
-            pool.shutdown(cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
 
 
 def _likely_cause() -> str:
@@ -102,8 +138,9 @@ def _lifeline() -> Iterator[tuple[Connection, Connection]]:
         yield held, watched
 
 
-def _end_with(watched: Connection) -> None:
+def _end_with(watched: Connection, niceness: int) -> None:
     """Begin a process of a pool: Ctrl-C is for the process that holds the other end, and ends this one through it."""
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _end_after(lambda: watched.poll(None))

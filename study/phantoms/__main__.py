@@ -40,6 +40,8 @@ def _write(given: Given[Arguments]) -> None:
     if out.exists():
         raise ConfigError([f"out: {out} exists already; choose a new folder"])
     phantom = compose_settings(given.settings).cohort.phantom
+    if phantom.stream:
+        raise ConfigError(["cohort.phantom.stream: fresh brains belong to trainings; leave it out"])
     with shown() as show:
         count = write_scans(phantom, out, show.progress)
     say(f"{out}: {count} subjects of {', '.join(phantom.centers)}, listed in {out / MANIFEST}")

@@ -86,6 +86,7 @@ class Center:
     full_grids: tuple[GridRange, GridRange]
 
 
+STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built, by the size of the images
 ADC_UNIT = {"1e-3 mm2/s": 1.0, "mm2/s": 1e-3, "1e-6 mm2/s": 1e3}
 
 _SMALL_GE = (GridRange((2.3, 2.6), (4.5, 5.0)), GridRange((1.75, 1.95), (2.5, 3.0)))

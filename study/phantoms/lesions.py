@@ -25,6 +25,8 @@ _CHANGES: dict[Phase, tuple[tuple[float, float], tuple[float, float], tuple[floa
     "early_subacute": ((0.50, 0.80), (1.40, 1.85), (1.2, 2.5)),
     "late_subacute": ((0.80, 1.05), (1.55, 2.00), (1.2, 3.0)),
 }
+SPREAD = 1.25  # of the logarithm of volumes; assumed: most infarcts are small, and a few large ones determine the mean
+TAIL = 0.005  # share of the distribution on either side that is not drawn from
 
 
 @dataclass
@@ -61,14 +63,25 @@ class Stroke:
 
 
 def lesion_volume_ml(mean_ml: float, rank: int, ranks: int) -> float:
-    """Volume at a rank of a log-normal distribution whose mean over all ranks is `mean_ml`.
+    """Volume at a rank of a log-normal distribution whose mean over all ranks is `mean_ml`."""
+    from scipy import special
 
-    The spread (1.25 in the logarithm) is assumed: most infarcts are small, and a few large ones determine the mean.
+    quantiles = np.exp(SPREAD * special.ndtri((np.arange(ranks) + 0.5) / ranks))
+    return float(mean_ml * quantiles[rank] / quantiles.mean())
+
+
+def drawn_volume_ml(mean_ml: float, rank: int, ranks: int, rng: np.random.Generator) -> float:
+    """Volume drawn from a rank's part of the same distribution; its mean over many draws of all ranks is `mean_ml`.
+
+    Places in the outer `TAIL` on either side count as its border, as no rank of a hundred lies beyond it.
     """
     from scipy import special
 
-    quantiles = np.exp(1.25 * special.ndtri((np.arange(ranks) + 0.5) / ranks))
-    return float(mean_ml * quantiles[rank] / quantiles.mean())
+    border = float(special.ndtri(1 - TAIL))
+    whole = np.exp(SPREAD**2 / 2) * (special.ndtr(border - SPREAD) - special.ndtr(-border - SPREAD))
+    mean = whole + TAIL * 2 * np.cosh(SPREAD * border)
+    place = float(np.clip(special.ndtri((rank + rng.random()) / ranks), -border, border))
+    return float(mean_ml * np.exp(SPREAD * place) / mean)
 
 
 def draw_stroke(

@@ -30,6 +30,7 @@ class PhantomSubject:
         masks: `lesion`, `thrombus` or `brain`, those that are written.
         occlusion: where the center's clots sit; "" where they may sit anywhere or there is none.
         control: a second look after treatment; centers without it have stroke mimics as controls instead.
+        generation: 0 in the cohort; each later one has another brain, lesion and scanner in this place of the roster.
     """
 
     id: str
@@ -44,6 +45,7 @@ class PhantomSubject:
     masks: tuple[str, ...]
     occlusion: str
     control: bool
+    generation: int = 0
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -80,8 +82,7 @@ def phantom_roster(settings: Phantom) -> list[PhantomSubject]:
 
 def phantom_folder(settings: Phantom, root: Path) -> Path:
     """The folder of these phantoms below `root`: one for each combination of settings and simulator code."""
-    content = settings.model_dump(mode="json", exclude={"root"})
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(settings.made_with, sort_keys=True).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return root / digest.hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,41 +13,38 @@ from study.config import Dirt, Phantom
 from study.phantoms.acquisition import draw_acquisition, draw_grid, draw_rotation
 from study.phantoms.anatomy import build_brain, draw_person
 from study.phantoms.brain import Brain, Person
-from study.phantoms.centers import CENTERS, Center
+from study.phantoms.centers import CENTERS, STEP_MM, Center
 from study.phantoms.diffusion import add_diffusion
 from study.phantoms.dirt import diffusion_grid, soil, soiled, varied
 from study.phantoms.distortion import air_field
 from study.phantoms.distractors import draw_changes
 from study.phantoms.icbm152 import build_icbm152
-from study.phantoms.lesions import Stroke, draw_stroke, lesion_volume_ml
+from study.phantoms.lesions import Stroke, draw_stroke, drawn_volume_ml, lesion_volume_ml
 from study.phantoms.roster import PhantomSubject
 from study.phantoms.session import Session, Simulation
 from study.phantoms.susceptibility import add_susceptibility
-from study.phantoms.tissue import tissues
+from study.phantoms.tissue import Tissue, tissues, with_any_contrast
 
 _CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
 BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = {
     "procedural": build_brain,
     "icbm152": build_icbm152,
 }
-_STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built
 
 
 def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
-    """Simulate one phantom; it depends only on the settings, its center and its number."""
+    """Simulate one phantom; it depends only on the settings, its center, its number and its generation."""
     center, size, random = CENTERS[subject.center], settings.size, settings.randomisation
-    dirt = settings.dirt
-
-    def generator(number: int, purpose: int) -> np.random.Generator:
-        return np.random.default_rng((settings.seed, _CENTER_NUMBER[subject.center], number, purpose))
-
+    dirt, generator = settings.dirt, partial(_generator, subject, settings.seed)
     body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
     build = BUILDERS[settings.anatomy]
-    brain = build(draw_person(body), dirt.step_mm or _STEP_MM[size], body)
+    brain = build(draw_person(body), dirt.step_mm or STEP_MM[size], body)
     air = air_field(brain, body)
     acquisition = draw_acquisition(center, random, rng)
-    table = tissues(acquisition.field_t, rng, 0.04 + 0.10 * random)
-    stroke = _stroke(subject, center, brain, settings.seed, rng)
+    table = _contrasts(
+        tissues(acquisition.field_t, rng, 0.04 + 0.10 * random), settings, generator(subject.number, 4)
+    )
+    stroke = _stroke(subject, center, brain, generator(0, 2), rng)
     soiling = generator(subject.number, 3)
     if stroke is not None:
         stroke = _soiled_stroke(stroke, subject, brain, dirt, soiling)
@@ -64,6 +62,17 @@ def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
     return simulation
 
 
+def _generator(subject: PhantomSubject, seed: int, number: int, purpose: int) -> np.random.Generator:
+    """What one aspect of a subject is drawn from; no two generations share one, nor does the cohort with any."""
+    later = (subject.generation,) if subject.generation else ()
+    return np.random.default_rng((seed, _CENTER_NUMBER[subject.center], number, purpose, *later))
+
+
+def _contrasts(table: dict[str, Tissue], settings: Phantom, rng: np.random.Generator) -> dict[str, Tissue]:
+    """The subject's tissues; those of a share of the subjects have any contrast."""
+    return with_any_contrast(table, rng) if rng.random() < settings.random_contrast else table
+
+
 def _soiled_stroke(
     stroke: Stroke, subject: PhantomSubject, brain: Brain, dirt: Dirt, rng: np.random.Generator
 ) -> Stroke | None:
@@ -74,14 +83,24 @@ def _soiled_stroke(
 
 
 def _stroke(
-    subject: PhantomSubject, center: Center, brain: Brain, seed: int, rng: np.random.Generator
+    subject: PhantomSubject,
+    center: Center,
+    brain: Brain,
+    ranking: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Stroke | None:
-    """The subject's stroke; annotated subjects get one rank of the center's volumes each, others repeat a rank."""
+    """The subject's stroke; annotated subjects get one rank of the center's volumes each, others repeat a rank.
+
+    In later generations, volumes are anywhere in the range of their rank, so that they never repeat.
+    """
     if subject.kind == "control":
         return None
     rank = subject.rank if subject.rank >= 0 else int(rng.integers(subject.ranks))
-    order = np.random.default_rng((seed, _CENTER_NUMBER[subject.center], 0, 2)).permutation(subject.ranks)
-    volume = lesion_volume_ml(center.lesion_ml, int(order[rank]), subject.ranks)
+    own = int(ranking.permutation(subject.ranks)[rank])
+    if subject.generation:
+        volume = drawn_volume_ml(center.lesion_ml, own, subject.ranks, rng)
+    else:
+        volume = lesion_volume_ml(center.lesion_ml, own, subject.ranks)
     clot = center.thrombus_ml * float(np.exp(rng.normal(-0.06, 0.35)))
     return draw_stroke(brain, center, volume, clot, rng)
 

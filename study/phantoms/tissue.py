@@ -8,7 +8,7 @@ relative to cerebrospinal fluid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,3 +62,29 @@ def tissues(field_t: float, rng: np.random.Generator, spread: float) -> dict[str
             r2_star=(r2_low + weight * (r2_high - r2_low)) * own[4],
         )
     return table
+
+
+def with_any_contrast(table: dict[str, Tissue], rng: np.random.Generator) -> dict[str, Tissue]:
+    """Tissues of arbitrary contrast, each drawn on its own, as SynthSeg draws intensities (Billot et al. 2023).
+
+    What is drawn are properties, not intensities, so that images of one phantom agree with each other; ranges reach
+    well beyond those of health. Fluid stays what it is: water does not vary.
+    """
+
+    def between(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    return {
+        name: tissue
+        if name == "fluid"
+        else replace(
+            tissue,
+            pd=between(0.55, 1.0),
+            t1_ms=between(500, 2200),
+            t2_ms=between(45, 180),
+            adc=between(0.5, 1.2),
+            chi_ppm=float(rng.uniform(-0.05, 0.15)),
+            r2_star=between(8, 45),
+        )
+        for name, tissue in table.items()
+    }

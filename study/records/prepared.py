@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from study.cohort.records import Splits, SubjectFacts
 from study.imaging.likeness import IntensityFingerprint
@@ -60,6 +60,8 @@ class PreparedStudy(Record):
         cohort_hash: identifies the data without naming subjects.
         adopted: a network trained elsewhere; None if networks are planned.
         fingerprint: of the training subjects' images; None where they were not measured.
+        slots: training subjects whose places fresh brains take, in their order, each with its name in the roster of
+            phantoms; empty unless `cohort.phantom.stream` is set.
     """
 
     splits: Splits
@@ -71,6 +73,15 @@ class PreparedStudy(Record):
     cohort_hash: str
     adopted: AdoptedNetwork | None = None
     fingerprint: IntensityFingerprint | None = None
+    slots: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _takes_training_places(self) -> PreparedStudy:
+        if foreign := self.slots.keys() - set(self.splits.train):
+            raise ValueError(
+                f"slots: {min(foreign)} is no training subject, so that no brain takes its place"
+            )
+        return self
 
     @property
     def used(self) -> tuple[PreparedSubject, ...]:

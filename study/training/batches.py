@@ -1,37 +1,28 @@
-"""The training samples of a run, by number: sample n is the same whichever process draws it, and whenever."""
+"""Batches of training samples, drawn in this process or ahead in others."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
-from numpy.random import Generator
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from study.config.parts import find_part
 from study.errors import LoaderError
-from study.imaging.prepared import Prepared
-from study.imaging.sample import Patch, sample_empty_patch, sample_patch
 from study.machine.processes import end_with_parent
-from study.training.course import Course
-from study.training.dropout import Draw, sample_dropout
-from study.training.fading import fade, progress
+from study.streaming.supply import Supply
 from study.training.ranks import Ranks
-from study.training.shown import Shown, arranged, shown, with_channels
+from study.training.samples import Choose, Samples
+from study.training.shown import Shown
 
-__all__ = ["Batch", "Samples", "batches"]
+__all__ = ["Batch", "batches"]
 
 LOOK_S = 5  # how often to look whether loader processes are alive
 PATIENCE_S = 300.0  # how long to wait for a batch
 SILENCE = "DataLoader timed out"  # this and the following: torch.utils.data.dataloader's words
 LOADER_FAILURES = (SILENCE, "DataLoader worker (pid", "Pin memory thread exited")
-OF_A_PAIR = 1  # distinguishes the generator of a pair from that of the sample with the same number
-OF_A_SUBSET = 2  # likewise the one that draws the dropout again
-Choose = Callable[[Callable[[], Draw], Generator], Draw]
-Augmentation = Callable[[Patch, np.ndarray, Generator], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -98,125 +89,33 @@ class Batch:
         return [column for column in columns if column is not None]
 
 
-class Samples(Dataset[tuple[np.ndarray, ...]]):
-    """All samples of a training, in order of use.
-
-    With `trainer.sampling=pairs`, samples 2k and 2k + 1 show one subject: the first shows the target where the subject
-    has any, the second none of it, or as little as a patch can (Vargas-Ibarra et al. 2024, section 2.3).
-
-    Args:
-        course: the settings of the training.
-        subjects: what may be learnt from.
-        patch_size: `[D, H, W]` in voxels.
-        world: processes that share each iteration's batch.
-    """
-
-    def __init__(
-        self,
-        course: Course,
-        subjects: Sequence[Prepared],
-        patch_size: tuple[int, int, int],
-        world: int,
-    ) -> None:
-        trainer = course.trainer
-        self.course = course
-        self.groups = [list(subjects)]
-        if trainer.balance_centers:
-            names = sorted({each.facts.center for each in subjects})
-            self.groups = [[each for each in subjects if each.facts.center == name] for name in names]
-        self.patch_size = patch_size
-        self.per_iteration = trainer.batch_size * world
-        self.per_epoch = self.per_iteration * trainer.iterations_per_epoch
-        self.forced_from = round(self.per_iteration * (1 - trainer.foreground_fraction))
-        self.replaces = course.imputes or any(one.channels and one.channels.has_others for one in subjects)
-
-    def __len__(self) -> int:
-        return self.per_epoch * self.course.trainer.epochs
-
-    def fade_at(self, epoch: int) -> float:
-        """g at an epoch, 0-based."""
-        course = self.course
-        at = progress(epoch, course.trainer.epochs, course.schedule.clock, course.rungs)
-        return fade(course.schedule, at)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        rng = np.random.default_rng((self.course.seed, number))
-        patch = self._draw(number, rng)
-        prepared = patch.prepared
-        augment: Augmentation = find_part("augmentations", self.course.trainer.augmentation)
-        there = np.append(np.asarray(prepared.present, bool), np.ones(prepared.further, bool))
-        window, target = augment(patch, there, rng)
-        *flags, shares = self._shown(number, prepared, self._drawing(number, prepared, rng)())
-        if not self.replaces and prepared.channels is None:
-            return window, target, *flags
-        image, made = arranged(window, prepared)
-        return (image, target, *flags, made, shares) if self.replaces else (image, target, *flags)
-
-    def drawn_again(self, number: int, choose: Choose) -> Shown:
-        """The modality dropout of a sample, drawn anew: one of the draws of the policy, which `choose` takes."""
-        rng = np.random.default_rng((self.course.seed, number, OF_A_SUBSET))
-        prepared = self._draw_subject(self._generator(number))
-        return self._shown(number, prepared, choose(self._drawing(number, prepared, rng), rng))
-
-    def _drawing(self, number: int, prepared: Prepared, rng: Generator) -> Callable[[], Draw]:
-        g = self.fade_at(number // self.per_epoch)
-        course = self.course
-        return lambda: sample_dropout(prepared.present, course.droppable, course.dropout, g, rng)
-
-    def _shown(self, number: int, prepared: Prepared, draw: Draw) -> Shown:
-        g = self.fade_at(number // self.per_epoch)
-        found = shown(np.asarray(prepared.present, bool), draw, g, self._fading(g), prepared.computed)
-        return found if prepared.channels is None else with_channels(found, prepared.channels)
-
-    def _generator(self, number: int) -> Generator:
-        """What a sample's subject is drawn from first: its own generator, or that of its pair."""
-        if self.course.trainer.sampling == "patches":
-            return np.random.default_rng((self.course.seed, number))
-        return np.random.default_rng((self.course.seed, number // 2, OF_A_PAIR))
-
-    def _draw(self, number: int, rng: Generator) -> Patch:
-        """A patch of a subject."""
-        if self.course.trainer.sampling == "patches":
-            prepared = self._draw_subject(rng)
-            forced = number % self.per_iteration >= self.forced_from
-            return sample_patch(prepared, self.patch_size, forced, rng)
-        prepared = self._draw_subject(self._generator(number))
-        if number % 2:
-            return sample_empty_patch(prepared, self.patch_size, rng)
-        return sample_patch(prepared, self.patch_size, True, rng)
-
-    def _draw_subject(self, rng: Generator) -> Prepared:
-        """Any subject; with `trainer.balance_centers`, one from a center that is drawn first (Xu et al. 2024).
-
-        Drawing centers equally often amounts on average to repeating their subjects until all have the same size.
-        """
-        group = self.groups[int(rng.integers(len(self.groups)))]
-        return group[int(rng.integers(len(group)))]
-
-    def _fading(self, g: float) -> float:
-        """The code of a dropped modality."""
-        return g if self.course.code == "gradual" else float(g > 0)
-
-
 def batches(
-    samples: Samples, first_epoch: int, ranks: Ranks, choose: Choose | None = None
+    samples: Samples,
+    first_epoch: int,
+    ranks: Ranks,
+    choose: Choose | None = None,
+    supply: Supply | None = None,
 ) -> Iterator[Batch]:
     """The batches of this process, from an epoch (0-based) to the end of the training.
 
     Samples may have been drawn ahead, in other processes. With `choose`, their modality dropout is drawn anew here,
     when the batch is asked for.
 
+    Args:
+        samples: of the training.
+        first_epoch: 0-based.
+        ranks: the processes that share each iteration's batch.
+        choose: one of the draws of the policy; None leaves that to the sample.
+        supply: of the fresh brains that the batches show, in their order; None where there are none.
+
     Raises:
         LoaderError: a process of `trainer.loader_workers` died, or has given nothing for PATIENCE_S.
+        ProducerError, TrainingError: a fresh brain cannot be made; see `Supply.wait_for_next`.
     """
-    trainer = samples.course.trainer
-    first = first_epoch * trainer.iterations_per_epoch
-    last = trainer.epochs * trainer.iterations_per_epoch
-    own = range(ranks.rank * trainer.batch_size, (ranks.rank + 1) * trainer.batch_size)
-    numbers = [[i * samples.per_iteration + item for item in own] for i in range(first, last)]
+    trainer, numbers = samples.course.trainer, samples.numbers(first_epoch, ranks)
     loader = DataLoader(
         samples,
-        batch_sampler=numbers,
+        batch_sampler=numbers if supply is None else _InTime(numbers, supply),
         num_workers=trainer.loader_workers,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="forkserver" if trainer.loader_workers else None,
@@ -234,6 +133,22 @@ def batches(
             yield batch
         else:
             yield batch.showing([samples.drawn_again(number, choose) for number in own_numbers])
+
+
+@dataclass(frozen=True)
+class _InTime:
+    """Numbers of samples for a loader, which asks for them when it has them drawn: once their brains are there."""
+
+    numbers: list[list[int]]
+    supply: Supply
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for numbers in self.numbers:
+            self.supply.wait_for_next()
+            yield numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 def _next(drawn: Iterator[list[torch.Tensor]], workers: int) -> list[torch.Tensor] | None:

@@ -45,6 +45,8 @@ class Epoch:
         micro_batches: parts in which each batch was trained at the end of the epoch.
         subset_scores: dropped modalities, as text, to how much more samples without them lose, after this epoch
             (`study.training.by_loss`); empty unless subsets are drawn by their losses.
+        waited_s: how many of the seconds were spent waiting for fresh brains (`cohort.phantom.stream`), on average over
+            the processes that train together.
     """
 
     epoch: int
@@ -57,6 +59,7 @@ class Epoch:
     validation: ValidationScores | None = None
     micro_batches: int = 1
     subset_scores: Mapping[str, float] = field(default_factory=dict)
+    waited_s: float = 0.0
 
     @property
     def objective(self) -> float:
@@ -84,6 +87,8 @@ class Epoch:
             content["micro_batches"] = self.micro_batches
         if self.subset_scores:
             content["subset_scores"] = dict(self.subset_scores)
+        if self.waited_s:
+            content["waited_s"] = self.waited_s
         if (scores := self.validation) is not None:
             content[f"{DICE}full"] = scores.full
             content[f"{DICE}missing"] = scores.missing
@@ -121,4 +126,5 @@ class Epoch:
             validation=scores,
             micro_batches=content.get("micro_batches", 1),
             subset_scores=content.get("subset_scores", {}),
+            waited_s=content.get("waited_s", 0.0),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,7 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from study.errors import TrainingError
 from study.machine.runtime import Runtime
-from study.training.batches import Batch, Samples, batches
+from study.streaming.supply import supplying
+from study.training.batches import Batch, batches
 from study.training.by_loss import SubsetScores
 from study.training.checkpoint import CheckpointStore, TrainingState
 from study.training.epoch import Epoch, ValidationScores
@@ -21,6 +23,8 @@ from study.training.iteration import Iteration
 from study.training.ranks import Ranks
 from study.training.rates import build_optimizer, learning_rate, learns
 from study.training.recipe import Criterion
+from study.training.samples import Samples
+from study.training.waiting import Waiting
 
 __all__ = ["Outcome", "Report", "Validate", "train"]
 
@@ -69,8 +73,9 @@ def train(
     own: the error ends the group, and the caller starts it again with more parts (see `study.training.memory`).
 
     Raises:
-        TrainingError: the loss is not finite, or the checkpoint does not fit.
+        TrainingError: the loss is not finite, the checkpoint does not fit, or a fresh brain cannot be used.
         LoaderError: a process that draws patches died or hangs.
+        ProducerError: a process that makes fresh brains died, or cannot write.
         RuntimeError: memory has run out; see `study.machine.memory`.
     """
     trainer = samples.course.trainer
@@ -96,19 +101,19 @@ def train(
     )
     if subsets is not None and history:
         subsets.scores = dict(history[-1].subset_scores)
-    stream = batches(samples, len(history), ranks, None if subsets is None else subsets.choose)
     if len(history) < trainer.epochs and history and _asked_to_stop(history[-1], report, ranks):
         return Outcome(tuple(history), stopped=True)
-    for number in range(len(history), trainer.epochs):
-        epoch = _run_epoch(number, samples, stream, iteration, ranks, subsets)
-        if _is_validated(number, samples):
-            network.eval()
-            epoch = replace(epoch, validation=validate(network))
-        history.append(epoch)
-        if ranks.first:
-            state.save(store, history)
-        if _asked_to_stop(epoch, report, ranks) and number + 1 < trainer.epochs:
-            return Outcome(tuple(history), stopped=True)
+    with _running(samples, len(history), iteration, ranks, subsets) as running:
+        for number in range(len(history), trainer.epochs):
+            epoch = running.epoch(number)
+            if _is_validated(number, samples):
+                network.eval()
+                epoch = replace(epoch, validation=validate(network))
+            history.append(epoch)
+            if ranks.first:
+                state.save(store, history)
+            if _asked_to_stop(epoch, report, ranks) and number + 1 < trainer.epochs:
+                return Outcome(tuple(history), stopped=True)
     return Outcome(tuple(history), stopped=False)
 
 
@@ -123,45 +128,65 @@ def _is_validated(number: int, samples: Samples) -> bool:
     return finished % trainer.validate_every == 0 or finished in (*course.rungs, trainer.epochs)
 
 
-def _run_epoch(
-    number: int,
-    samples: Samples,
-    stream: Iterator[Batch],
-    iteration: Iteration,
-    ranks: Ranks,
-    subsets: SubsetScores | None,
-) -> Epoch:
-    """Train for one epoch, 0-based; what is recorded of it but for its validation."""
-    course = samples.course
-    began = time.perf_counter()
-    rate = learning_rate(course.trainer, number)
-    for group in iteration.optimizer.param_groups:
-        group["lr"] = rate
-    iteration.model.train()
-    losses, dropped = [], []
-    # A network without parameters to train has its loss told, once an epoch.
-    for _ in range(course.trainer.iterations_per_epoch if learns(iteration.model) else 1):
-        batch = next(stream)
-        losses.append(iteration(batch))
-        if subsets is not None:
-            subsets.keep(len(batch))
-        dropped.append(batch.dropped.mean(0))
-    loss = float(ranks.mean(torch.stack(losses).mean()))
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss is {loss} in epoch {number + 1}; lower trainer.learning_rate (now {rate:.3g}) "
-            "or use trainer.precision=fp32"
+@dataclass(frozen=True)
+class _Running:
+    """What the epochs of a training in this process share."""
+
+    samples: Samples
+    stream: Iterator[Batch]
+    iteration: Iteration
+    ranks: Ranks
+    subsets: SubsetScores | None
+    waiting: Waiting
+
+    def epoch(self, number: int) -> Epoch:
+        """Train for one epoch, 0-based; what is recorded of it but for its validation."""
+        samples, course, iteration = self.samples, self.samples.course, self.iteration
+        began = time.perf_counter()
+        rate = learning_rate(course.trainer, number)
+        for group in iteration.optimizer.param_groups:
+            group["lr"] = rate
+        iteration.model.train()
+        losses, dropped = [], []
+        # A network without parameters to train has its loss told, once an epoch.
+        for _ in range(course.trainer.iterations_per_epoch if learns(iteration.model) else 1):
+            batch = next(self.stream)
+            losses.append(iteration(batch))
+            if self.subsets is not None:
+                self.subsets.keep(len(batch))
+            dropped.append(batch.dropped.mean(0))
+        loss = float(self.ranks.mean(torch.stack(losses).mean()))
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} in epoch {number + 1}; lower trainer.learning_rate (now {rate:.3g}) "
+                "or use trainer.precision=fp32"
+            )
+        shares = self._mean(torch.stack(dropped).mean(0)).tolist()
+        drawn = zip(course.modalities, shares, course.droppable, strict=True)
+        seconds = time.perf_counter() - began
+        return Epoch(
+            epoch=number + 1,
+            time_ms=time.time_ns() // 1_000_000,
+            seconds=seconds,
+            train_loss=loss,
+            learning_rate=rate,
+            fade=samples.fade_at(number),
+            dropped={name: share for name, share, can in drawn if can},
+            micro_batches=iteration.parts,
+            subset_scores={} if self.subsets is None else self.subsets.end_epoch(self.ranks),
+            waited_s=float(self._mean(torch.tensor(self.waiting.end_epoch(seconds)))),
         )
-    shares = ranks.mean(torch.stack(dropped).mean(0).to(iteration.runtime.device)).tolist()
-    drawn = zip(course.modalities, shares, course.droppable, strict=True)
-    return Epoch(
-        epoch=number + 1,
-        time_ms=time.time_ns() // 1_000_000,
-        seconds=time.perf_counter() - began,
-        train_loss=loss,
-        learning_rate=rate,
-        fade=samples.fade_at(number),
-        dropped={name: share for name, share, can in drawn if can},
-        micro_batches=iteration.parts,
-        subset_scores={} if subsets is None else subsets.end_epoch(ranks),
-    )
+
+    def _mean(self, value: torch.Tensor) -> torch.Tensor:
+        return self.ranks.mean(value.to(self.iteration.runtime.device))
+
+
+@contextmanager
+def _running(
+    samples: Samples, first_epoch: int, iteration: Iteration, ranks: Ranks, subsets: SubsetScores | None
+) -> Iterator[_Running]:
+    """Train epochs in this block, at whose end nothing is made for the training any more."""
+    choose = None if subsets is None else subsets.choose
+    with supplying(samples.stream, samples.needs(first_epoch, ranks)) as supply:
+        stream = batches(samples, first_epoch, ranks, choose, supply)
+        yield _Running(samples, stream, iteration, ranks, subsets, Waiting(supply))

@@ -22,6 +22,7 @@ from study.errors import (
     LoaderError,
     MemoryShortageError,
     MissingDependencyError,
+    ProducerError,
     TransferError,
 )
 from study.machine.memory import is_out_of_memory
@@ -84,6 +85,12 @@ _LOADER = Fault(
     Action.RETRY,
     "a process that draws patches died or hangs",
     "lower trainer.loader_workers, or set it to 0",
+    by_trial=True,
+)
+_PRODUCER = Fault(
+    Action.RETRY,
+    "a process that makes fresh brains died",
+    "lower cohort.phantom.stream_processes",
     by_trial=True,
 )
 _GPU = Fault(Action.RETRY, "a GPU failed", "check the host's GPU (nvidia-smi, dmesg)", by_trial=True)
@@ -182,6 +189,8 @@ def _ours(error: Exception) -> Fault | None:
         return _MEMORY
     if isinstance(error, LoaderError):
         return _LOADER
+    if isinstance(error, ProducerError):
+        return judge(error.__cause__) if isinstance(error.__cause__, OSError) else _PRODUCER
     if isinstance(error, CacheError):
         return _CACHE
     if isinstance(error, TransferError):

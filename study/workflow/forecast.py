@@ -13,9 +13,11 @@ from study.cohort.records import Cohort, Splits
 from study.cohort.remarks import remarks
 from study.config import Config
 from study.records.goals import rule_in_words
+from study.streaming.turns import choose_slots
 from study.workflow.cost import cost_lines, kept_lines
 from study.workflow.doubts import evidence_doubts, training_doubts
 from study.workflow.feasible import obstacles
+from study.workflow.fresh_brains import brain_lines
 from study.workflow.rung_lines import rung_lines
 from study.workflow.searched import describe_search
 from study.workflow.sight import judging_subjects, sight_line
@@ -42,6 +44,8 @@ def forecast(config: Config, *, searches: bool = True) -> str:
     searched = describe_search(space if searches else space.postprocessing, config.study.trials)
     lines = [*_trials(config, space), *cost_lines(config)]
     lines += kept_lines(config, len(splits.validation))
+    lines += brain_lines(config)
+    choose_slots(cohort, splits, config.cohort.phantom)
     lines += ["", *searched, "", *_subjects(cohort, splits, config)]
     centers = {subject.key: subject.center for subject in cohort.subjects}
     if searches:

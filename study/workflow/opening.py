@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from models import Plan
-from study.cohort.records import Splits, SubjectFacts
+from study.cohort.records import Splits
 from study.config import Config, Imputation
 from study.errors import ConfigError
-from study.imaging.cache import entry_folder
+from study.imaging.entries import EntryRecipe, entry_folder
 from study.imaging.prepared import Prepared
 from study.imaging.stored import open_prepared
 from study.machine.runtime import Runtime
 from study.records import PreparedStudy, StudyFolder
+from study.streaming.making import BrainRecipe
+from study.streaming.stream import Stream
+from study.streaming.turns import Turns
 from study.workflow.networks import plan_prepared
+from study.workflow.protocol import imaging_protocol
 
 if TYPE_CHECKING:
     from study.evaluation.cross_center import Judge
@@ -31,6 +36,7 @@ class StudyData:
         plan: of the trial's network.
         prepared: the record of the study's preparation.
         subjects: prepared subjects by key.
+        stream: fresh brains that take the places of training subjects; None where there are none.
     """
 
     config: Config
@@ -38,6 +44,7 @@ class StudyData:
     plan: Plan
     prepared: PreparedStudy
     subjects: Mapping[str, Prepared]
+    stream: Stream | None = None
 
     def of(self, keys: Sequence[str]) -> list[Prepared]:
         """The subjects with these keys, in this order."""
@@ -71,13 +78,36 @@ def open_study(folder: StudyFolder, config: Config) -> StudyData:
         one.facts.key: open_prepared(entry_folder(config.cache_root, one.address or ""), one.facts)
         for one in prepared.used
     }
+    study = folder.config.read()
     if config.model.inputs is not None:
-        subjects = _narrowed(subjects, folder.config.read().cohort.modalities, config.cohort.modalities)
+        subjects = {
+            key: _narrowed(subject, study, config)
+            for key, subject in subjects.items()
+            if all(subject.present[place] for place in _places(study, config))
+        }
         gone = set(splits.used) - set(subjects)
         splits = without(splits, gone, f"model.inputs: {config.model.inputs}")
     plan = plan_prepared(config, prepared)
     seen = {key: as_seen(subject, plan, config.imputation) for key, subject in subjects.items()}
-    return StudyData(config, splits, plan, prepared, seen)
+    stream = _stream(study, config, prepared, plan) if prepared.slots else None
+    return StudyData(config, splits, plan, prepared, seen, stream)
+
+
+def _stream(study: Config, config: Config, prepared: PreparedStudy, plan: Plan) -> Stream:
+    """The fresh brains of a trial: made as the study's subjects are, and seen as the trial's are."""
+    protocol, phantom = imaging_protocol(study), config.cohort.phantom
+    entries = EntryRecipe(config.cache_root, protocol, prepared.spacing_mm, prepared.landmarks, None)
+    return Stream(
+        Turns(prepared.slots, phantom.stream_every),
+        BrainRecipe.of(study.cohort, entries),
+        partial(_fresh_as_seen, study=study, config=config, plan=plan),
+        phantom.stream_processes,
+    )
+
+
+def _fresh_as_seen(subject: Prepared, *, study: Config, config: Config, plan: Plan) -> Prepared:
+    own = subject if config.model.inputs is None else _narrowed(subject, study, config)
+    return as_seen(own, plan, config.imputation)
 
 
 def as_seen(subject: Prepared, plan: Plan, imputation: Imputation) -> Prepared:
@@ -106,20 +136,13 @@ def without(splits: Splits, gone: Collection[str], reason: str) -> Splits:
     return kept
 
 
-def _narrowed(
-    subjects: Mapping[str, Prepared], modalities: Sequence[str], inputs: Sequence[str]
-) -> dict[str, Prepared]:
-    """The subjects that have all inputs of an independent model, reduced to them; other modalities are withheld."""
-    places = [modalities.index(name) for name in inputs]
-    return {
-        key: replace(subject.select(places), facts=_withholding(subject, modalities, inputs))
-        for key, subject in subjects.items()
-        if all(subject.present[place] for place in places)
-    }
+def _places(study: Config, config: Config) -> list[int]:
+    """Where the inputs of an independent model are among the modalities of its study."""
+    return [study.cohort.modalities.index(name) for name in config.cohort.modalities]
 
 
-def _withholding(subject: Prepared, modalities: Sequence[str], inputs: Sequence[str]) -> SubjectFacts:
-    """The subject's facts, with present modalities that are not inputs marked as withheld."""
-    present = zip(modalities, subject.present, strict=True)
-    withheld = tuple(name for name, there in present if there and name not in inputs)
-    return replace(subject.facts, withheld=withheld)
+def _narrowed(subject: Prepared, study: Config, config: Config) -> Prepared:
+    """A subject reduced to the inputs of an independent model; its other modalities are withheld."""
+    present = zip(study.cohort.modalities, subject.present, strict=True)
+    withheld = tuple(name for name, there in present if there and name not in config.cohort.modalities)
+    return replace(subject.select(_places(study, config)), facts=replace(subject.facts, withheld=withheld))

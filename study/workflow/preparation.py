@@ -25,8 +25,10 @@ from study.machine.progress import Progress, unwatched
 from study.records import PreparedStudy, PreparedSubject, StudyFolder
 from study.records.prepared import AdoptedNetwork
 from study.records.weights import Start
+from study.streaming.turns import choose_slots
 from study.workflow import notes
 from study.workflow.feasible import check_memory
+from study.workflow.fresh_brains import brain_notes
 from study.workflow.networks import check_network, check_start, plan_network, plan_prepared
 from study.workflow.opening import without
 from study.workflow.protocol import imaging_protocol
@@ -96,6 +98,7 @@ def prepare_study(
         *notes.channels(cached, config),
         *notes.implausible_images(cached),
         *notes.doubts(splits, cohort, config, plan),
+        *brain_notes(known.slots, cached, config),
         *notes.planned(cohort.skipped + len(cached.skipped), base.spacing_mm, plan, config),
     ]
     return [f"  {line}" for line in lines]
@@ -109,19 +112,21 @@ class _Base:
     spacing_mm: tuple[float, float, float]
     median_shape: tuple[int, int, int]
     landmarks: dict[str, tuple[float, ...]]
+    slots: dict[str, str]
 
     @classmethod
     def of(cls, known: PreparedStudy) -> _Base:
         """The base of a study that has been prepared."""
-        return cls(known.splits, known.spacing_mm, known.median_shape, known.landmarks)
+        return cls(known.splits, known.spacing_mm, known.median_shape, known.landmarks, known.slots)
 
 
 def _base(cohort: Cohort, config: Config, progress: Progress) -> _Base:
     splits, protocol = split_cohort(cohort, config.cohort, config.objective.centers), imaging_protocol(config)
+    slots = choose_slots(cohort, splits, config.cohort.phantom)
     found = fingerprint(cohort, splits.train, protocol, progress)
     learnt = learn_landmarks(cohort, splits.train, protocol, found.spacing_mm, progress)
     landmarks = {name: tuple(values) for name, values in learnt.items()}
-    return _Base(splits, found.spacing_mm, found.median_shape, landmarks)
+    return _Base(splits, found.spacing_mm, found.median_shape, landmarks, slots)
 
 
 def _cached(
@@ -167,6 +172,7 @@ def _prepared(
         cohort_hash=cohort_hash(cohort, splits),
         adopted=adopted,
         fingerprint=IntensityFingerprint.of(measured) if measured else None,
+        slots={key: name for key, name in base.slots.items() if key in splits.train},
     )
 
 

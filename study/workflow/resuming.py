@@ -25,6 +25,7 @@ FREE_TO_CHANGE = (
     "cohort.pseudonym_key",
     "cohort.names",
     *("trainer.micro_batches", "trainer.on_out_of_memory", "trainer.loader_workers"),  # the same samples
+    "cohort.phantom.stream_processes",
 )
 
 

@@ -17,7 +17,6 @@ from study.evaluation.objective import objective_score
 from study.imaging.prepared import Prepared
 from study.machine.runtime import Runtime
 from study.records import CompleteTrial, PrunedTrial, TrialFolder
-from study.training.batches import Samples
 from study.training.checkpoint import CheckpointStore
 from study.training.course import Course
 from study.training.epoch import ValidationScores
@@ -25,6 +24,7 @@ from study.training.loop import Report, train
 from study.training.memory import advising_on_memory
 from study.training.ranks import Ranks
 from study.training.recipe import Stage
+from study.training.samples import Samples
 from study.workflow.course import network_recipe, training_course
 from study.workflow.judging import judge_trial
 from study.workflow.networks import apply_start, build_network
@@ -47,6 +47,7 @@ def run_trial(config: Config, folder: TrialFolder, report: Report) -> CompleteTr
         ConfigError: the network does not fit the cohort, or the device is not available.
         MemoryShortageError: memory has run out.
         LoaderError: a process that draws patches died or hangs.
+        ProducerError: a process that makes fresh brains died, or cannot write.
     """
     with advising_on_memory(config.trainer):
         return _run_trial(config, folder, report)
@@ -94,7 +95,7 @@ def _run_trial(config: Config, folder: TrialFolder, report: Report) -> CompleteT
 
 
 def _samples(course: Course, data: StudyData, ranks: Ranks) -> Samples:
-    return Samples(course, data.of(data.splits.train), data.plan.patch_size, ranks.world)
+    return Samples(course, data.of(data.splits.train), data.plan.patch_size, ranks.world, data.stream)
 
 
 def _pretrain(

@@ -136,6 +136,17 @@ def test_all_metrics_stand_beside_what_was_synthesised(tmp_path: Path) -> None:
     assert "Where both masks are empty, Dice is 1" in said
 
 
+def test_the_methods_tell_of_fresh_brains(tmp_path: Path) -> None:
+    config = validate(
+        {
+            "study": {"name": "s", "root": str(tmp_path)},
+            "cohort": {"phantom": {"stream": True, "stream_every": 7}},
+        }
+    )
+    said = sections(write_study(config, prepared_study()))["methods"].prose[-1]
+    assert "every 7 iterations of a training, a simulated training subject was replaced by a new one" in said
+
+
 def test_verdicts_need_an_interval_and_p() -> None:
     better = Estimate(0.1, 9, Interval(0.05, 0.15))
     assert verdict(better, 0.01, "X").startswith("better than X (difference +0.100 (+0.050 to +0.150), n = 9")

@@ -14,7 +14,7 @@ from scipy import ndimage
 from study import evaluate, export, train
 from study.commandline import run_command
 from study.deployment.predictor import load_bundle
-from study.imaging.cache import entry_folder
+from study.imaging.entries import entry_folder
 from study.machine.files import read_json
 from study.records import StudyFolder
 

@@ -8,7 +8,7 @@ import pytest
 
 from study.errors import TransferError
 from study.imaging import fetching
-from study.imaging.cache import entry_folder
+from study.imaging.entries import entry_folder
 from study.imaging.fetching import StoredEntry, describe, fetch_entry, missing, read_part, size_of
 from study.machine.transfer import Part
 

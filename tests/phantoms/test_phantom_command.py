@@ -75,3 +75,9 @@ def test_a_mistake_is_answered_before_anything_is_written(
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already; choose a new folder"):
         main(["write", f"out={tmp_path}"])
+
+
+def test_fresh_brains_are_no_scans_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fresh brains belong to trainings"):
+        main(["write", f"out={tmp_path / 'scans'}", *TWO, "cohort.phantom.stream=true"])
+    assert not (tmp_path / "scans").exists()

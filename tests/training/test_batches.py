@@ -12,9 +12,10 @@ import torch
 from training_cases import CENTERS, PATCH, samples_of, short_course, small_subjects
 
 from study.config.parts import PARTS
-from study.training.batches import Samples, batches
+from study.training.batches import batches
 from study.training.course import Course
 from study.training.ranks import Ranks
+from study.training.samples import Samples
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from training_cases import MemoryStore, course_of, samples_of, short_course, sma
 from study.config import Cotraining, Distillation, ModalityDropout, Model, Ranking
 from study.errors import TrainingError
 from study.machine.runtime import Runtime
-from study.training.batches import Batch, Samples, batches
+from study.training.batches import Batch, batches
 from study.training.by_loss import SubsetScores
 from study.training.course import Course
 from study.training.criteria import training_recipe
@@ -25,6 +25,7 @@ from study.training.dropout import Draw
 from study.training.epoch import Epoch, ValidationScores
 from study.training.loop import Outcome, train
 from study.training.ranks import Ranks
+from study.training.samples import Samples
 
 MODALITIES = ("DWI", "ADC", "B0")
 BY_LOSS = ModalityDropout(

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -38,7 +39,12 @@ def test_a_validated_epoch_has_the_scores_beside_the_rest() -> None:
     }
 
 
-@pytest.mark.parametrize("epoch", [TRAINED, VALIDATED])
+def test_seconds_of_waiting_are_told_where_there_are_some() -> None:
+    assert replace(TRAINED, waited_s=0.5).to_dict()["waited_s"] == 0.5
+    assert "waited_s" not in TRAINED.to_dict()
+
+
+@pytest.mark.parametrize("epoch", [TRAINED, VALIDATED, replace(TRAINED, waited_s=0.5)])
 def test_an_epoch_is_the_same_after_a_way_through_json(epoch: Epoch) -> None:
     assert Epoch.from_dict(json.loads(json.dumps(epoch.to_dict()))) == epoch
 

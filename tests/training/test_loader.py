@@ -14,9 +14,10 @@ from training_cases import PATCH, short_course, small_subjects
 
 from study.errors import LoaderError
 from study.training import batches as loading
-from study.training.batches import Batch, Samples, batches
+from study.training.batches import Batch, batches
 from study.training.course import Course
 from study.training.ranks import Ranks
+from study.training.samples import Samples
 
 pytestmark = pytest.mark.slow
 BATCH = 2

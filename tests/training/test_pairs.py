@@ -14,9 +14,10 @@ from study.config import ModalityDropout, validate
 from study.errors import ConfigError
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
-from study.training.batches import Samples, batches
+from study.training.batches import batches
 from study.training.course import Course
 from study.training.ranks import Ranks
+from study.training.samples import Samples
 
 CENTERS = {"A-0": "A", "A-1": "A", "A-2": "A", "B-3": "B"}
 GRID = Grid((12, 4, 4), np.eye(4))

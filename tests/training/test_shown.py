@@ -13,9 +13,10 @@ from training_cases import course_of, small_subjects
 from study.config import ModalityDropout, Schedule
 from study.imaging.computed import Computed
 from study.imaging.prepared import Prepared
-from study.training.batches import Batch, Samples, batches
+from study.training.batches import Batch, batches
 from study.training.dropout import Draw
 from study.training.ranks import Ranks
+from study.training.samples import Samples
 from study.training.shown import Shown, shown
 
 PATCH = (4, 8, 8)

@@ -12,10 +12,10 @@ from study.cohort.records import SubjectFacts
 from study.config import ModalityDropout, Model, Schedule, Trainer
 from study.imaging.prepared import Prepared
 from study.imaging.volume import Grid
-from study.training.batches import Samples
 from study.training.course import Course
 from study.training.epoch import Epoch
 from study.training.recipe import Ingredients
+from study.training.samples import Samples
 
 MODALITIES = ("DWI", "ADC", "B0")
 PATCH = (4, 8, 8)

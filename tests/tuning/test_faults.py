@@ -20,6 +20,7 @@ from study.errors import (
     MemoryShortageError,
     MissingDependencyError,
     Problem,
+    ProducerError,
     StudyError,
     TrainingError,
 )
@@ -31,6 +32,11 @@ RETRY, FAIL, STOP = Action.RETRY, Action.FAIL, Action.STOP
 
 def numbered(number: int) -> OSError:
     return OSError(number, os.strerror(number), "/data/x.npy")
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 class SafetensorError(Exception):
@@ -78,6 +84,14 @@ TABLE = [
     (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), RETRY, "out of memory", True),
     (MemoryShortageError("out of memory; lower …"), RETRY, "out of memory", True),
     (LoaderError("one of 2 processes …"), RETRY, "a process that draws patches died or hangs", True),
+    (ProducerError("one of 2 processes …"), RETRY, "a process that makes fresh brains died", True),
+    (caused(ProducerError("could not be made"), numbered(errno.ENOSPC)), RETRY, "the disk is full", False),
+    (
+        caused(ProducerError("could not be made"), MemoryError()),
+        RETRY,
+        "a process that makes fresh brains died",
+        True,
+    ),
     (RuntimeError("CUDA error: unspecified launch failure"), RETRY, "a GPU failed", True),
     (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), RETRY, "a GPU failed", True),
     (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from study.errors import StudyError
-from study.imaging.cache import entry_folder
+from study.imaging.entries import entry_folder
 from study.machine.version import code_version
 from study.tuning import nodes as module
 from study.tuning.fitness import Condition

@@ -10,7 +10,7 @@ from analysis.report.sections.hygiene import objective_in_words
 from analysis.report.view import StudyView
 from analysis.report.words import counted, listed, setting
 from analysis.tables import Column, Table
-from study.config import Config
+from study.config import CohortConfig, Config
 from study.evaluation.metrics import METRICS
 from study.records.goals import GOALS, rule_in_words
 
@@ -130,12 +130,11 @@ def _data_facts(view: StudyView) -> dict[str, str]:
             "one of DWI, ADC and B0 that is not given is computed from the other two (Stejskal-Tanner, b = "
             f"{b:g} s/mm²) where imputation.kind is physics"
         )
-    simulated = " These scans are simulated." if "phantom" in cohort.sources else ""
     return {
         "question": f"To segment the {cohort.target} from {listed(cohort.modalities)}, also where modalities "
         "are missing.",
         "data": f"MRI ({listed(cohort.modalities)}) of {counted(sum(centers.values()), 'subject')} from "
-        f"{counted(len(centers), 'center')} ({listed(sorted(centers))}) was used{unseen}.{simulated}",
+        f"{counted(len(centers), 'center')} ({listed(sorted(centers))}) was used{unseen}.{_simulated(cohort)}",
         "modalities": f"Modalities: {listed(cohort.modalities)}.",
         "split": f"Subjects were split by patient, stratified by center (seed {cohort.splits.seed}): {sizes}",
         "disjoint": "Partitions are disjoint by patient, and unseen centers are disjoint by center.",
@@ -149,6 +148,18 @@ def _data_facts(view: StudyView) -> dict[str, str]:
         "cropped "
         f"to the brain, resampled to {spacing} mm and normalised ({imaging.normalisation}).",
     }
+
+
+def _simulated(cohort: CohortConfig) -> str:
+    """That scans are simulated, and that a training showed others than are counted; nothing of real ones."""
+    if "phantom" not in cohort.sources:
+        return ""
+    if not cohort.phantom.stream:
+        return " These scans are simulated."
+    return (
+        f" These scans are simulated; every {cohort.phantom.stream_every} iterations of a training, a simulated "
+        "training subject was replaced by a new one of its center."
+    )
 
 
 def _training_facts(view: StudyView) -> dict[str, str]:

@@ -14,7 +14,7 @@ from analysis.report.strips import FALSE, HIT, MISSED, Shown, as_seen, classes, 
 from analysis.report.view import StudyView
 from analysis.report.words import given
 from study.errors import CacheError
-from study.imaging.cache import entry_folder
+from study.imaging.entries import entry_folder
 from study.imaging.stored import open_prepared
 from study.records import PreparedStudy
 from study.records.examples import Example
