@@ -1,4 +1,4 @@
-"""Sections of the cohort's sources: where each layout is on disk, and how phantoms are made."""
+"""Sections of the cohort's sources: how phantoms are made, and where scans in general layouts are on disk."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from study.config.case_names import PREFIX, CasePattern
 from study.config.dirt import Dirt
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
+Stroke = Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"]
+Tumour = Literal["CBICA", "TCIA01", "TCIA02"]
+Sclerosis = Literal["ISBI", "UMCL", "OFSEP"]
+
 
 class Phantom(Section):
     """The simulated cohort (see `study.phantoms`)."""
 
     size: Literal["small", "full"] = Field("small", description="of the images, and the number of subjects")
     seed: Seed = Field(0, description="of anatomy, lesions and acquisition")
-    centers: Annotated[
-        tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...], LIST_OF_ONE
-    ] = Field(("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated")
+    centers: Annotated[tuple[Stroke | Tumour | Sclerosis, ...], LIST_OF_ONE] = Field(
+        ("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"),
+        description="centers that are simulated: the default ones see strokes; CBICA, TCIA01 and TCIA02 tumours; ISBI, "
+        "UMCL and OFSEP multiple sclerosis",
+    )
     subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
     randomisation: Fraction = Field(
         0.0,
@@ -33,13 +39,6 @@ class Phantom(Section):
     root: LocalPath | None = Field(
         None, description="folder that they are written to; null: <study.root>/phantoms"
     )
-
-
-class Isles2022(Section):
-    """The ISLES 2022 data set on disk, in either layout."""
-
-    root: LocalPath | None = Field(None, description="folder of the data set")
-    center: str = Field("ISLES2022", description="the center that its subjects count for")
 
 
 class NnunetRaw(Section):

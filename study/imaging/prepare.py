@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.cohort.records import Subject, SubjectFacts
+from study.cohort.records import Labels, Subject, SubjectFacts
 from study.config import Imaging
 from study.errors import CohortError, Problem
 from study.imaging.computed import Computed
@@ -68,6 +68,7 @@ def prepare_subject(
         b_s_mm2=protocol.b_s_mm2,
         subject=subject.label,
         facts=subject.facts,
+        labels=subject.labels,
     )
 
 
@@ -84,12 +85,13 @@ def prepare_images(
     b_s_mm2: float | None = None,
     subject: str = "input",
     facts: SubjectFacts | None = None,
+    labels: Labels | None = None,
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
     `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
     found on the grid of one of the images; it is used where there is no mask. With `b_s_mm2`, of DWI, ADC and B0 each
-    is computed whose two others are there.
+    is computed whose two others are there. `labels` are those of the target's mask, where it is a label map.
 
     Raises:
         CohortError: everything that is wrong with the files.
@@ -107,6 +109,7 @@ def prepare_images(
         lesion=has_lesion,
         registration=registration,
         most_voxels=settings.most_voxels,
+        labels=labels,
     )
     stacked = stack(scan, spacing_mm, settings)
     own = own_stack(scan, stacked, settings)

@@ -21,10 +21,12 @@ from study.phantoms.icbm152 import build_icbm152
 from study.phantoms.lesions import Stroke, draw_stroke, lesion_volume_ml
 from study.phantoms.roster import PhantomSubject
 from study.phantoms.session import Session, Simulation
+from study.phantoms.structural import simulate_structural
+from study.phantoms.structural_centers import STRUCTURAL
 from study.phantoms.susceptibility import add_susceptibility
 from study.phantoms.tissue import tissues
 
-_CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
+_CENTER_NUMBER = {name: number for number, name in enumerate((*CENTERS, *STRUCTURAL))}
 BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = {
     "procedural": build_brain,
     "icbm152": build_icbm152,
@@ -34,15 +36,19 @@ _STEP_MM = {"small": 1.7, "full": 1.0}  # of the grid on which brains are built
 
 def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
     """Simulate one phantom; it depends only on the settings, its center and its number."""
-    center, size, random = CENTERS[subject.center], settings.size, settings.randomisation
-    dirt = settings.dirt
+    size, random, dirt = settings.size, settings.randomisation, settings.dirt
 
     def generator(number: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng((settings.seed, _CENTER_NUMBER[subject.center], number, purpose))
 
+    def build(person: Person, rng: np.random.Generator) -> Brain:
+        return BUILDERS[settings.anatomy](person, dirt.step_mm or _STEP_MM[size], rng)
+
+    if subject.center in STRUCTURAL:
+        return simulate_structural(subject, settings, generator, build)
+    center = CENTERS[subject.center]
     body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
-    build = BUILDERS[settings.anatomy]
-    brain = build(draw_person(body), dirt.step_mm or _STEP_MM[size], body)
+    brain = build(draw_person(body), body)
     air = air_field(brain, body)
     acquisition = draw_acquisition(center, random, rng)
     table = tissues(acquisition.field_t, rng, 0.04 + 0.10 * random)
