@@ -10,9 +10,9 @@ from study.config.case_names import PREFIX, CasePattern
 from study.config.dirt import Dirt
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
-Stroke = Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"]
-Tumour = Literal["CBICA", "TCIA01", "TCIA02"]
-Sclerosis = Literal["ISBI", "UMCL", "OFSEP"]
+PhantomCenter = Literal[
+    "CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH", "CBICA", "TCIA01", "TCIA02", "ISBI", "UMCL", "OFSEP"
+]
 
 
 class Phantom(Section):
@@ -20,7 +20,7 @@ class Phantom(Section):
 
     size: Literal["small", "full"] = Field("small", description="of the images, and the number of subjects")
     seed: Seed = Field(0, description="of anatomy, lesions and acquisition")
-    centers: Annotated[tuple[Stroke | Tumour | Sclerosis, ...], LIST_OF_ONE] = Field(
+    centers: Annotated[tuple[PhantomCenter, ...], LIST_OF_ONE] = Field(
         ("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"),
         description="centers that are simulated: the default ones see strokes; CBICA, TCIA01 and TCIA02 tumours; ISBI, "
         "UMCL and OFSEP multiple sclerosis",
