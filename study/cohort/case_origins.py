@@ -1,4 +1,4 @@
-"""Whose scan a case of nnU-Net is: told by one setting for all, by the names of cases, or by a table."""
+"""Whose scan a case is: told by one setting for all, by the names of cases, or by a table."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def find_origins(settings: NnunetRaw, cases: Sequence[str]) -> Origins:
         CohortError: the table cannot be used, or no case is in it; the pattern matches none.
     """
     if settings.table is not None:
-        return _from_table(settings.table, cases)
+        return origins_from_table(settings.table, cases, _TABLE)
     if settings.centers is not None:
         return _from_names(settings.centers, cases)
     return Origins({case: Origin(settings.center, case) for case in cases})
@@ -97,21 +97,31 @@ def _hint(pattern: str, case: str) -> str:
     return "change the pattern, or give a table (cohort.nnunet.table)"
 
 
-def _from_table(path: Path, cases: Sequence[str]) -> Origins:
+def origins_from_table(path: Path, cases: Sequence[str], setting: str) -> Origins:
+    """The center and the patient of each case, by a table with columns case, center and, if known, patient.
+
+    Args:
+        path: of the table, CSV or JSON.
+        cases: of the data set.
+        setting: that names the table.
+
+    Raises:
+        CohortError: the table cannot be used, or no case is in it.
+    """
     table = read_table(path)
     columns = recognise(table, _ROLES)
     if columns.mistakes:
-        raise CohortError([Problem(_TABLE, path, *mistake) for mistake in columns.mistakes])
+        raise CohortError([Problem(setting, path, *mistake) for mistake in columns.mistakes])
     rows: dict[str, list[TableRow]] = {}
     for row in table.rows:
         rows.setdefault(columns.cells(row)["case"], []).append(row)
     if not set(rows) & set(cases):
         what = f"none of its cases ({', '.join(list(rows)[:_SHOWN])}, …) is in the data set"
         remedy = f"write them as the files are called: {', '.join(cases[:_SHOWN])}"
-        raise CohortError([Problem(_TABLE, path, what, remedy)])
+        raise CohortError([Problem(setting, path, what, remedy)])
     found = {case: _row_origin(path, case, rows, columns) for case in cases}
     others = [case for case in rows if case and case not in found]
-    remarks = [*not_used(columns.unknown, path.name), *_doubts(found, _TABLE)]
+    remarks = [*not_used(columns.unknown, path.name), *_doubts(found, setting)]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         remarks.append(Remark(path.name, f"cases that the data set does not have: {len(others)} ({shown})"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.cohort.records import Entry, Listing
+from study.cohort.records import MASKS, Entry, Listing
 from study.config import CohortConfig
 from study.phantoms import PhantomSubject, phantom_files, phantom_folder, phantom_roster
 
@@ -23,7 +23,7 @@ def phantom_entry(subject: PhantomSubject, folder: Path) -> Entry:
         patient=subject.patient,
         center=subject.center,
         images=files.images,
-        masks=files.masks,
+        masks={name: path for name, path in files.masks.items() if name in MASKS},
         occlusion=subject.occlusion,
         control=subject.control,
         simulated=True,

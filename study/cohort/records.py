@@ -14,11 +14,24 @@ MASKS = ("lesion", "thrombus", "brain")
 
 
 @dataclass(frozen=True)
+class Labels:
+    """What the values of a reference say that is a label map; all of them together are the target.
+
+    Attributes:
+        names: value to the name of what it marks.
+        remedy: what to do about a map with other values.
+    """
+
+    names: Mapping[int, str]
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One examination as a reader lists it: a subject without a key, and what is wrong with it.
 
     Attributes:
-        id, patient, center, images, masks, occlusion, control, stand_ins, held_out, simulated: as in `Subject`.
+        id, patient, center, images, masks, occlusion, control, stand_ins, held_out, simulated, labels: as in `Subject`.
         problems: found while listing, such as two files for one modality.
         pending: its files are not written yet: a phantom before its simulation.
     """
@@ -34,6 +47,7 @@ class Entry:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     held_out: bool = False
     simulated: bool = False
+    labels: Labels | None = None
     pending: bool = False
 
     def with_key(self, key: str, *, pseudonymous: bool = False) -> Subject:
@@ -50,6 +64,7 @@ class Entry:
             stand_ins=self.stand_ins,
             held_out=self.held_out,
             simulated=self.simulated,
+            labels=self.labels,
             pseudonymous=pseudonymous,
         )
 
@@ -103,6 +118,7 @@ class Subject:
             stand-in's file under the modality's name.
         held_out: the data set keeps it for the test (nnU-Net's imagesTs); splits that are drawn only test on it.
         simulated: it is a phantom, and `id` its name in the roster of all phantoms.
+        labels: of the target's mask, where it is a label map; None where it is binary.
         pseudonymous: the key is a keyed hash, and messages use it, too (`cohort.pseudonymise`).
     """
 
@@ -117,6 +133,7 @@ class Subject:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     held_out: bool = False
     simulated: bool = False
+    labels: Labels | None = None
     pseudonymous: bool = False
 
     @property

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 from study.config.known import known
 from study.config.modalities import JOINER
 from study.config.own_settings import SettingsByName
+from study.config.public_sets import Brats2018, Brats2023, Isbi2015, Isles2022, Jhu, Umcl
 from study.config.section import LIST_OF_ONE, LocalPath, Names, Section
-from study.config.sources import Bids, Isles2022, NnunetRaw, Phantom
+from study.config.sources import Bids, NnunetRaw, Phantom
 from study.config.splits import SplitsConfig
 
+_WITH_ROOT = ("isles2022", "brats2018", "brats2023", "isbi2015", "umcl", "jhu", "nnunet", "bids")
 Source = Annotated[str, known("readers")]
 
 
@@ -25,6 +27,11 @@ class CohortConfig(Section):
     path: LocalPath | None = Field(None, description="for source manifest: the CSV or JSON file")
     phantom: Phantom = Field(default_factory=Phantom)
     isles2022: Isles2022 = Field(default_factory=Isles2022)
+    brats2018: Brats2018 = Field(default_factory=Brats2018)
+    brats2023: Brats2023 = Field(default_factory=Brats2023)
+    isbi2015: Isbi2015 = Field(default_factory=Isbi2015)
+    umcl: Umcl = Field(default_factory=Umcl)
+    jhu: Jhu = Field(default_factory=Jhu)
     nnunet: NnunetRaw = Field(default_factory=NnunetRaw)
     bids: Bids = Field(default_factory=Bids)
     modalities: Annotated[Names, Field(min_length=1)] = Field(
@@ -109,7 +116,7 @@ class CohortConfig(Section):
     def _check_sources(self) -> None:
         if "manifest" in self.sources and self.path is None:
             raise ValueError("source manifest needs cohort.path=<file.csv or file.json>")
-        for source in ("isles2022", "nnunet", "bids"):
+        for source in _WITH_ROOT:
             if source in self.sources and getattr(self, source).root is None:
                 raise ValueError(f"source {source} needs cohort.{source}.root=<folder>")
 

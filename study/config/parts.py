@@ -59,6 +59,11 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "readers": {
         "phantom": "study.cohort.phantoms:list_phantoms",
         "isles2022": "study.cohort.isles2022:list_isles2022",
+        "brats2018": "study.cohort.brats2018:list_brats2018",
+        "brats2023": "study.cohort.brats2023:list_brats2023",
+        "isbi2015": "study.cohort.isbi2015:list_isbi2015",
+        "umcl": "study.cohort.umcl:list_umcl",
+        "jhu": "study.cohort.jhu:list_jhu",
         "nnunet": "study.cohort.nnunet:list_nnunet",
         "bids": "study.cohort.bids:list_bids",
         "manifest": "study.cohort.manifest:list_manifest",

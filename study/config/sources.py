@@ -1,4 +1,4 @@
-"""Sections of the cohort's sources: where each layout is on disk, and how phantoms are made."""
+"""Sections of the cohort's sources: how phantoms are made, and where scans in general layouts are on disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from study.config.dirt import Dirt
 from study.config.section import LIST_OF_ONE, Count, Fraction, LocalPath, Section, Seed
 
 _STREAM = ("stream", "stream_every", "stream_processes")
+PhantomCenter = Literal[
+    "CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH", "CBICA", "TCIA01", "TCIA02", "ISBI", "UMCL", "OFSEP"
+]
 
 
 class Phantom(Section):
@@ -18,9 +21,11 @@ class Phantom(Section):
 
     size: Literal["small", "full"] = Field("small", description="of the images, and the number of subjects")
     seed: Seed = Field(0, description="of anatomy, lesions and acquisition")
-    centers: Annotated[
-        tuple[Literal["CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"], ...], LIST_OF_ONE
-    ] = Field(("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"), description="centers that are simulated")
+    centers: Annotated[tuple[PhantomCenter, ...], LIST_OF_ONE] = Field(
+        ("CHSF", "MATAR", "MATAR2", "ISLES", "JHU", "FOCH"),
+        description="centers that are simulated: the default ones see strokes; CBICA, TCIA01 and TCIA02 tumours; ISBI, "
+        "UMCL and OFSEP multiple sclerosis",
+    )
     subjects_per_center: Count | None = Field(None, description="null: the size's own numbers")
     randomisation: Fraction = Field(
         0.0,
@@ -63,13 +68,6 @@ class Phantom(Section):
                 f"{given[0]}: it is read with stream=true only; set cohort.phantom.stream=true, or leave it out"
             )
         return self
-
-
-class Isles2022(Section):
-    """The ISLES 2022 data set on disk, in either layout."""
-
-    root: LocalPath | None = Field(None, description="folder of the data set")
-    center: str = Field("ISLES2022", description="the center that its subjects count for")
 
 
 class NnunetRaw(Section):

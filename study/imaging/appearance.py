@@ -93,7 +93,14 @@ def appearances(
 def _of_subject(subject: Subject, *, lesions: bool) -> Appearance:
     target = "lesion" if lesions else None
     scan = read_scan(
-        subject.images, ("DWI", "ADC"), "DWI", subject.masks, target, subject.label, most_voxels=MOST_VOXELS
+        subject.images,
+        ("DWI", "ADC"),
+        "DWI",
+        subject.masks,
+        target,
+        subject.label,
+        most_voxels=MOST_VOXELS,
+        labels=subject.labels,
     )
     if scan.problems:
         raise CohortError(scan.problems)

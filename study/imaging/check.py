@@ -129,6 +129,7 @@ def _inspect(subject: Subject, protocol: ImagingProtocol) -> SubjectReport:
             subject.label,
             registration=settings.registration,
             most_voxels=settings.most_voxels,
+            labels=subject.labels,
         )
         stacked = stack(scan, None, settings)
     except CohortError as error:

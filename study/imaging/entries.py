@@ -65,8 +65,9 @@ class EntryRecipe:
         also = self.lesion_model.modalities if self.lesion_model else ()
         names = dict.fromkeys([*self.protocol.modalities, *also])
         images = {f"image {name}": subject.images[name] for name in names if name in subject.images}
-        masks = self.protocol.masks
-        return images | {f"mask {name}": subject.masks[name] for name in masks if name in subject.masks}
+        masks = {name: subject.masks[name] for name in self.protocol.masks if name in subject.masks}
+        values = {self.protocol.target: f" of {sorted(subject.labels.names)}"} if subject.labels else {}
+        return images | {f"mask {name}{values.get(name, '')}": path for name, path in masks.items()}
 
     def is_readable(self, path: Path) -> bool:
         """Whether a file is a scan of a size that may be read, also for its hash."""

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal
 
+from study.cohort.sequences import SYNONYMS
 from study.imaging.intensities import ImageIntensities, Intensities, PairIntensities
 
 State = Literal["right", "open", "wrong"]
 
-CONTRASTS = {name: name for name in ("ADC", "B0", "DWI", "T1", "T2", "FLAIR", "PHASE")}
-CONTRASTS |= {"T1W": "T1", "T1N": "T1", "T2W": "T2"}
+CONTRASTS = {name: name for name in ("ADC", "B0", "DWI", "PHASE")}
+CONTRASTS |= {name.upper(): contrast for contrast in ("T1", "T2", "FLAIR") for name in SYNONYMS[contrast]}
 
 # Width of the bright tail over the dark one, within which a single image may lie.
 BRIGHT_FLUID = {"ADC": 1.5, "B0": 0.8, "T2": 1.0}  # at least

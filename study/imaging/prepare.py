@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.cohort.records import Subject, SubjectFacts
+from study.cohort.records import Labels, Subject, SubjectFacts
 from study.config import Imaging
 from study.errors import CohortError, Problem
 from study.imaging.channels.computing import channel_images, channel_stacks
@@ -70,6 +70,7 @@ def prepare_subject(
         imputes=protocol.imputes,
         subject=subject.label,
         facts=subject.facts,
+        labels=subject.labels,
     )
 
 
@@ -94,12 +95,14 @@ def prepare_images(
     imputes: bool = False,
     subject: str = "input",
     facts: SubjectFacts | None = None,
+    labels: Labels | None = None,
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
     `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
     found on the grid of one of the images; it is used where there is no mask. With `imputes`, of DWI, ADC and B0 each
-    is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too.
+    is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too. `labels` are those
+    of the target's mask, where it is a label map.
 
     Raises:
         CohortError: everything that is wrong with the files.
@@ -115,6 +118,7 @@ def prepare_images(
         lesion=target != "lesion",  # beside the target
         registration=settings.registration,
         most_voxels=settings.most_voxels,
+        labels=labels,
     )
     stacked = stack(scan, spacing_mm, settings)
     own = own_stack(scan, stacked, settings)

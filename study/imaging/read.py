@@ -9,7 +9,9 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
+from numpy.typing import NDArray
 
+from study.cohort.records import Labels
 from study.config.imaging import MOST_VOXELS
 from study.errors import CohortError, Problem
 from study.imaging.nifti import PADDING, Header, OverlongError, open_nifti, read_header, read_voxels
@@ -64,14 +66,24 @@ def read_volume(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Vol
     return Volume(data, Grid((depth, height, width), canonical @ np.eye(4)[[2, 1, 0, 3]]))
 
 
-def read_mask(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Volume:
-    """Read a mask of 0 and 1 (or 0 and 255) as uint8 [D, H, W]; it may be empty.
+def read_mask(
+    path: Path, subject: str, most_voxels: int = MOST_VOXELS, labels: Labels | None = None
+) -> Volume:
+    """Read a mask of 0 and 1 (or 0 and 255), or a label map, as uint8 [D, H, W] of 0 and 1; it may be empty.
+
+    Args:
+        path: a `.nii` or `.nii.gz` file.
+        subject: its name in problems.
+        most_voxels: as in `read_volume`.
+        labels: of a label map, all of which count; None expects a binary mask.
 
     Raises:
-        CohortError: one problem: one of `read_volume`'s, or a mask that is not binary.
+        CohortError: one problem: one of `read_volume`'s, a mask that is not binary, or a label that is not among those.
     """
     volume = read_volume(path, subject, most_voxels)
     data = volume.data
+    if labels is not None:
+        return Volume(_of_labels(data, labels, path, subject), volume.grid)
     top = 255 if data.size and data.max() > 254 else 1
     mask = data > top / 2
     if np.abs(data - mask * top).max() > 1e-3:
@@ -84,6 +96,16 @@ def read_mask(path: Path, subject: str, most_voxels: int = MOST_VOXELS) -> Volum
             "write one mask of 0 and 1 per target",
         )
     return Volume(mask.astype(np.uint8), volume.grid)
+
+
+def _of_labels(data: NDArray[np.float32], labels: Labels, path: Path, subject: str) -> NDArray[np.uint8]:
+    """Where a label map has any of its labels."""
+    found = np.unique(data)
+    if unknown := [float(value) for value in found if value != 0 and value not in labels.names]:
+        known = ", ".join(f"{value} ({name})" for value, name in labels.names.items())
+        shown = ", ".join(f"{value:g}" for value in unknown[:5]) + (", …" if len(unknown) > 5 else "")
+        raise _problem(subject, path, f"the mask holds {shown}, and its labels are {known}", labels.remedy)
+    return np.asarray(data != 0, np.uint8)
 
 
 @np.errstate(all="ignore")

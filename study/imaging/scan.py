@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from study.cohort.records import Labels
 from study.config.imaging import MOST_VOXELS
 from study.errors import CohortError, Problem
 from study.imaging.brain import derive_brain
@@ -89,6 +90,7 @@ def read_scan(
     lesion: bool = False,
     registration: Literal["headers", "rigid"] = "headers",
     most_voxels: int = MOST_VOXELS,
+    labels: Labels | None = None,
 ) -> Scan:
     """Read the files of one subject that the study uses, check that they fit together, and register them on request.
 
@@ -102,12 +104,13 @@ def read_scan(
         lesion: also read the mask `lesion`, where that is not the target.
         registration: see `study.imaging.register`.
         most_voxels: of one file (`imaging.most_voxels`).
+        labels: of the target's mask, where it is a label map.
 
     Raises:
         CohortError: all problems, if there is no reference to check the rest against, or no brain in it.
     """
     files = _choose_files(images, modalities, reference, masks, target, subject, lesion=lesion)
-    volumes, problems = _read(files, most_voxels)
+    volumes, problems = _read(files, most_voxels, labels)
     if files.reference not in volumes:
         raise CohortError(problems)
     misplaced = _misplaced(volumes, files)
@@ -177,14 +180,17 @@ def _no_brain(files: _Files) -> Problem:
     return Problem(files.subject, file, "no brain is found in it", remedy)
 
 
-def _read(files: _Files, most_voxels: int) -> tuple[dict[str, Volume], list[Problem]]:
+def _read(files: _Files, most_voxels: int, labels: Labels | None) -> tuple[dict[str, Volume], list[Problem]]:
     """Images and masks that can be read, and what is wrong with the others."""
     problems: list[Problem] = []
     volumes: dict[str, Volume] = {}
     for name, path in files.all.items():
-        read = read_mask if name in files.masks else read_volume
         try:
-            volumes[name] = read(path, files.subject, most_voxels)
+            if name in files.masks:
+                own = labels if name == files.target else None
+                volumes[name] = read_mask(path, files.subject, most_voxels, own)
+            else:
+                volumes[name] = read_volume(path, files.subject, most_voxels)
         except CohortError as error:
             problems.extend(error.problems)
     return volumes, problems

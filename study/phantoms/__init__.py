@@ -1,8 +1,10 @@
-"""Simulated stroke patients: procedural brains, MR physics, six centers (each explained in its module).
+"""Simulated patients: procedural brains, MR physics, six centers for strokes and six for tumours and MS.
 
-Read in this order: centers (who), roster (which files), brain, shapes, cortex, anatomy and icbm152 (healthy brains),
-tissue and physics (signals), vessels, lesions and distractors (pathology), dirt (disorder), acquisition and distortion
-(scanners), session, diffusion and susceptibility (images), simulate (one subject), write (files).
+Read in this order: centers and structural_centers (who), roster (which files), brain, shapes, cortex, anatomy and
+icbm152 (healthy brains), tissue and physics (signals), vessels, lesions and distractors (strokes), dirt (disorder),
+acquisition and distortion (scanners), session, diffusion and susceptibility (images), simulate (one subject), write
+(files). Then altered, tumours and plaques (the other diseases), structural_images and structural (their images, one
+subject), and layouts (files of public data sets).
 """
 
 from __future__ import annotations

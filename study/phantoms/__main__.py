@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -15,6 +16,11 @@ class Arguments(DebugKey):
     """Keys of the command itself."""
 
     out: GivenPath = Field(description="a new folder")
+    layout: Literal["bids", "brats2018", "brats2023", "isbi2015", "umcl", "jhu"] = Field(
+        "bids",
+        description="BIDS-like, or names and folders of a public data set: of BraTS for the centers CBICA, TCIA01 and "
+        "TCIA02, of the others for ISBI, UMCL or JHU",
+    )
 
 
 COMMAND = Command(
@@ -23,7 +29,8 @@ COMMAND = Command(
     ("cohort.phantom",),
     details="""\
 The folder is BIDS-like (cohort=bids cohort.bids.root=FOLDER). scans.csv in it lists the same files
-(cohort=manifest cohort.path=FOLDER/scans.csv).""",
+(cohort=manifest cohort.path=FOLDER/scans.csv). With layout=brats2018 it looks as that data set does
+(cohort=brats2018 cohort.brats2018.root=FOLDER), and so with the others.""",
 )
 
 
@@ -34,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _write(given: Given[Arguments]) -> None:
     from study.commandline.composition import compose_settings
+    from study.phantoms.layouts import write_layout
     from study.phantoms.scans import MANIFEST, write_scans
 
     out = given.own.out
@@ -43,8 +51,11 @@ def _write(given: Given[Arguments]) -> None:
     if phantom.stream:
         raise ConfigError(["cohort.phantom.stream: fresh brains belong to trainings; leave it out"])
     with shown() as show:
-        count = write_scans(phantom, out, show.progress)
-    say(f"{out}: {count} subjects of {', '.join(phantom.centers)}, listed in {out / MANIFEST}")
+        if given.own.layout == "bids":
+            count, listed = write_scans(phantom, out, show.progress), f", listed in {out / MANIFEST}"
+        else:
+            count, listed = write_layout(given.own.layout, phantom, out, show.progress), ""
+    say(f"{out}: {count} subjects of {', '.join(phantom.centers)}{listed}")
 
 
 if __name__ == "__main__":

@@ -160,14 +160,15 @@ def draw_grid(
     affine[:3, :3] = rotation * spacing
     affine[:3, 3] = rotation @ first + shift_mm
     box = tuple(slice(int(b), int(b + s)) for b, s in zip(before, size, strict=True))
-    return _oriented(VoxelGrid(_triple(shape), affine, (box[0], box[1], box[2])), orientation)
+    return oriented(VoxelGrid(_triple(shape), affine, (box[0], box[1], box[2])), orientation)
 
 
 def _triple(shape: npt.NDArray[Any]) -> tuple[int, int, int]:
     return int(shape[0]), int(shape[1]), int(shape[2])
 
 
-def _oriented(grid: VoxelGrid, orientation: str) -> VoxelGrid:
+def oriented(grid: VoxelGrid, orientation: str) -> VoxelGrid:
+    """A grid along the body axes (RAS), stored with the axis codes of an orientation."""
     affine, box = grid.affine.copy(), list(grid.box)
     for axis, (wanted, own) in enumerate(zip(orientation, "RAS", strict=True)):
         if wanted != own:
@@ -231,6 +232,29 @@ def truncated(fine: Field, factors: tuple[int, int, int]) -> Field:
         turned = phase.astype(np.complex64).reshape([-1 if dim == axis else 1 for dim in range(3)])
         image = fft.ifft(spectrum * turned, axis=axis, workers=1)
     return np.asarray(image.real, np.float32)
+
+
+def voxels(
+    volume: Field, lattice: Lattice, grid: VoxelGrid, shift_mm: npt.NDArray[np.float64], ringing: float
+) -> Field:
+    """A map on the whole lattice, averaged over the voxels in a grid's box, with that share of Gibbs ringing."""
+    factors = factors_for(grid, lattice)
+    if ringing:
+        factors = max(2, factors[0]), max(2, factors[1]), factors[2]
+    size = tuple(n * factor for n, factor in zip(grid.box_shape, factors, strict=True))
+    fine = sampled(volume, lattice, shift_mm, fine_affine(grid, factors), size)
+    plain = np.asarray(averaged(fine, factors), np.float32)
+    return plain if not ringing else plain + np.float32(ringing) * (truncated(fine, factors) - plain)
+
+
+def blurred(image: Field, grid: VoxelGrid, psf_mm: float, slices: float) -> Field:
+    """The image at its acquired resolution: standard deviation `psf_mm` in plane, and so many slices across."""
+    from scipy import ndimage
+
+    own = grid.spacing_mm / np.sqrt(12)
+    wanted = np.array([psf_mm, psf_mm, slices * grid.spacing_mm[2]])
+    sigma = np.sqrt(np.maximum(wanted**2 - own**2, 0)) / grid.spacing_mm
+    return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), np.float32)
 
 
 def coil_bias(brain: Brain, strength: float, rng: np.random.Generator) -> Field:

@@ -17,9 +17,14 @@ LOWEST_MM, HIGHEST_MM = np.array([-78.0, -114.0, -74.0]), np.array([78.0, 82.0, 
 _BLOCK = 3  # voxels; the hull is first found on a grid that is coarser by this factor
 
 
-def draw_person(rng: np.random.Generator) -> Person:
-    """Draw a person of stroke age."""
-    age = float(np.clip(rng.normal(68, 13), 32, 94))
+def draw_person(
+    rng: np.random.Generator,
+    mean: float = 68,
+    deviation: float = 13,
+    limits: tuple[float, float] = (32, 94),
+) -> Person:
+    """Draw a person, of stroke age unless the mean age, its standard deviation and its limits say otherwise."""
+    age = float(np.clip(rng.normal(mean, deviation), *limits))
     atrophy = float(np.clip((age - 35) / 55 + rng.normal(0, 0.15), 0.05, 1))
     size = rng.normal(0.93, 0.025)
     scale = size * (1 + 0.025 * rng.standard_normal(3)) * (1.0, 0.97, 1.0)

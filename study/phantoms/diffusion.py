@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from study.phantoms.acquisition import (
     VoxelGrid,
-    averaged,
+    blurred,
     coil_bias,
-    factors_for,
-    fine_affine,
     sampled,
-    truncated,
+    voxels,
 )
 from study.phantoms.centers import ADC_UNIT
 from study.phantoms.distortion import echo_planar
@@ -38,7 +35,8 @@ def add_diffusion(
     moved = session.shift_mm + rng.normal(0, session.dirt.motion_mm, 3)  # the patient between B0 and DWI
     places = [session.shift_mm, moved, moved]
     b0, dwi, *lesion_share = (
-        _voxels(volume, session, grid, place) for volume, place in zip(maps, places[: len(maps)], strict=True)
+        voxels(volume, lattice, grid, place, session.dirt.ringing)
+        for volume, place in zip(maps, places[: len(maps)], strict=True)
     )
     inside = (
         sampled(
@@ -50,7 +48,7 @@ def add_diffusion(
         )
         > 0
     )
-    b0, dwi = (_blurred(image, grid, scan.psf_mm, session.dirt.slice_blur) for image in (b0, dwi))
+    b0, dwi = (blurred(image, grid, scan.psf_mm, session.dirt.slice_blur) for image in (b0, dwi))
     level = float(np.median(dwi[inside]))
     grain = max(0.0, 0.5 * (scan.psf_mm * 1.7 / float(grid.spacing_mm[0]) - 1))
     b0 = rician(b0, level / scan.snr * session.dirt.b0_noise, rng, grain)
@@ -86,25 +84,6 @@ def _signals(session: Session, rng: np.random.Generator) -> tuple[Field, Field]:
     b0 = (solid + brain.fluid * (fluid - solid)) * sensitivity
     dwi = (solid_weighted + brain.fluid * (fluid_weighted - solid_weighted)) * sensitivity
     return np.asarray(b0, np.float32), np.asarray(dwi, np.float32)
-
-
-def _voxels(volume: Field, session: Session, grid: VoxelGrid, shift_mm: npt.NDArray[np.float64]) -> Field:
-    """A map on the whole lattice, averaged over the voxels in a grid's box."""
-    factors, ringing = factors_for(grid, session.brain.lattice), np.float32(session.dirt.ringing)
-    if ringing:
-        factors = max(2, factors[0]), max(2, factors[1]), factors[2]
-    size = tuple(n * factor for n, factor in zip(grid.box_shape, factors, strict=True))
-    fine = sampled(volume, session.brain.lattice, shift_mm, fine_affine(grid, factors), size)
-    plain = np.asarray(averaged(fine, factors), np.float32)
-    return plain if not ringing else plain + ringing * (truncated(fine, factors) - plain)
-
-
-def _blurred(image: Field, grid: VoxelGrid, psf_mm: float, slices: float) -> Field:
-    """The image at its acquired resolution: standard deviation `psf_mm` in plane, and so many slices across."""
-    own = grid.spacing_mm / np.sqrt(12)
-    wanted = np.array([psf_mm, psf_mm, slices * grid.spacing_mm[2]])
-    sigma = np.sqrt(np.maximum(wanted**2 - own**2, 0)) / grid.spacing_mm
-    return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), np.float32)
 
 
 def _store(simulation: Simulation, session: Session, b0: Field, dwi: Field, grid: VoxelGrid) -> None:

@@ -33,8 +33,8 @@ class Changes:
 def draw_changes(brain: Brain, stroke: Stroke | None, rng: np.random.Generator) -> Changes:
     """Draw everything that differs from healthy tissue, with the acute stroke on top."""
     changes = Changes(np.ones_like(brain.fluid), np.ones_like(brain.fluid), np.ones_like(brain.fluid))
-    _texture(brain, changes, rng)
-    _white_matter(brain, changes, rng)
+    add_texture(brain, changes, rng)
+    add_hyperintensities(brain, changes, rng)
     changes.truth["old_lesions"] = [
         _old_lesion(brain, changes, rng) for _ in range(int(rng.poisson(0.5 + brain.person.atrophy)))
     ]
@@ -48,7 +48,7 @@ def draw_changes(brain: Brain, stroke: Stroke | None, rng: np.random.Generator) 
     return changes
 
 
-def _texture(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
+def add_texture(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     """Natural variation: regional T2 and ADC, cortex that is bright in diffusion images, residual anisotropy."""
     changes.adc *= 1 + 0.025 * brain.lattice.noise(30, rng) + 0.035 * brain.lattice.noise(7, rng)
     changes.t2 *= 1 + 0.02 * brain.lattice.noise(40, rng) + 0.02 * brain.lattice.noise(9, rng)
@@ -58,7 +58,7 @@ def _texture(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     changes.adc *= 1 - np.float32(rng.uniform(0.0, 0.06)) * brain.tracts
 
 
-def _white_matter(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
+def add_hyperintensities(brain: Brain, changes: Changes, rng: np.random.Generator) -> None:
     """Periventricular caps and punctate hyperintensities: T2 and ADC both raised."""
     load = float(np.clip(rng.normal(brain.person.atrophy, 0.25), 0, 1.2))
     white = (1 - brain.fluid) * (1 - brain.shares["grey"]) * (brain.points[2] > -8)

@@ -1,4 +1,4 @@
-"""Signal equations: spin echo, diffusion, gradient echo, and the field of a susceptibility map."""
+"""Signal equations: echoes, inversion, diffusion, contrast agent, and the field of a susceptibility map."""
 
 from __future__ import annotations
 
@@ -16,6 +16,27 @@ def spin_echo(pd: Array, t1_ms: Array, t2_ms: Array, te_ms: float, tr_ms: float)
     return np.asarray(
         pd * np.exp(-np.float32(te_ms) / t2_ms) * (1 - np.exp(-np.float32(tr_ms) / t1_ms)), np.float32
     )
+
+
+def inversion_recovery(
+    pd: Array, t1_ms: Array, t2_ms: Array, te_ms: float, tr_ms: float, ti_ms: float
+) -> Array:
+    """Magnitude after inversion: PD · exp(−TE/T2) · |1 − 2 exp(−TI/T1) + exp(−TR/T1)| (Bydder and Young 1985).
+
+    The echo is taken to be short beside TR, so that it does not disturb the recovery.
+    """
+    recovered = 1 - 2 * np.exp(-np.float32(ti_ms) / t1_ms) + np.exp(-np.float32(tr_ms) / t1_ms)
+    return np.asarray(pd * np.exp(-np.float32(te_ms) / t2_ms) * np.abs(recovered), np.float32)
+
+
+def nulling_ms(t1_ms: float, tr_ms: float) -> float:
+    """The inversion time at which `inversion_recovery` has no signal: T1 · ln(2 / (1 + exp(−TR/T1)))."""
+    return float(t1_ms * np.log(2 / (1 + np.exp(-tr_ms / t1_ms))))
+
+
+def with_agent(t1_ms: Array, agent_mm: Array, relaxivity: float) -> Array:
+    """T1 with a contrast agent: 1/T1 + r1 · C, relaxivity r1 in L/(mmol·s), concentration C in mmol/L."""
+    return np.asarray(1 / (1 / t1_ms + np.float32(1e-3 * relaxivity) * agent_mm), np.float32)
 
 
 def diffusion(b0: Array, adc: Array, b_s_per_mm2: float) -> Array:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.config import Phantom
 from study.phantoms.centers import CENTERS, Center, Counts, Kind
+from study.phantoms.structural_centers import STRUCTURAL, StructuralCenter
 
 _GOLDEN = 0.6180339887498949  # successive multiples modulo 1 fill [0, 1] evenly
+_PLASTIC = 0.7548776662466927  # and so do those of this, independently
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class PhantomSubject:
     Attributes:
         id: `sub-CHSF0001`; also the name of its folder.
         patient: whose examination it is; a control scan shares it with the first look.
-        center: one of `CENTERS`.
+        center: one of `CENTERS` or of `STRUCTURAL`.
         number: from 1 within the center.
         kind: with a lesion and its masks, without a lesion, or with a lesion that nobody has drawn.
         anatomy: number of the subject whose brain it has; a control scan is a second look at a patient.
@@ -30,6 +33,8 @@ class PhantomSubject:
         masks: `lesion`, `thrombus` or `brain`, those that are written.
         occlusion: where the center's clots sit; "" where they may sit anywhere or there is none.
         control: a second look after treatment; centers without it have stroke mimics as controls instead.
+        grade: `HGG` or `LGG`, of a tumour.
+        visit: number of the examination of a patient with multiple sclerosis, from 1.
         generation: 0 in the cohort; each later one has another brain, lesion and scanner in this place of the roster.
     """
 
@@ -45,11 +50,15 @@ class PhantomSubject:
     masks: tuple[str, ...]
     occlusion: str
     control: bool
+    grade: str = ""
+    visit: int = 1
     generation: int = 0
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """All images of this subject."""
+        if self.center in STRUCTURAL:
+            return STRUCTURAL[self.center].modalities
         return CENTERS[self.center].diffusion + self.susceptibility
 
 
@@ -61,9 +70,7 @@ class PhantomFiles:
     masks: dict[str, Path]
 
 
-def pick(
-    options: tuple[tuple[str, float], ...] | tuple[tuple[tuple[str, ...], float], ...], place: float
-) -> int:
+def pick(options: Sequence[tuple[object, float]], place: float) -> int:
     """Index of the option in whose share the place in [0, 1) falls."""
     total = 0.0
     for index, (_, share) in enumerate(options):
@@ -75,9 +82,13 @@ def pick(
 
 def phantom_roster(settings: Phantom) -> list[PhantomSubject]:
     """All phantoms in the order of the settings' centers; the same settings give the same list."""
-    return [
-        one for name in dict.fromkeys(settings.centers) for one in _center_roster(CENTERS[name], settings)
-    ]
+    found: list[PhantomSubject] = []
+    for name in dict.fromkeys(settings.centers):
+        if name in STRUCTURAL:
+            found += _structural_roster(STRUCTURAL[name], settings)
+        else:
+            found += _center_roster(CENTERS[name], settings)
+    return found
 
 
 def phantom_folder(settings: Phantom, root: Path) -> Path:
@@ -140,6 +151,37 @@ def _subject(center: Center, kind: Kind, index: int, annotated: int) -> PhantomS
         masks=_masks(center, kind),
         occlusion=center.occlusion if center.occlusion != "any" and kind != "control" else "",
         control=second_look,
+    )
+
+
+def _structural_roster(center: StructuralCenter, settings: Phantom) -> list[PhantomSubject]:
+    """All examinations, patient by patient; those that are asked for are dealt out evenly to as many patients."""
+    visits: tuple[int, ...] = getattr(center, settings.size)
+    if (wanted := settings.subjects_per_center) is not None:
+        patients = max(min(wanted, len(visits)), -(-wanted // max(visits)))
+        visits = tuple(wanted // patients + (index < wanted % patients) for index in range(patients))
+    looks = [(patient, visit + 1) for patient, count in enumerate(visits, 1) for visit in range(count)]
+    return [_look(center, number, *look) for number, look in enumerate(looks, 1)]
+
+
+def _look(center: StructuralCenter, number: int, patient: int, visit: int) -> PhantomSubject:
+    """One examination; patients are numbered within the center, and so are all examinations."""
+    low = patient * _PLASTIC % 1 < center.low_grade
+    return PhantomSubject(
+        id=f"sub-{center.name}{number:04d}",
+        patient=f"{center.name}{patient:04d}",
+        center=center.name,
+        number=number,
+        kind="annotated",
+        anatomy=patient,
+        rank=-1,
+        ranks=0,
+        susceptibility=(),
+        masks=center.masks,
+        occlusion="",
+        control=False,
+        grade="" if center.disease == "ms" else "LGG" if low else "HGG",
+        visit=visit,
     )
 
 

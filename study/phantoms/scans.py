@@ -49,5 +49,9 @@ def _rows(settings: Phantom) -> Iterator[dict[str, str]]:
             "occlusion": subject.occlusion,
             "control": "yes" if subject.control else "no",
             **{modality: path.as_posix() for modality, path in files.images.items()},
-            **{MASK_COLUMNS[name]: path.as_posix() for name, path in files.masks.items()},
+            **{
+                MASK_COLUMNS[name]: path.as_posix()
+                for name, path in files.masks.items()
+                if name in MASK_COLUMNS
+            },
         }

@@ -22,10 +22,12 @@ from study.phantoms.icbm152 import build_icbm152
 from study.phantoms.lesions import Stroke, draw_stroke, drawn_volume_ml, lesion_volume_ml
 from study.phantoms.roster import PhantomSubject
 from study.phantoms.session import Session, Simulation
+from study.phantoms.structural import simulate_structural
+from study.phantoms.structural_centers import STRUCTURAL
 from study.phantoms.susceptibility import add_susceptibility
 from study.phantoms.tissue import Tissue, tissues, with_any_contrast
 
-_CENTER_NUMBER = {name: number for number, name in enumerate(CENTERS)}
+_CENTER_NUMBER = {name: number for number, name in enumerate((*CENTERS, *STRUCTURAL))}
 BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = {
     "procedural": build_brain,
     "icbm152": build_icbm152,
@@ -34,11 +36,17 @@ BUILDERS: Mapping[str, Callable[[Person, float, np.random.Generator], Brain]] = 
 
 def simulate(subject: PhantomSubject, settings: Phantom) -> Simulation:
     """Simulate one phantom; it depends only on the settings, its center, its number and its generation."""
-    center, size, random = CENTERS[subject.center], settings.size, settings.randomisation
-    dirt, generator = settings.dirt, partial(_generator, subject, settings.seed)
+    size, random, dirt = settings.size, settings.randomisation, settings.dirt
+    generator = partial(_generator, subject, settings.seed)
+
+    def build(person: Person, rng: np.random.Generator) -> Brain:
+        return BUILDERS[settings.anatomy](person, dirt.step_mm or STEP_MM[size], rng)
+
+    if subject.center in STRUCTURAL:
+        return simulate_structural(subject, settings, generator, build)
+    center = CENTERS[subject.center]
     body, rng = generator(subject.anatomy, 0), generator(subject.number, 1)
-    build = BUILDERS[settings.anatomy]
-    brain = build(draw_person(body), dirt.step_mm or STEP_MM[size], body)
+    brain = build(draw_person(body), body)
     air = air_field(brain, body)
     acquisition = draw_acquisition(center, random, rng)
     table = _contrasts(
