@@ -61,6 +61,11 @@ class Dirt(Section):
         description="ADC of 0.35 to 0.7, contrast from barely visible to saturated, soft and heterogeneous edges, "
         "whatever the time since onset",
     )
+    drawn_masks: bool = Field(
+        False,
+        description="lesion masks as experts draw them: slice by slice, with smooth outlines that run through sulci, a "
+        "little too large or too small; false: every voxel of which the lesion takes most",
+    )
     without_lesion: Fraction = Field(0.0, description="share of annotated subjects who have none")
 
     @model_validator(mode="after")

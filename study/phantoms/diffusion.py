@@ -16,8 +16,9 @@ from study.phantoms.acquisition import (
 )
 from study.phantoms.centers import ADC_UNIT
 from study.phantoms.distortion import echo_planar
+from study.phantoms.masks import as_drawn, center_of_mass_mm, largest
 from study.phantoms.physics import apparent_diffusion, diffusion, rician, spin_echo
-from study.phantoms.session import Session, Simulation, center_of_mass_mm, largest
+from study.phantoms.session import Session, Simulation
 from study.phantoms.shapes import Field
 
 
@@ -28,7 +29,8 @@ def add_diffusion(
     scan, stroke, lattice = session.acquisition, session.stroke, session.brain.lattice
     maps = list(_signals(session, rng))
     if stroke is not None:
-        maps.append(stroke.amount * (1 - session.brain.fluid))
+        drawn = session.dirt.drawn_masks
+        maps.append(stroke.amount if drawn else stroke.amount * (1 - session.brain.fluid))
     maps = echo_planar(
         maps, session.brain, session.air_ppm, scan.field_t, scan.readout_ms, scan.phase_encoding
     )
@@ -58,7 +60,10 @@ def add_diffusion(
     scale = 0.4 * scan.gain / level
     _store(simulation, session, b0 * scale * inside, np.exp(logs / scan.directions) * scale * inside, grid)
     simulation.masks["brain"] = (grid.embed(inside), grid.affine)
-    lesion = largest(lesion_share[0] * inside) if lesion_share else np.zeros(grid.box_shape, bool)
+    lesion = np.zeros(grid.box_shape, bool)
+    if lesion_share:
+        share = lesion_share[0] * inside
+        lesion = as_drawn(share, grid, rng) & inside if session.dirt.drawn_masks else largest(share)
     simulation.masks["lesion"] = (grid.embed(lesion), grid.affine)
     if stroke is not None:
         simulation.truth["lesion"] |= {

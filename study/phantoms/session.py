@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from study.config import Dirt
-from study.phantoms.acquisition import Acquisition, VoxelGrid
+from study.phantoms.acquisition import Acquisition
 from study.phantoms.brain import Brain
 from study.phantoms.distractors import Changes
 from study.phantoms.lesions import Stroke
@@ -54,19 +54,3 @@ class Simulation:
     images: dict[str, Image] = field(default_factory=dict)
     masks: dict[str, Image] = field(default_factory=dict)
     truth: dict[str, Any] = field(default_factory=dict)
-
-
-def largest(share: Field) -> npt.NDArray[np.bool_]:
-    """A mask whose volume is the sum of the shares: that many voxels with the largest shares, at least one."""
-    flat = share.ravel()
-    mask = np.zeros(flat.size, bool)
-    order = np.argsort(-flat, kind="stable")
-    mask[order[: max(1, round(float(flat.sum())))]] = True
-    return (mask & (flat > 0)).reshape(share.shape)
-
-
-def center_of_mass_mm(mask: npt.NDArray[np.bool_], grid: VoxelGrid) -> npt.NDArray[np.float64] | None:
-    """Center of mass in scanner mm of a mask on the box of a grid; None if it is empty."""
-    if not mask.any():
-        return None
-    return np.asarray(grid.box_affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + grid.box_affine[:3, 3])

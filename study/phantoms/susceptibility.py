@@ -17,6 +17,7 @@ from study.phantoms.acquisition import (
     sampled,
 )
 from study.phantoms.brain import Brain
+from study.phantoms.masks import largest
 from study.phantoms.physics import (
     Complex,
     dephasing,
@@ -26,7 +27,7 @@ from study.phantoms.physics import (
     precession,
     susceptibility_weighted,
 )
-from study.phantoms.session import Session, Simulation, largest
+from study.phantoms.session import Session, Simulation
 from study.phantoms.shapes import Field, capsule
 from study.phantoms.tissue import Tissue
 from study.phantoms.vessels import Path, draw_veins
