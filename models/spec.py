@@ -131,6 +131,8 @@ class ModelSpec:
         reads: the modalities that it reads; None for all that it is planned for.
         takes_channels: whether channels that are computed from modalities may stand behind these; not where the network
             asks for its modalities by name.
+        takes_filler: whether a learned filler may stand for modalities that are not given; not where the network reads
+            nothing of these.
         normalisation: the `imaging.normalisation` that it needs; None for any.
         published: how its published implementation's weights are read; None where there is none that is known.
         settings: None, or the type of the network's own settings, `model.settings` in a configuration: a pydantic
@@ -149,6 +151,7 @@ class ModelSpec:
     learns: bool = True
     reads: tuple[str, ...] | None = None
     takes_channels: bool = True
+    takes_filler: bool = True
     normalisation: str | None = None
     published: Published | None = None
     settings: type | None = None

@@ -23,7 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study.deployment.predictor import Bundle, Prediction, load_bundle
+    from study.deployment.prediction import Prediction
+    from study.deployment.predictor import Bundle, load_bundle
     from study.errors import FadeoutError
     from study.workflow.interface import compose, run_study, train_once
     from study.workflow.loaded import LoadedStudy, load_study
@@ -46,7 +47,7 @@ _WHERE = {
     "Bundle": "study.deployment.predictor",
     "FadeoutError": "study.errors",
     "LoadedStudy": "study.workflow.loaded",
-    "Prediction": "study.deployment.predictor",
+    "Prediction": "study.deployment.prediction",
     "compose": "study.workflow.interface",
     "load_bundle": "study.deployment.predictor",
     "load_study": "study.workflow.loaded",

@@ -30,4 +30,5 @@ SPEC = ModelSpec(
     criterion="unified",
     synthesises=True,
     takes_channels=False,  # each modality has an encoder, and a decoder that synthesises it
+    takes_filler=False,  # those of modalities that are not given are not asked
 )

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "study.sync": "Send to MLflow what it lacks of a study.",
     "study.export": "Write the bundle of a study's winner, ready for study.predict.",
     "study.predict": "Predict with a bundle from any subset of its modalities.",
+    "study.validate": "Set the masks of bundles beside reference masks, scan by scan: external validation.",
 }
 """What is typed behind `python -m`, to what it does."""
 

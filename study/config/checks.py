@@ -199,6 +199,11 @@ def check_rule(model: Model, imaging: Imaging, trainer: Trainer, learning: Seque
             f"imaging.normalisation: {model.name} needs {spec.normalisation}, got {imaging.normalisation}; set it, or "
             "choose another model"
         )
+    if spec.learns and not spec.takes_filler and "filler" in learning:
+        raise ValueError(
+            f"filler.kind: {model.name} reads nothing of modalities that are not given, so that nothing would read a "
+            "filler; set filler.kind=none, or choose another model"
+        )
     if spec.learns:
         return
     if trainer.workers > 1:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from study.config.section import LocalPath, Section
+from study.config.section import BundlePath, Section
 
 
 class Lesion(Section):
@@ -15,6 +15,6 @@ class Lesion(Section):
     source: Literal["none", "file", "model"] = Field(
         "file", description="file: the subject's lesion mask, where it has one; model: predicted"
     )
-    path: LocalPath | None = Field(
+    path: BundlePath | None = Field(
         None, description="for source=model: folder of a study of lesions, or a bundle"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from study.deployment.folders import Case, Found
 from study.deployment.lesion_first import LesionFirst
 from study.deployment.listing import DECIMALS, Listed, write_list
-from study.deployment.predictor import Implausible, Prediction
+from study.deployment.prediction import Prediction
+from study.deployment.predictor import Implausible
 from study.errors import CohortError, Problem
 
 Progress = Callable[[Sequence[Case]], Iterable[Case]]

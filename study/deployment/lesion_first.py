@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from study.errors import ConfigError
 
 if TYPE_CHECKING:
-    from study.deployment.predictor import Bundle, Implausible, Prediction
+    from study.deployment.prediction import Prediction
+    from study.deployment.predictor import Bundle, Implausible
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -11,19 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.cohort.aliases import find_stand_ins, substitute
+from study.cohort.records import Labels
 from study.config import Imaging
 from study.config.imaging import MOST_VOXELS
 from study.config.nearest import did_you_mean
 from study.deployment.bundle import Contents, build_network, read_bundle
 from study.deployment.manifest import Manifest
+from study.deployment.prediction import Prediction
+from study.deployment.shipped import located
 from study.deployment.subsets import untested
 from study.errors import CohortError, ConfigError
-from study.evaluation.components import label_components
-from study.imaging.geometry import Centroid
-from study.imaging.impute import sources_of
 from study.imaging.lesion import LesionCenter
 from study.imaging.register import require_registration
-from study.imaging.volume import Grid, Volume
 from study.machine.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -33,64 +31,6 @@ Implausible = Literal["error", "warn"]
 
 OVERRIDE = "implausible=warn predicts all the same"
 BRAIN, LESION = "brain", "lesion"  # optional masks besides the modalities
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """The prediction for one subject.
-
-    Attributes:
-        mask: bool [D, H, W], RAS+, on the grid of `reference`.
-        probability: float32 [D, H, W], on the same grid.
-        grid: of mask and probability.
-        reference: the input file that has this grid.
-        absent: modalities of the bundle that were not given.
-        computed: those of them that were computed from others.
-        substituted: modality to the sequence that was given in its place.
-        volume_ml: of the mask.
-        warnings: why not to rely on the prediction: implausible images, a subset that was not tested.
-        lesion: center of mass, in voxels of `grid`, of the lesion used to locate a thrombus; None if unknown.
-    """
-
-    mask: NDArray[np.bool_]
-    probability: NDArray[np.float32]
-    grid: Grid
-    reference: Path
-    absent: tuple[str, ...]
-    substituted: Mapping[str, str]
-    volume_ml: float
-    lesion: Centroid | None = None
-    warnings: tuple[str, ...] = ()
-    computed: tuple[str, ...] = ()
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What a reader of the mask must know about the input: "without B0", "with SWI in SWAN's place"."""
-        missing = [name for name in self.absent if name not in self.computed]
-        absent = (f"without {', '.join(missing)}",) if missing else ()
-        computed = (f"with {name} computed from {' and '.join(sources_of(name))}" for name in self.computed)
-        stand_ins = (f"with {other} in {name}'s place" for name, other in self.substituted.items())
-        return (*absent, *computed, *stand_ins)
-
-    @property
-    def components_ml(self) -> tuple[float, ...]:
-        """The volumes of the mask's 26-connected components."""
-        labels, count = label_components(self.mask)
-        sizes = np.bincount(labels[self.mask], minlength=count + 1)[1:]
-        return tuple((sizes * self.grid.voxel_volume_ml).tolist())
-
-    @property
-    def center(self) -> LesionCenter | None:
-        """The center of mass of the mask; None if it is empty."""
-        return LesionCenter.of(Volume(self.mask, self.grid))
-
-    def write(self, mask: Path | str, probability: Path | str | None = None) -> None:
-        """Write the mask, and optionally the probability, as NIfTI in the orientation of the reference."""
-        from study.imaging.write import write_mask, write_volume
-
-        write_mask(Path(mask), self.mask, self.reference)
-        if probability is not None:
-            write_volume(Path(probability), self.probability, self.reference)
 
 
 class Bundle:
@@ -112,6 +52,8 @@ class Bundle:
         *,
         brain: Path | None = None,
         lesion: Path | LesionCenter | None = None,
+        target: Path | None = None,
+        labels: Labels | None = None,
         name: str = "input",
         implausible: Implausible = "error",
     ) -> Prediction:
@@ -122,6 +64,8 @@ class Bundle:
                 replace an absent one.
             brain: the brain mask; None derives one.
             lesion: for a thrombus bundle, the mask or the center of the lesion used to locate thrombi.
+            target: the reference mask, to compare with; it changes nothing of the prediction.
+            labels: those of the reference mask, where it is a label map.
             name: of the subject, for errors.
             implausible: response to images that cannot be what they claim to be: `error` or `warn`.
 
@@ -142,7 +86,10 @@ class Bundle:
             raise ConfigError(["lesion: this bundle segments lesions itself; leave it out"])
         stand_ins = find_stand_ins(files, manifest.modality_aliases)
         files = substitute(files, stand_ins)
-        prepared = self._prepare(files, brain, lesion, name)
+        masks = {BRAIN: brain, LESION: lesion if isinstance(lesion, Path) else None}
+        masks |= {} if target is None else {manifest.target: target}
+        center = lesion if isinstance(lesion, LesionCenter) else None
+        prepared = self._prepare(files, masks, center, labels, name)
         doubts = self._doubts(prepared, files, name, implausible)
         probability = self._probability(prepared)
         given = tuple(modality for modality in manifest.modalities if modality in files)
@@ -161,6 +108,7 @@ class Bundle:
             lesion=prepared.lesion,
             warnings=(*doubts, *untested(given, manifest.subsets)),
             computed=computed_in(prepared, availability),
+            target=None if prepared.native_target is None else prepared.native_target.astype(bool),
         )
 
     def _doubts(
@@ -175,13 +123,17 @@ class Bundle:
         return tuple(each.what for each in found)
 
     def _prepare(
-        self, images: Mapping[str, Path], brain: Path | None, lesion: Path | LesionCenter | None, name: str
+        self,
+        images: Mapping[str, Path],
+        masks: Mapping[str, Path | None],
+        lesion: LesionCenter | None,
+        labels: Labels | None,
+        name: str,
     ) -> Prepared:
         """Prepare the subject as the study would."""
         from study.imaging.prepare import prepare_images
 
         preparation = self.manifest.preparation
-        masks = {BRAIN: brain, LESION: lesion if isinstance(lesion, Path) else None}
         return prepare_images(
             images,
             self.manifest.modalities,
@@ -189,7 +141,8 @@ class Bundle:
             preparation.spacing_mm,
             masks={mask: path for mask, path in masks.items() if path is not None},
             target=self.manifest.target,
-            lesion=None if isinstance(lesion, Path) else lesion,
+            lesion=lesion,
+            labels=labels,
             landmarks=preparation.landmarks or None,
             b_s_mm2=preparation.computing_b_s_mm2 or preparation.channels_b_s_mm2,
             imputes=preparation.computing_b_s_mm2 is not None,
@@ -235,7 +188,7 @@ def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_
     """Load and verify a bundle from a folder or a zip; never runs code from it.
 
     Args:
-        path: of the folder or zip.
+        path: of the folder or zip; `pretrained` or `rule` for one that comes with the package.
         device: auto, cpu or cuda.
         most_voxels: `imaging.most_voxels`; a scan with more is refused. No bundle holds it: it is the reader's limit.
 
@@ -244,7 +197,7 @@ def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_
         ConfigError: the device is not one of auto, cpu, cuda, or not available; the bundle registers scans and ANTs
             is not installed.
     """
-    contents = read_bundle(Path(path))
+    contents = read_bundle(located(Path(path)))
     runtime = Runtime.choose(device, contents.manifest.inference.precision, "device")
     return Bundle(contents, runtime, most_voxels)
 

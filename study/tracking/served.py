@@ -13,7 +13,8 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 if TYPE_CHECKING:
-    from study.deployment.predictor import Bundle, Prediction
+    from study.deployment.prediction import Prediction
+    from study.deployment.predictor import Bundle
 
 BUNDLE, LESION, OUT = "bundle", "lesion", "out"
 

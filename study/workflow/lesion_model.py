@@ -77,10 +77,11 @@ def find_lesion_model(config: Config) -> LesionModel | None:
     if config.lesion_source != "model" or path is None:
         return None
     from study.deployment.bundle import read_bundle
+    from study.deployment.shipped import located
     from study.workflow.export import trial_contents
 
     folder = study_at(path, "lesion.path")
-    contents = read_bundle(path) if folder is None else trial_contents(folder)
+    contents = read_bundle(located(path)) if folder is None else trial_contents(folder)
     if (target := contents.manifest.target) != "lesion":
         raise ConfigError(
             [f"lesion.path: {path} segments the {target}; give a study of lesions, or its bundle"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from study.config import Config
+from study.config.section import SHIPPED_BUNDLES
 from study.errors import ConfigError
 from study.records import StudyFolder, find_winner
 from study.records.weights import Start
@@ -30,6 +31,8 @@ def find_start(config: Config) -> Start | None:
 
 def study_at(source: Path, setting: str) -> StudyFolder | None:
     """The study in a folder, None for a bundle; raises ConfigError, naming the setting, if the path holds neither."""
+    if str(source) in SHIPPED_BUNDLES:
+        return None
     folder = StudyFolder(source.parent, source.name)
     if folder.config.exists:
         return folder
@@ -50,8 +53,9 @@ def _from_study(folder: StudyFolder, number: int | None) -> Start:
 
 def _from_bundle(path: Path) -> Start:
     from study.deployment.bundle import build_network, read_bundle
+    from study.deployment.shipped import located
 
-    contents = read_bundle(path)
+    contents = read_bundle(located(path))
     manifest = contents.manifest
     if manifest.others:
         what = f"{path} is an {manifest.name}, and a network starts from one alone"
