@@ -68,7 +68,11 @@ def test_an_unknown_key_is_answered_with_the_nearest_or_with_the_keys_that_there
         ({"imaging": {"in_plane_crop": [0, 256]}}, "imaging.in_plane_crop: entry 1 must be"),
         ({"evaluation": {"blending": "mean"}}, "evaluation.blending"),
         (
-            {"model": {"name": "urn"}, "filler": {"kind": "learned"}},
+            {
+                "model": {"name": "urn"},
+                "modality_dropout": {"keep_at_least": 2},
+                "filler": {"kind": "learned"},
+            },
             "filler.kind: urn reads nothing of modalities that are not given",
         ),
         ({"cohort": {"modalities": ["DWI+ADC", "B0"]}}, "modalities: DWI+ADC must not contain '+'"),

@@ -1,0 +1,56 @@
+"""The bundles that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.commandline.composition import compose
+from study.config.section import SHIPPED_BUNDLES
+from study.deployment.bundle import read_bundle
+from study.deployment.shipped import located
+from study.errors import BundleError
+from study.workflow.starting import find_start
+
+LARGEST_BYTES = 5_000_000
+MADE_BY = {"pretrained": "experiment=pretrained", "rule": "experiment=pretrained_rule"}
+
+
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_it_is_whole_and_small(name: str) -> None:
+    folder = located(Path(name))
+    contents = read_bundle(folder)
+    assert contents.manifest.target == "lesion"
+    assert contents.manifest.modalities == ("DWI", "ADC")
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= LARGEST_BYTES
+
+
+@pytest.mark.parametrize("name", SHIPPED_BUNDLES)
+def test_what_made_it_reads_no_patient(name: str) -> None:
+    config = compose([MADE_BY[name], "study.name=made"])
+    manifest = read_bundle(located(Path(name))).manifest
+    assert config.cohort.sources == ("phantom",)
+    assert manifest.model == config.model.name
+    assert manifest.preparation.spacing_mm == config.imaging.spacing_mm
+    assert manifest.preparation.channels == config.imaging.channels
+    assert manifest.modalities == config.cohort.modalities
+
+
+def test_a_folder_of_the_same_name_is_not_mistaken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert located(Path("pretrained")).is_dir()
+    (tmp_path / "pretrained").mkdir()
+    with pytest.raises(BundleError, match="write the whole path of yours"):
+        located(Path("pretrained"))
+    assert located(tmp_path / "pretrained") == tmp_path / "pretrained"
+
+
+def test_a_study_starts_from_it() -> None:
+    config = compose(["technique=pretrained", "study.name=mine"])
+    start = find_start(config)
+    assert start is not None
+    assert start.model == "nnunet"
+    assert start.plan["patch_size"] == config.model.patch_size
