@@ -99,10 +99,9 @@ def prepare_images(
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
-    `masks` may hold `brain`, the target, and, where the target is another, `lesion`. `lesion` is one that a model has
-    found on the grid of one of the images; it is used where there is no mask. With `imputes`, of DWI, ADC and B0 each
-    is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too. `labels` are those
-    of the target's mask, where it is a label map.
+    `masks` may hold `brain`, the target (`labels` are those of a label map), and, where the target is another, `lesion`.
+    `lesion` is one that a model found on the grid of one of the images, used without a mask. With `imputes`, of DWI,
+    ADC and B0 each is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too.
 
     Raises:
         CohortError: everything that is wrong with the files.
@@ -121,8 +120,7 @@ def prepare_images(
         labels=labels,
     )
     stacked = stack(scan, spacing_mm, settings)
-    own = own_stack(scan, stacked, settings)
-    intensities = measure(scan.volumes, stacked)
+    own, intensities = own_stack(scan, stacked, settings), measure(scan.volumes, stacked)
     made = _computed(scan, stacked, own, settings, b_s_mm2) if imputes else []
     channels = channel_stacks(stacked, settings.channels, b_s_mm2, scan.subject)
     chosen = _checked_landmarks(scan, (stacked, own, *made, *channels), settings, landmarks, intensities)

@@ -194,6 +194,7 @@ def test_every_choice_of_every_group_composes() -> None:
         "manifest": ["cohort.path=x.csv"],
         "bids": ["cohort.bids.root=x"],
         "nnunet_raw": ["cohort.nnunet.root=x"],
+        **{name: [f"cohort.{name}.root=x"] for name in ("brats2018", "brats2023", "isbi2015", "jhu", "umcl")},
     }
     for group, names in choices().items():
         space = (

@@ -93,8 +93,8 @@ def test_no_mistake_is_told_in_pydantic_s_words_and_each_has_its_path() -> None:
         ("cohort.modality_aliases", {"SWAN": {"a": 1}}, "cohort.modality_aliases.SWAN: must be a list of names, "
          "got {a: 1}"),
         ("cohort.modality_aliases", {"SWAN": [None]}, "cohort.modality_aliases.SWAN: entry 1 must be text, got null"),
-        ("cohort.sources", ["phantm"], "cohort.sources: must be one of bids, isles2022, manifest, nnunet, phantom, "
-         "got 'phantm'; did you mean phantom?"),
+        ("cohort.sources", ["phantm"], "cohort.sources: must be one of bids, brats2018, brats2023, isbi2015, "
+         "isles2022, jhu, manifest, nnunet, phantom, umcl, got 'phantm'; did you mean phantom?"),
         ("cohort.modalities", [], "cohort.modalities: must be a list of names, not empty, got []"),
         ("objective", "full", "objective: is a section; set its keys, such as objective.full, got 'full'"),
         ("search_space", 3, "search_space: must be a mapping, {name: value}, got 3"),

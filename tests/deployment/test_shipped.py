@@ -14,7 +14,7 @@ from study.errors import BundleError
 from study.workflow.starting import find_start
 
 LARGEST_BYTES = 5_000_000
-MADE_BY = {"pretrained": "experiment=pretrained", "rule": "experiment=pretrained_rule"}
+MADE_BY = {"pretrained": "experiment=bundle_pretrained", "rule": "experiment=bundle_rule"}
 
 
 @pytest.mark.parametrize("name", SHIPPED_BUNDLES)

@@ -18,6 +18,12 @@ def test_every_setting_that_holds_a_file_is_known() -> None:
         "cohort.nnunet.root",
         "cohort.nnunet.table",
         "cohort.bids.root",
+        "cohort.brats2018.root",
+        "cohort.brats2023.root",
+        "cohort.brats2023.table",
+        "cohort.isbi2015.root",
+        "cohort.jhu.root",
+        "cohort.umcl.root",
         "cohort.splits.path",
         "imaging.cache",
     }
@@ -36,6 +42,11 @@ def test_every_setting_that_holds_a_file_is_known() -> None:
 )
 def test_paths_and_addresses_are_hidden(path: str, value: str) -> None:
     assert redact_value(path, value) == LOCAL_PATH
+
+
+def test_a_bundle_of_the_package_is_named() -> None:
+    assert redact_value("transfer.source", "pretrained") == "pretrained"
+    assert redact_value("study.root", "pretrained") == LOCAL_PATH
 
 
 def test_numbers_names_and_absent_paths_stay() -> None:
