@@ -1,4 +1,4 @@
-"""`python -m study.predict`: predicts one subject from its files, or all subjects of a folder."""
+"""`python -m study.predict bundle=…`: predicts one subject from its files, or all subjects of a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from study.commandline.place import GivenPath
 from study.config import Count, Section
 from study.config.imaging import MOST_VOXELS
 from study.config.mistakes import mistake, refusal
-from study.config.section import PRETRAINED
 from study.errors import CohortError
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from study.deployment.lesion_first import LesionFirst
 
 
-PHANTOMS_ONLY = (
-    "bundle=pretrained has learnt from simulated strokes alone: look at every mask, and measure it on scans of yours "
-    "(study.validate) before you rely on it\n"
-)
 NO_FINGERPRINT = "the bundle holds no fingerprint of its training images; yours are judged by physics alone\n"
 
 
@@ -46,8 +41,8 @@ class Arguments(DebugKey):
     __pydantic_extra__: dict[str, GivenPath]
 
     bundle: GivenPath = Field(
-        Path(PRETRAINED),
-        description="the folder or zip that study.export wrote; pretrained and rule: those that come with the package",
+        description="the folder or zip that study.export wrote; rule: the rule without training, which comes with the "
+        "package"
     )
     out: GivenPath = Field(
         description="path of the mask (.nii or .nii.gz); with images=…, folder of the masks and of their list"
@@ -136,8 +131,6 @@ def _predict(given: Given[Arguments]) -> None:
     from study.deployment.predictor import load_bundle
 
     own = given.own
-    if str(own.bundle) == PRETRAINED:
-        sys.stderr.write(PHANTOMS_ONLY)
     paths = [path for path in (own.bundle, own.lesion_bundle) if path is not None]
     bundles = LesionFirst(*(load_bundle(path, own.device, own.imaging.most_voxels) for path in paths))
     if any(one and one.manifest.fingerprint is None for one in (bundles.bundle, bundles.finder)):

@@ -21,7 +21,8 @@ class Arguments(OwnKeys):
     bundles: Annotated[tuple[GivenPath, ...], LIST_OF_ONE] = Field(
         tuple(map(Path, SHIPPED_BUNDLES)),
         min_length=1,
-        description="folders or zips that study.export wrote; pretrained and rule: those that come with the package",
+        description="folders or zips that study.export wrote; rule: the rule without training, which comes with the "
+        "package",
     )
     out: GivenPath | None = Field(None, description="path of a CSV with all metrics of every scan")
     implausible: Literal["error", "warn"] = Field(

@@ -16,5 +16,7 @@ class Lesion(Section):
         "file", description="file: the subject's lesion mask, where it has one; model: predicted"
     )
     path: BundlePath | None = Field(
-        None, description="for source=model: folder of a study of lesions, or a bundle"
+        None,
+        description="for source=model: folder of a study of lesions, or a bundle; rule: the rule without training that "
+        "comes with the package",
     )

@@ -15,8 +15,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LocalPath = Annotated[
     Path, AfterValidator(lambda path: path.expanduser().absolute())
 ]  # never tracked nor exported
-PRETRAINED = "pretrained"
-SHIPPED_BUNDLES = (PRETRAINED, "rule")  # names, in place of a path, of the bundles that come with the package
+SHIPPED_BUNDLES = ("rule",)  # names, in place of a path, of the bundles that come with the package
 BundlePath = Annotated[
     Path,
     AfterValidator(lambda path: path if str(path) in SHIPPED_BUNDLES else path.expanduser().absolute()),

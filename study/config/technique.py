@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from study.config.section import BundlePath, NotNegative, Positive, Section
+from study.config.section import LocalPath, NotNegative, Positive, Section
 
 Cells = Annotated[int, Field(ge=1, le=32)]
 
@@ -88,9 +88,5 @@ class Ranking(Section):
 class Transfer(Section):
     """Start from the weights of a finished study or of a bundle (Vargas-Ibarra, Table 7)."""
 
-    source: BundlePath | None = Field(
-        None,
-        description="folder of a study, or a bundle; pretrained: the bundle that comes with the package; null: start "
-        "anew",
-    )
+    source: LocalPath | None = Field(None, description="folder of a study, or a bundle; null: start anew")
     trial: Annotated[int, Field(ge=0)] | None = Field(None, description="of a study; null: its winner")

@@ -188,7 +188,7 @@ def load_bundle(path: Path | str, device: str = "auto", most_voxels: int = MOST_
     """Load and verify a bundle from a folder or a zip; never runs code from it.
 
     Args:
-        path: of the folder or zip; `pretrained` or `rule` for one that comes with the package.
+        path: of the folder or zip; `rule` for the one that comes with the package.
         device: auto, cpu or cuda.
         most_voxels: `imaging.most_voxels`; a scan with more is refused. No bundle holds it: it is the reader's limit.
 

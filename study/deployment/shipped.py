@@ -1,4 +1,4 @@
-"""Bundles that come with the package: `pretrained`, trained on phantoms alone, and `rule`, which has learnt nothing."""
+"""Bundles that come with the package: `rule`, which finds lesions and has learnt nothing."""
 
 from __future__ import annotations
 

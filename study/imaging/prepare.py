@@ -99,7 +99,7 @@ def prepare_images(
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
-    `masks` may hold `brain`, the target (`labels` are those of a label map), and, where the target is another, `lesion`.
+    `masks` may hold `brain`, the target (`labels`: those of a label map), and, where the target is another, `lesion`.
     `lesion` is one that a model found on the grid of one of the images, used without a mask. With `imputes`, of DWI,
     ADC and B0 each is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too.
 

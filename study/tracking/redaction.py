@@ -13,7 +13,6 @@ from study.config import Config
 from study.config.section import SHIPPED_BUNDLES
 
 LOCAL_PATH = "(local path)"
-BUNDLES = frozenset({"transfer.source", "lesion.path"})  # paths of bundles, or names of those of the package
 ADDRESSES = frozenset({"tracking.uri", "tuning.storage", "cluster"})  # may hold host names and passwords
 
 
@@ -35,7 +34,7 @@ def redact_value(path: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
-    if path in BUNDLES and text in SHIPPED_BUNDLES:
+    if path == "lesion.path" and text in SHIPPED_BUNDLES:
         return text
     hidden = path in path_fields() or path in ADDRESSES or "/" in text or "\\" in text or text.startswith("~")
     return LOCAL_PATH if hidden else text

@@ -53,9 +53,8 @@ def _from_study(folder: StudyFolder, number: int | None) -> Start:
 
 def _from_bundle(path: Path) -> Start:
     from study.deployment.bundle import build_network, read_bundle
-    from study.deployment.shipped import located
 
-    contents = read_bundle(located(path))
+    contents = read_bundle(path)
     manifest = contents.manifest
     if manifest.others:
         what = f"{path} is an {manifest.name}, and a network starts from one alone"

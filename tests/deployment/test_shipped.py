@@ -11,10 +11,10 @@ from study.config.section import SHIPPED_BUNDLES
 from study.deployment.bundle import read_bundle
 from study.deployment.shipped import located
 from study.errors import BundleError
-from study.workflow.starting import find_start
+from study.workflow.lesion_model import find_lesion_model
 
 LARGEST_BYTES = 5_000_000
-MADE_BY = {"pretrained": "experiment=bundle_pretrained", "rule": "experiment=bundle_rule"}
+MADE_BY = {"rule": "experiment=bundle_rule"}
 
 
 @pytest.mark.parametrize("name", SHIPPED_BUNDLES)
@@ -41,16 +41,15 @@ def test_a_folder_of_the_same_name_is_not_mistaken_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert located(Path("pretrained")).is_dir()
-    (tmp_path / "pretrained").mkdir()
+    assert located(Path("rule")).is_dir()
+    (tmp_path / "rule").mkdir()
     with pytest.raises(BundleError, match="write the whole path of yours"):
-        located(Path("pretrained"))
-    assert located(tmp_path / "pretrained") == tmp_path / "pretrained"
+        located(Path("rule"))
+    assert located(tmp_path / "rule") == tmp_path / "rule"
 
 
-def test_a_study_starts_from_it() -> None:
-    config = compose(["technique=pretrained", "study.name=mine"])
-    start = find_start(config)
-    assert start is not None
-    assert start.model == "nnunet"
-    assert start.plan["patch_size"] == config.model.patch_size
+def test_it_finds_the_lesions_of_a_thrombus_study() -> None:
+    chosen = ["cohort=phantoms_thrombus", "lesion.source=model", "lesion.path=rule", "study.name=clots"]
+    model = find_lesion_model(compose(chosen))
+    assert model is not None
+    assert model.modalities == ("DWI", "ADC")

@@ -45,8 +45,8 @@ def test_paths_and_addresses_are_hidden(path: str, value: str) -> None:
 
 
 def test_a_bundle_of_the_package_is_named() -> None:
-    assert redact_value("transfer.source", "pretrained") == "pretrained"
-    assert redact_value("study.root", "pretrained") == LOCAL_PATH
+    assert redact_value("lesion.path", "rule") == "rule"
+    assert redact_value("study.root", "rule") == LOCAL_PATH
 
 
 def test_numbers_names_and_absent_paths_stay() -> None:
