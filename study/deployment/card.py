@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analysis.method import Method
 from analysis.rendering import to_markdown, without_repeats
 from analysis.trial_tables import trial_tables
+from models import find_model
 from study.config import CohortConfig, Evaluation
 from study.deployment.manifest import Manifest
 from study.deployment.subsets import all_subsets
@@ -52,7 +53,7 @@ def model_card(
                 _what(manifest),
                 "## How to use it\n\n" + _usage(manifest),
                 "## Intended use\n\n" + INTENDED_USE,
-                "## Data\n\n" + _data(subjects, cohort.sources),
+                "## Data\n\n" + _data(subjects, cohort.sources, _learns(manifest)),
                 "## Results\n\n" + _results(rows, manifest.target, evaluation, seed, searched_again),
                 "## Availability subsets\n\n" + _subsets(manifest, Method.of(evaluation, seed)),
                 "## Limits\n\n" + _limits(cohort.unseen),
@@ -71,10 +72,14 @@ Check it on annotated scans of your own center before you rely on any number it 
 
 def _what(manifest: Manifest) -> str:
     optional = ", ".join(manifest.droppable) or "none"
+    without = (
+        f"; trained to do without: {optional} (dropped with probability {manifest.drop_probability:.3g} in training)"
+        if _learns(manifest)
+        else ""
+    )
     return (
         f"{_network(manifest)} that segments the {manifest.target} in MRI of the head. Inputs: "
-        f"{', '.join(manifest.modalities)}, any non-empty subset of them; trained to do without: {optional} "
-        f"(dropped with probability {manifest.drop_probability:.3g} in training)."
+        f"{', '.join(manifest.modalities)}, any non-empty subset of them{without}."
         f"{_stand_ins(manifest)}{_instead(manifest)}{_channels(manifest)}"
     )
 
@@ -105,8 +110,15 @@ def _channels(manifest: Manifest) -> str:
     )
 
 
+def _learns(manifest: Manifest) -> bool:
+    """Whether anything in the bundle was trained."""
+    return any(find_model(one.model).learns for one in manifest.networks)
+
+
 def _network(manifest: Manifest) -> str:
     """`A network (nnunet)`, or what an ensemble is made of."""
+    if not _learns(manifest):
+        return f"A rule ({manifest.model}) that has nothing to learn, and"
     if not manifest.others:
         return f"A network ({manifest.model})"
     shares = zip(manifest.networks, manifest.shares, strict=True)
@@ -138,9 +150,10 @@ def _usage(manifest: Manifest) -> str:
     return f"```\n{command}\n```\n\n{' '.join(notes)}"
 
 
-def _data(subjects: Mapping[str, Mapping[str, int]], sources: Iterable[str]) -> str:
+def _data(subjects: Mapping[str, Mapping[str, int]], sources: Iterable[str], learns: bool) -> str:
     lines = ["| | subjects | centers |", "|---|---:|---|"]
-    for use, label in USES.items():
+    uses = {use: label for use, label in USES.items() if learns or use != "train"}
+    for use, label in uses.items():
         centers = subjects.get(use, {})
         listed = ", ".join(f"{center} {count}" for center, count in sorted(centers.items()))
         lines.append(f"| {label} | {sum(centers.values())} | {listed} |")

@@ -37,6 +37,12 @@ def test_what_made_it_reads_no_patient(name: str) -> None:
     assert manifest.modalities == config.cohort.modalities
 
 
+def test_the_card_of_the_rule_claims_no_training() -> None:
+    card = read_bundle(located(Path("rule"))).card
+    assert "A rule (threshold) that has nothing to learn" in card
+    assert "trained" not in card.replace("trained or tested", "").split("## Availability subsets")[0]
+
+
 def test_a_folder_of_the_same_name_is_not_mistaken_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
