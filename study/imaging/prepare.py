@@ -99,9 +99,8 @@ def prepare_images(
 ) -> Prepared:
     """Prepare loose files of any subset of the modalities.
 
-    `masks` may hold `brain`, the target (`labels`: those of a label map), and, where the target is another, `lesion`.
-    `lesion` is one that a model found on the grid of one of the images, used without a mask. With `imputes`, of DWI,
-    ADC and B0 each is computed whose two others are there, with `b_s_mm2` as that of the DWI; channels take it, too.
+    `masks` may hold `brain`, the target (`labels`: of a label map), and, beside another target, `lesion`; else `lesion`
+    is one that a model found. With `imputes`, of DWI (at `b_s_mm2`), ADC and B0 each is computed from the other two.
 
     Raises:
         CohortError: everything that is wrong with the files.
