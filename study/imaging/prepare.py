@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,23 +124,19 @@ def prepare_images(
     made = _computed(scan, stacked, own, settings, b_s_mm2) if imputes else []
     channels = channel_stacks(stacked, settings.channels, b_s_mm2, scan.subject)
     chosen = _checked_landmarks(scan, (stacked, own, *made, *channels), settings, landmarks, intensities)
-    mask = None if scan.target is None else resample(scan.target.data, scan.native, stacked.grid, order=0)
     return Prepared(
         facts=facts or SubjectFacts(subject),
         image=_normalised(stacked, modalities, settings, chosen),
         present=tuple(modality in stacked.images for modality in modalities),
-        target=mask,
-        foreground=_foreground(mask),
         grid=stacked.grid,
         native=scan.native,
-        native_target=None if scan.target is None else scan.target.data,
         own=None if own is None else _own_slices(own, settings, modalities, chosen),
-        outside_ml=_outside_ml(scan, stacked.grid),
         lesion=_lesion_center(scan, lesion),
         intensities=intensities,
         computed=_normalised_computed(made, settings, modalities, chosen),
         channels=channel_images(channels, settings.channels, modalities, settings.normalisation),
         scales=tuple(_scale(stacked, modality, settings, chosen) for modality in modalities),
+        **_reference(scan, stacked.grid),
     )
 
 
@@ -250,12 +247,18 @@ def _scale_of(modality: str, values: NDArray[np.float32], settings: Imaging, lan
     return scale_of(values, landmarks.get(modality))
 
 
-def _outside_ml(scan: Scan, grid: Grid) -> float:
-    """Volume of the target that lies outside the box of a grid."""
+def _reference(scan: Scan, grid: Grid) -> dict[str, Any]:
+    """The fields of `Prepared` that say where the target is, on a grid."""
     if scan.target is None:
-        return 0.0
+        return {"target": None, "foreground": _foreground(None), "native_target": None}
+    mask = resample(scan.target.data, scan.native, grid, order=0)
     outside = (scan.target.data > 0) & ~covered(grid, scan.native)
-    return float(np.count_nonzero(outside)) * scan.native.voxel_volume_ml
+    return {
+        "target": mask,
+        "foreground": _foreground(mask),
+        "native_target": scan.target.data,
+        "outside_ml": float(np.count_nonzero(outside)) * scan.native.voxel_volume_ml,
+    }
 
 
 def _foreground(mask: NDArray[np.uint8] | None) -> NDArray[np.int16]:
