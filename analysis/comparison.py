@@ -71,7 +71,7 @@ def _part(cases: Cases, group: Group, occlusion: str) -> Cases:
 def figure_of(contrasts: Sequence[Contrast], names: Sequence[str]) -> Figure:
     """Dice of both sides by group, with each run as a tick, and beside it the paired differences.
 
-    Groups of so few subjects that there is no interval stand in the table alone, unless all are so small.
+    Groups with too few subjects for an interval are left out of the figure, unless no group has one.
     """
     from matplotlib.figure import Figure
 

@@ -18,7 +18,7 @@ their volumes, $\\partial R$ and $\\partial P$ their surface voxels (with a face
 outside of the scan), $d$ the distance in mm to the nearest voxel of the other surface, and $N$ the voxels of the scan.
 Masks are compared on the reference's own grid, predictions after post-processing.
 
-*None* means that there is no value: the subject is left out of means, and a cell with fewer subjects than its line says
+*None*: the metric is undefined and the subject is left out of means; a cell with fewer subjects than its line says
 how many it has (`[n 3]`). *As counted* means that the formula holds as it stands; sizes and volumes of nothing are 0.
 [Methods](../methods.md#metrics-and-what-means) says what was chosen where the sources are silent."""
 _OF_MASKS = "| metric | formula | what it is | both empty | reference empty | prediction empty | source |"

@@ -53,7 +53,7 @@ def write_layout(name: str, settings: Phantom, folder: Path, progress: Progress 
         name: of the layout.
         settings: which phantoms.
         folder: that becomes the root of the data set.
-        progress: told of each subject that is simulated.
+        progress: called for each simulated subject.
 
     Raises:
         ConfigError: a center is none of the data set.

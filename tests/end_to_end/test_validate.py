@@ -26,6 +26,11 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return float(2 * np.sum(first & second) / (first.sum() + second.sum()))
 
 
+def volume_ml(path: Path) -> float:
+    mask = nib.load(path)
+    return float(np.count_nonzero(mask.dataobj) * np.prod(mask.header.get_zooms()) / 1000)
+
+
 def test_scores_are_those_of_the_masks_that_study_predict_writes(
     hospitals: Rows, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,8 +47,8 @@ def test_scores_are_those_of_the_masks_that_study_predict_writes(
         run_command(predict.main, ["bundle=rule", *images, f"out={mask}"])
         predicted, reference = (np.asarray(nib.load(path).dataobj) > 0 for path in (mask, row["lesion"]))
         own = found[found["center"] == row["center"]].iloc[0]
-        if predicted.any():
-            assert own["dice"] == pytest.approx(dice(predicted, reference), abs=1e-6)
+        assert own["dice"] == pytest.approx(dice(predicted, reference), abs=1e-6)
+        assert own["predicted_volume_ml"] == pytest.approx(volume_ml(mask), abs=1e-6)
         assert own["subject"] in said
     assert "rule: Dice" in said
     assert "all centers" in said
