@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from benchmarks.search.recording import record
 
         recording = record(given.work, given.settings, given.points, given.processes)
+        for part in given.join:
+            recording = recording.joined(Recording.read(part))
         recording.write(given.data)
         print(f"{given.data}: {len(recording.curves)} trainings, {given.data.stat().st_size / 1000:.0f} kB")
         return
@@ -85,10 +87,16 @@ def _tell(recording: Recording, surrogate: Surrogate) -> None:
     print(
         f"{len(recording.curves)} recorded trainings of {recording.epochs[-1]} epochs ({' '.join(recording.settings)})"
     )
+    print(f"  final values of one setting lie {surrogate.noise:.3f} apart (standard deviation)")
     for clock, error in surrogate.errors.items():
+        early = ", ".join(
+            f"{correlation:.2f} after {epoch} epochs"
+            for epoch, correlation in zip(recording.epochs, error.early, strict=True)
+        )
         print(
             f"  clock={clock}: left out, the regression's final values have a rank correlation of "
-            f"{error.rank_correlation:.2f} with the recorded ones; error {error.rmse:.3f}, spread {error.spread:.3f}"
+            f"{error.rank_correlation:.2f} with the recorded ones; error {error.rmse:.3f}, spread {error.spread:.3f}. "
+            f"Validation's: {early}"
         )
 
 
@@ -111,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     recording = parser.add_argument_group("record")
     recording.add_argument("--work", type=Path, help="folder of the trainings")
     recording.add_argument("--points", type=int, default=128, help="settings, each trained with both clocks")
+    recording.add_argument(
+        "--join",
+        type=Path,
+        action="append",
+        default=[],
+        help="recording of a part of the space, which is added",
+    )
     replaying = parser.add_argument_group("replay")
     replaying.add_argument("--seeds", type=int, default=16, help="searches of each kind")
     replaying.add_argument(

@@ -66,6 +66,18 @@ class Recording(BaseModel):
         ]
         return np.asarray(weighted_mean(np.array(rows, dtype=np.float64), weights))
 
+    def joined(self, other: Recording) -> Recording:
+        """With the curves of another recording, whose settings fill a part of the same space.
+
+        Raises:
+            ValueError: its trainings were validated at other epochs.
+        """
+        if other.epochs != self.epochs:
+            raise ValueError(
+                f"epochs {list(other.epochs)} were validated there, and {list(self.epochs)} here"
+            )
+        return self.model_copy(update={"curves": (*self.curves, *other.curves)})
+
     def write(self, path: Path) -> None:
         """Write as compressed JSON; the same recording is the same file."""
         path.write_bytes(gzip.compress(self.model_dump_json().encode(), mtime=0))

@@ -1,7 +1,7 @@
 """The learning curve of any setting, by a regression on recorded ones (Gaussian process), with its own error.
 
-Trainings are alike where the fading curves g(t) are alike, and the numbers: drop probability, noise, learning rate.
-g(t) stands for shape, steps, exponent and steepness together: most settings of a shape mean nothing to another one.
+Trainings are alike where g is alike, epoch by epoch, and the numbers: drop probability, noise, learning rate. g stands
+for shape, steps, exponent, steepness and clock together: most settings of a shape mean nothing to another one.
 The kernel is a squared exponential with a length for each of these, found by the marginal likelihood of all epochs.
 """
 
@@ -21,15 +21,16 @@ from benchmarks.search.curves import Recording
 from benchmarks.search.design import CLOCK, CLOCKS, fill, place_of
 from search_spaces import SearchSpace
 from study.commandline.composition import compose
-from study.config import Config, Schedule
+from study.config import Schedule
 from study.config.values import with_values
-from study.training.fading import fade
+from study.training.fading import fade, progress
+from study.training.rungs import study_rungs
 
 __all__ = ["Regression", "Surrogate"]
 
 Values = NDArray[np.float64]
-MOMENTS = np.linspace(0.0, 1.0, 9)  # of the training, at which two fading curves are compared
 SCHEDULE = "schedule."
+LENGTHS = (-0.7, 4.0)  # logarithms; with shorter ones, luck would pass for an effect of the settings
 BEST_OF = 4096  # settings, of which the best counts as the optimum
 
 
@@ -39,23 +40,31 @@ class Regression:
     Args:
         places: features of each setting, in groups that share a length.
         curves: of the settings.
+        together: a number for each curve; those with the same one are left out together.
+
+    Attributes:
+        left_out: what the process without a curve, and those that go with it, would have said of it [n, epochs].
+        noise: how far trainings of the same setting lie apart, as a standard deviation [epochs].
     """
 
-    def __init__(self, places: Sequence[Values], curves: Values) -> None:
+    def __init__(self, places: Sequence[Values], curves: Values, together: NDArray[np.int64]) -> None:
         self._places = places
         self._mean, self._scale = curves.mean(0), curves.std(0) + 1e-9
         self._targets = (curves - self._mean) / self._scale
         squares = [_squares(group, group) for group in places]
         start = np.log([*(np.sqrt(square.mean()) + 1e-3 for square in squares), 0.3])
-        found = minimize(
-            self._unlikely, start, (squares,), "L-BFGS-B", bounds=[(-4, 4)] * (len(start) - 1) + [(-4, 1)]
-        )
+        bounds = [LENGTHS] * len(squares) + [(-4.0, 1.0)]
+        found = minimize(self._unlikely, start, (squares,), "L-BFGS-B", bounds=bounds)
         self._lengths, self._noise = np.exp(found.x[:-1]), float(np.exp(found.x[-1]))
+        self.noise = self._noise * self._scale
         factor = cho_factor(self._kernel(squares, self._lengths) + self._noise**2 * np.eye(len(curves)))
         self._weights = cho_solve(factor, self._targets)
         inverse = cho_solve(factor, np.eye(len(curves)))
-        # Rasmussen & Williams 2006, eq. 5.12: what the process without a curve would have said of it.
-        self.left_out = curves - self._weights / np.diag(inverse)[:, None] * self._scale
+        self.left_out = curves.copy()
+        for number in np.unique(together):  # Rasmussen & Williams 2006, eq. 5.12, for a block
+            block = np.flatnonzero(together == number)
+            off = np.linalg.solve(inverse[np.ix_(block, block)], self._weights[block])
+            self.left_out[block] -= off * self._scale
 
     def __call__(self, places: Sequence[Values]) -> Values:
         """The curves [m, epochs] at places."""
@@ -78,17 +87,19 @@ class Regression:
 
 @dataclass(frozen=True)
 class Error:
-    """How wrong the regression is on settings that it was not given (leave-one-out).
+    """How wrong the regression is on settings that it was not given, with neither clock.
 
     Attributes:
-        rank_correlation: Spearman's, between told and recorded final values.
+        rank_correlation: Spearman's, between predicted and recorded final values.
         rmse: root mean squared error of the final value.
         spread: standard deviation of the recorded final values.
+        early: Spearman's, between recorded values at each validated epoch and the final ones.
     """
 
     rank_correlation: float
     rmse: float
     spread: float
+    early: tuple[float, ...]
 
 
 class Surrogate:
@@ -102,24 +113,29 @@ class Surrogate:
         config: of that study.
         epochs: that are validated.
         errors: by clock.
+        noise: how far final values of the same setting lie apart, as a standard deviation.
     """
 
     def __init__(self, recording: Recording) -> None:
         self.settings = recording.settings
         self.config = compose([*recording.settings, "study.name=search"])
         self.epochs = recording.epochs
+        self._rungs = study_rungs(self.config.trainer, self.config.tuning)
         self._space = SearchSpace.parse(self.config.search_space, self.config).outer
         objectives = recording.objectives(self.config.objective)
-        self._regressions: dict[str, Regression] = {}
+        values = [curve.values for curve in recording.curves]
+        places = self._places(values)
+        numbers = np.hstack(places[1:])  # the same for both clocks of a setting
+        together = np.unique(numbers.round(9), axis=0, return_inverse=True)[1].ravel()
+        self._regression = Regression(places, objectives, together)
+        self.noise = float(self._regression.noise[-1])
         self._residuals: dict[str, Values] = {}
         self.errors: dict[str, Error] = {}
         for clock in CLOCKS:
-            chosen = [at for at, curve in enumerate(recording.curves) if curve.values[CLOCK] == clock]
-            curves = objectives[chosen]
-            regression = Regression(self._places([recording.curves[at].values for at in chosen]), curves)
-            self._regressions[clock] = regression
-            self._residuals[clock] = curves - regression.left_out
-            self.errors[clock] = _error(regression.left_out[:, -1], curves[:, -1])
+            chosen = [at for at, one in enumerate(values) if one[CLOCK] == clock]
+            curves, left_out = objectives[chosen], self._regression.left_out[chosen]
+            self._residuals[clock] = curves - left_out
+            self.errors[clock] = _error(left_out[:, -1], curves)
 
     def curve(self, values: Mapping[str, Any], luck: np.random.Generator) -> Values:
         """The objective at each validated epoch, and after post-processing [epochs + 1].
@@ -137,7 +153,7 @@ class Surrogate:
     def extremes(self, clock: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """The best setting with a clock and the worst one, of many."""
         settings = [{**values, CLOCK: clock} for values in fill(self._space, BEST_OF, seed=1)]
-        final = self._regressions[clock](self._places(settings))[:, -1]
+        final = self._regression(self._places(settings))[:, -1]
         return settings[int(final.argmax())], settings[int(final.argmin())]
 
     @property
@@ -146,26 +162,30 @@ class Surrogate:
         return max(self.worth(self.extremes(clock)[0]) for clock in CLOCKS)
 
     def _mean(self, values: Mapping[str, Any]) -> Values:
-        return np.asarray(self._regressions[self._clock(values)](self._places([values]))[0])
+        return np.asarray(self._regression(self._places([values]))[0])
 
     def _clock(self, values: Mapping[str, Any]) -> str:
         return str(values.get(CLOCK, self.config.schedule.clock))
 
     def _places(self, settings: Sequence[Mapping[str, Any]]) -> list[Values]:
-        """The features of settings: the fading curve, and each number."""
+        """The features of settings: g in each epoch, and each number."""
         numbers = [
             p
             for p in self._space.parameters
             if p.kind in ("float", "int") and not p.path.startswith(SCHEDULE)
         ]
-        fades = np.array([_fading(self.config, values) for values in settings])
+        fades = np.array([self._fading(values) for values in settings])
         return [fades, *(np.array([[place_of(p, values[p.path])] for values in settings]) for p in numbers)]
 
-
-def _fading(config: Config, values: Mapping[str, Any]) -> list[float]:
-    own = {path.removeprefix(SCHEDULE): value for path, value in values.items() if path.startswith(SCHEDULE)}
-    schedule = Schedule.model_validate(with_values(config.schedule.model_dump(), own))
-    return [fade(schedule, float(moment)) / len(MOMENTS) ** 0.5 for moment in MOMENTS]
+    def _fading(self, values: Mapping[str, Any]) -> list[float]:
+        """g in each epoch, over the square root of their number: distances of curves are root mean squares."""
+        own = {
+            path.removeprefix(SCHEDULE): value for path, value in values.items() if path.startswith(SCHEDULE)
+        }
+        schedule = Schedule.model_validate(with_values(self.config.schedule.model_dump(), own))
+        epochs = self.config.trainer.epochs
+        moments = (progress(epoch, epochs, schedule.clock, self._rungs) for epoch in range(epochs))
+        return [fade(schedule, moment) / epochs**0.5 for moment in moments]
 
 
 def _squares(one: Values, other: Values) -> Values:
@@ -173,9 +193,12 @@ def _squares(one: Values, other: Values) -> Values:
     return np.asarray(((one[:, None] - other[None]) ** 2).sum(-1))
 
 
-def _error(told: Values, recorded: Values) -> Error:
+def _error(predicted: Values, recorded: Values) -> Error:
+    """Of final values [n], beside recorded curves [n, epochs]."""
+    *before, final = recorded.T
     return Error(
-        rank_correlation=float(spearmanr(told, recorded).statistic),
-        rmse=float(np.sqrt(np.mean((told - recorded) ** 2))),
-        spread=float(recorded.std()),
+        rank_correlation=float(spearmanr(predicted, final).statistic),
+        rmse=float(np.sqrt(np.mean((predicted - final) ** 2))),
+        spread=float(final.std()),
+        early=tuple(float(spearmanr(one, final).statistic) for one in before),
     )

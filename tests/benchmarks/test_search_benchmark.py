@@ -72,6 +72,29 @@ def test_what_the_regression_says_of_itself_holds_for_settings_that_it_has_not_s
     assert quality(best) > 0.68 > 0.6 > quality(worst)
 
 
+def test_luck_is_not_taken_for_an_effect_of_settings() -> None:
+    flat = synthetic(64)
+    rng = np.random.default_rng(0)
+    curves = [
+        curve.model_copy(update={"scores": tuple(luck[:-1]), "final": luck[-1]})
+        for curve in flat.curves
+        for luck in [[(value, value, value) for value in rng.normal(0.5, 0.05, len(flat.epochs) + 1)]]
+    ]
+    surrogate = Surrogate(flat.model_copy(update={"curves": tuple(curves)}))
+    assert surrogate.noise == pytest.approx(0.05, abs=0.01)
+    best, worst = (surrogate.worth(values) for values in surrogate.extremes("trial"))
+    assert best - worst < 0.03
+    assert max(map(abs, surrogate.errors["rung"].early)) < 0.5
+
+
+def test_a_part_of_the_space_is_added() -> None:
+    one, other = synthetic(4), synthetic(2, seed=1)
+    both = one.joined(other)
+    assert (both.settings, len(both.curves)) == (one.settings, 12)
+    with pytest.raises(ValueError, match="epochs"):
+        one.joined(other.model_copy(update={"epochs": (1, 2)}))
+
+
 def test_a_failed_training_is_worth_nothing() -> None:
     recording = synthetic(4)
     failed = recording.curves[0].model_copy(update={"scores": (), "final": None})
